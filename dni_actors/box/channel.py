@@ -1,0 +1,113 @@
+"""Channels, the three requests of a box's program, and the inbox where its messages wait for their turn.
+
+Boundary k lies between box k and box k+1. Seen from a box:
+
+    channel    goes      from / to                       index
+    State      forward   taken on the left, put right    the tick
+    Gradient   back      taken on the right, put left    the tick in which it is put
+    Score      forward   taken on the left, put right    cut * chunks + chunk  (evaluation: hidden states of test rows)
+
+An index names a message for good: two messages of equal channel and index are the same message.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from dni_actors.box.errors import ProtocolError
+from dni_actors.nn.arrays import Array
+
+Arrays = tuple[Array, ...]
+
+
+class Channel(StrEnum):
+    STATE = "State"
+    GRADIENT = "Gradient"
+    SCORE = "Score"
+
+    @property
+    def direction(self) -> int:
+        """+1: to the next box, -1: to the one before."""
+        return -1 if self is Channel.GRADIENT else 1
+
+
+class Phase(StrEnum):
+    """What a box does next: the runtime times it, delays it, or only counts it."""
+
+    FORWARD = "forward"
+    SYNTHESIZE = "synthesize"
+    BACKWARD = "backward"
+    UPDATE = "update"
+    TRAIN = "train synthesizer"
+    EVALUATE = "evaluate"
+
+
+class Take(NamedTuple):
+    """Wait for a message; the runtime answers with its arrays."""
+
+    channel: Channel
+    index: int
+
+    def __str__(self) -> str:
+        return f"take {self.channel} {self.index}"
+
+
+class Put(NamedTuple):
+    """Send a message. The arrays are the box's work arrays: the runtime copies what it keeps before it goes on."""
+
+    channel: Channel
+    index: int
+    arrays: Arrays
+
+    def __str__(self) -> str:
+        return f"put {self.channel} {self.index}"
+
+
+class Work(NamedTuple):
+    """Marks what comes next."""
+
+    phase: Phase
+
+    def __str__(self) -> str:
+        return self.phase
+
+
+Request = Take | Put | Work
+
+
+class Arrived(NamedTuple):
+    arrays: Arrays
+    at_tick: int
+    """the tick its box was in when it came: a gradient's slack is its turn's tick minus this"""
+
+
+class Inbox:
+    """Messages that came and were not taken yet, within the bounds that the lag gives (design, claim 2)."""
+
+    def __init__(self, box: int, bounds: dict[Channel, int]) -> None:
+        self._box = box
+        self._bounds = bounds
+        self._waiting: dict[Channel, dict[int, Arrived]] = {channel: {} for channel in bounds}
+
+    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> None:
+        """Keeps a message; ProtocolError if the channel holds more than its bound, or holds this index already."""
+        waiting = self._waiting[channel]
+        if index in waiting:
+            raise ProtocolError(self._box, at_tick, f"{channel} {index} came twice")
+        waiting[index] = Arrived(arrays, at_tick)
+        if len(waiting) > self._bounds[channel]:
+            raise ProtocolError(
+                self._box, at_tick, f"{len(waiting)} messages wait on {channel}, more than {self._bounds[channel]}"
+            )
+
+    def holds(self, take: Take) -> bool:
+        return take.index in self._waiting[take.channel]
+
+    def take(self, take: Take) -> Arrived:
+        return self._waiting[take.channel].pop(take.index)
+
+    def depth(self, channel: Channel) -> int:
+        return len(self._waiting[channel])
+
+    def pending(self, channel: Channel) -> dict[int, Arrays]:
+        """The messages of a channel by index: at a cut, the part of the chain's state that is under way."""
+        return {index: arrived.arrays for index, arrived in sorted(self._waiting[channel].items())}

@@ -1,0 +1,61 @@
+"""A box's own slice of the data: it cuts the mini-batch of tick n by itself, so only states and gradients travel."""
+
+import numpy as np
+
+from dni_actors.config import RunConfig
+from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.streams import Stream, generator
+from dni_actors.tasks import Samples
+
+
+class Feed:
+    """The window of box k, of training and held-out samples; T steps, B samples a mini-batch, I inputs."""
+
+    def __init__(self, config: RunConfig, k: int) -> None:
+        first, steps = sum(config.unrolls[:k]), config.unrolls[k]
+        train, test = config.task.load(first, steps)
+        self._seed, self._per_epoch, self._batch = config.learning.seed, config.ticks_per_epoch, config.learning.batch
+        self._train_x, self._test_x = (with_ones(s, config.chain.precision) for s in (train, test))
+        self._train_labels, self._test_labels = train.labels, test.labels
+        self._epoch, self._order = -1, np.arange(0)
+
+    def train(self, n: int, x: Array) -> Array:
+        """Fills x [T, B, I + 1] with the mini-batch of tick n; returns its labels [B].
+
+        Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box.
+        """
+        epoch, place = divmod(n, self._per_epoch)
+        if epoch != self._epoch:
+            rng = generator(self._seed, Stream.BATCHES, epoch)
+            self._epoch, self._order = epoch, rng.permutation(len(self._train_labels))
+        chosen = self._order[place * self._batch : (place + 1) * self._batch]
+        return self._gather(self._train_x, self._train_labels, chosen, x)
+
+    @property
+    def chunks(self) -> int:
+        """An evaluation goes in chunks of one mini-batch's size: the same products, so the same bits, everywhere."""
+        return -(-len(self._test_labels) // self._batch)
+
+    def test(self, chunk: int, x: Array) -> tuple[Array, int]:
+        """Fills x with a chunk of the held-out samples: (labels [B], how many count).
+
+        The last chunk is filled up by repeating its last sample, which does not count again.
+        """
+        first, samples = chunk * self._batch, len(self._test_labels)
+        chosen = np.minimum(np.arange(first, first + self._batch), samples - 1)
+        return self._gather(self._test_x, self._test_labels, chosen, x), min(self._batch, samples - first)
+
+    @staticmethod
+    def _gather(data: Array, labels: Array, chosen: Array, x: Array) -> Array:
+        if len(x):  # a read-out alone sees no x
+            np.take(data, chosen, axis=1, out=x, mode="clip")  # "clip": the default mode would buffer `out`
+        return labels[chosen]
+
+
+def with_ones(samples: Samples, precision: str) -> Array:
+    """x [T, N, I] -> [T, N, I + 1] with a last column of ones, which carries the cell's bias."""
+    steps, count, inputs = samples.x.shape
+    x = zeros((steps, count, inputs + 1), precision)
+    x[..., :-1] = samples.x
+    x[..., -1] = 1
+    return x

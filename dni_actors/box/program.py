@@ -1,0 +1,106 @@
+"""The box's program: what a box does in tick n, and between ticks. The whole protocol stands here.
+
+Tick n of a decoupled box k of K (update rules `synthetic` and `truncated`), lag L:
+
+    1  if n >= L and k < K-1: take Gradient n-L; train the synthesizer on the stashed (state, gradient) of tick n-L
+    2  take State n                      (box 0 starts from the initial state)
+    3  forward over the box's steps;     put State n: the next box starts now
+    4  synthesize the gradient at the far boundary        (the last box has no future, only the loss)
+    5  backward;                         put Gradient n: the box before learns from it, L ticks later
+    6  weight gradients; update at once  -> nobody was waited for
+
+Under `locked` a box takes Gradient n after step 3 instead, and goes backward from it: exact backpropagation.
+
+A program is a generator. It yields `Take`, `Put` and `Work`, and a runtime answers: the program knows nothing of
+processes, wires or clocks. Between ticks it has no state of its own: all is in the box's arrays and in n, so it can be
+thrown away after any tick and started afresh at the next.
+"""
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+from dni_actors.box.channel import Arrays, Channel, Phase, Put, Request, Take, Work
+from dni_actors.box.time_box import TimeBox
+from dni_actors.nn.arrays import Array
+
+
+class Evaluation(NamedTuple):
+    """The chain on the held-out samples, as it was between tick n-1 and tick n."""
+
+    tick: int
+    accuracy: float
+    loss: float
+
+
+Program = Generator[Request, Arrays, None]
+
+
+def tick(box: TimeBox, n: int) -> Program:
+    """Tick n under the box's update rule."""
+    return (locked if box.update_rule == "locked" else decoupled)(box, n)
+
+
+def decoupled(box: TimeBox, n: int) -> Program:
+    """Every box updates in tick n with its synthetic gradient."""
+    if not box.is_last and n >= box.lag:
+        answer = yield Take(Channel.GRADIENT, n - box.lag)
+        if answer:
+            yield Work(Phase.TRAIN)
+            box.train_synthesizer(n, answer[0], stashed=n - box.lag)
+    box.load(n)
+    h_in = yield from state_in(box, Channel.STATE, n)
+    yield Work(Phase.FORWARD)
+    h_out = box.forward(h_in)
+    if not box.is_last:
+        yield Put(Channel.STATE, n, (h_out,))
+    yield Work(Phase.SYNTHESIZE)
+    synthetic = box.synthesize(n)
+    yield Work(Phase.BACKWARD)
+    gradient = box.backward(synthetic)
+    if not box.is_first:
+        # Always put, empty where the rule has nothing to say: gradients are the flow control, too.
+        yield Put(Channel.GRADIENT, n, () if box.update_rule == "truncated" else (gradient,))
+    yield Work(Phase.UPDATE)
+    box.update(n)
+
+
+def locked(box: TimeBox, n: int) -> Program:
+    """Forward through the whole chain, then backward through it: each box waits for the true gradient."""
+    box.load(n)
+    h_in = yield from state_in(box, Channel.STATE, n)
+    yield Work(Phase.FORWARD)
+    h_out = box.forward(h_in)
+    gradient = h_out  # the last box has no far boundary: its backward pass starts from its own loss
+    if not box.is_last:
+        yield Put(Channel.STATE, n, (h_out,))
+        (gradient,) = yield Take(Channel.GRADIENT, n)
+    yield Work(Phase.BACKWARD)
+    gradient = box.backward(gradient)
+    if not box.is_first:
+        yield Put(Channel.GRADIENT, n, (gradient,))
+    yield Work(Phase.UPDATE)
+    box.update(n)
+
+
+def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | None]:
+    """The held-out samples, forward only, in chunks, at the cut before tick n; the last box returns what came out."""
+    samples, right, loss = 0, 0, 0.0
+    for chunk in range(box.chunks):
+        index = n * box.chunks + chunk
+        h_in = yield from state_in(box, Channel.SCORE, index)
+        yield Work(Phase.EVALUATE)
+        h_out = box.score(chunk, h_in)
+        if box.is_last:
+            counted, correct, total = box.judge()
+            samples, right, loss = samples + counted, right + correct, loss + total
+        else:
+            yield Put(Channel.SCORE, index, (h_out,))
+    return Evaluation(n, right / samples, loss / samples) if box.is_last else None
+
+
+def state_in(box: TimeBox, channel: Channel, index: int) -> Generator[Request, Arrays, Array]:
+    """The state at the box's near boundary: a message, or the initial state."""
+    if box.is_first:
+        return box.initial_state
+    (h_in,) = yield Take(channel, index)
+    return h_in

@@ -1,0 +1,73 @@
+"""What a box tells of itself: plain facts, for the record and the console alike."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from dni_actors.box.program import Evaluation
+
+
+class Place(NamedTuple):
+    """Where a box runs."""
+
+    box: int
+    pid: int
+    node: str
+    address: str
+    kernels: str
+    """BLAS and SIMD kernels of its process: boxes that differ here may differ in the last bit"""
+
+
+class Window(NamedTuple):
+    """A row of the metrics: one box over the ticks first_tick .. last_tick, both included."""
+
+    box: int
+    first_tick: int
+    last_tick: int
+    loss: float | None
+    """mean over samples; None in boxes without a loss of their own, as is accuracy"""
+    accuracy: float | None
+    updates: int
+    seconds: float
+    """wall time, evaluations left out"""
+    cpu_seconds: float
+    """of the box's thread"""
+    delay_seconds: float
+    """emulated work"""
+    wait_state_seconds: float
+    wait_gradient_seconds: float
+    slack: float | None
+    """mean ticks a gradient lay ready before its turn: 0 means the box waited for it"""
+    synthesizer_error: float | None
+    """mean relative squared error of the synthetic against the received gradient, as are the next two"""
+    cosine: float | None
+    norm_ratio: float | None
+
+
+@dataclass(frozen=True)
+class Report:
+    """A box as it stands, and what is new since its last report."""
+
+    box: int
+    tick: int
+    """ticks it has finished"""
+    state: str
+    """what it does: a phase, `wait State 7`, or `done`"""
+    seconds: float = 0.0
+    """wall time of its ticks so far, evaluations left out"""
+    steady_rate: float = 0.0
+    """ticks per second, the first tenth of the run left out"""
+    cpu_seconds: float = 0.0
+    delay_seconds: float = 0.0
+    windows: tuple[Window, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
+    digest: str | None = None
+    """of its weights, at the end of the run"""
+
+
+class Started(NamedTuple):
+    """All boxes are up, in their order."""
+
+    places: tuple[Place, ...]
+
+
+Event = Started | Report

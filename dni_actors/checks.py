@@ -1,0 +1,61 @@
+"""Checks of single values, each of whose failures is one sentence: field, value, remedy."""
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from types import UnionType
+from typing import Any, Literal, get_args, get_origin
+
+
+class ConfigError(ValueError):
+    """A field's value cannot be used. The message is one sentence: field, value, remedy."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field, self.problem = field, problem
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.problem}"
+
+
+def choose(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """A remedy for a wrong name: the nearest one, or all."""
+    near = get_close_matches(wrong, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+
+
+def checked_type(field: str, value: Any, hint: Any) -> Any:
+    """The value if its type fits the hint, whole numbers and lists widened; else ConfigError."""
+    options = get_args(hint) if get_origin(hint) is UnionType or type(None) in get_args(hint) else (hint,)
+    if value is None and type(None) in options:
+        return None
+    hint = options[0]
+    if get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        raise ConfigError(field, f"{value!r} is not known; {choose(str(value), get_args(hint))}")
+    if get_origin(hint) is tuple:
+        values = (value,) if isinstance(value, int) else value
+        if isinstance(values, list | tuple) and all(type(v) is int for v in values):
+            return tuple(values)
+        raise ConfigError(field, f"{value!r} is neither a whole number nor a list of whole numbers; give 7 or [1, 1, 0]")
+    if hint is float and type(value) is int:
+        return float(value)
+    if hint is str and type(value) in (int, float) and field.endswith("_ms"):
+        return str(value)
+    if type(value) is not hint:
+        kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[hint]
+        raise ConfigError(field, f"{value!r} is not {kind}; give {kind}")
+    return value
+
+
+def parse_delay(field: str, text: str) -> tuple[float, float]:
+    """'x' or 'low:high' in milliseconds -> (low, high) in seconds."""
+    low, colon, high = text.partition(":")
+    try:
+        bounds = float(low) / 1000, float(high if colon else low) / 1000
+    except ValueError:
+        bounds = (-1.0, -1.0)
+    if not (0 <= bounds[0] <= bounds[1] < math.inf):
+        raise ConfigError(field, f"{text!r} is not a delay; give milliseconds, as 5 or as 2:10 (low:high)")
+    return bounds

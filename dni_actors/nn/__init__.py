@@ -1,0 +1,1 @@
+"""Pure numerics on NumPy arrays: no Ray, no clock, no I/O."""

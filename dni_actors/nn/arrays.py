@@ -1,0 +1,18 @@
+"""Aligned work arrays: the bits and the speed of a product must not depend on where malloc put it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+Array = NDArray[Any]
+ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+
+
+def zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
+    """A zeroed C-contiguous array of `shape` whose first byte lies at a multiple of 64 bytes."""
+    kind = np.dtype(dtype)
+    size = int(np.prod(shape)) * kind.itemsize
+    block = np.zeros(size + ALIGNMENT, np.uint8)
+    start = -block.ctypes.data % ALIGNMENT
+    return block[start : start + size].view(kind).reshape(shape)

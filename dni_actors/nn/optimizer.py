@@ -1,0 +1,88 @@
+"""Optimizers: one in-place step over a whole vector of weights."""
+
+from typing import Protocol
+
+import numpy as np
+
+from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.parameters import Parameters
+
+
+class Optimizer(Protocol):
+    """Moves `parameters.values` against `parameters.gradients`; `state` is all it remembers between steps."""
+
+    state: dict[str, Array]
+
+    def __init__(self, parameters: Parameters) -> None: ...
+
+    def step(self, rate: float, power: float) -> None:
+        """One update at learning rate `rate`; `power` is the mean squared norm of the model's inputs (for NLMS)."""
+
+
+class SGD:
+    """w -= rate * g"""
+
+    def __init__(self, parameters: Parameters) -> None:
+        self.state: dict[str, Array] = {}
+        self._p = parameters
+        self._change = zeros(parameters.values.shape, parameters.values.dtype)
+
+    def step(self, rate: float, power: float) -> None:
+        np.multiply(self._p.gradients, rate, out=self._change)
+        self._p.values -= self._change
+
+
+class NLMS(SGD):
+    """w -= rate / power * g: normalised least mean squares; stable for a linear model while 0 < rate < 2."""
+
+    def step(self, rate: float, power: float) -> None:
+        super().step(rate / (power + 1e-8), power)
+
+
+class Momentum(SGD):
+    """v = 0.9 v + g;  w -= rate * v  (Polyak)"""
+
+    MU = 0.9
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self._v = self.state["velocity"] = zeros(parameters.values.shape, parameters.values.dtype)
+
+    def step(self, rate: float, power: float) -> None:
+        self._v *= self.MU
+        self._v += self._p.gradients
+        np.multiply(self._v, rate, out=self._change)
+        self._p.values -= self._change
+
+
+class Adam:
+    """Kingma and Ba 2015, algorithm 1, its corrections folded into the rate: beta1 .9, beta2 .999, epsilon 1e-8."""
+
+    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+    def __init__(self, parameters: Parameters) -> None:
+        shape, dtype = parameters.values.shape, parameters.values.dtype
+        self._p = parameters
+        self._m, self._v = zeros(shape, dtype), zeros(shape, dtype)
+        self._steps = np.zeros(1, np.int64)
+        self._a, self._b = zeros(shape, dtype), zeros(shape, dtype)
+        self.state = {"mean": self._m, "square": self._v, "steps": self._steps}
+
+    def step(self, rate: float, power: float) -> None:
+        g, a, b = self._p.gradients, self._a, self._b
+        self._steps += 1
+        t = int(self._steps[0])
+        self._m *= self.BETA1
+        self._m += np.multiply(g, 1 - self.BETA1, out=a)
+        self._v *= self.BETA2
+        np.multiply(g, g, out=a)
+        self._v += np.multiply(a, 1 - self.BETA2, out=a)
+        corrected = float(np.sqrt(1 - self.BETA2**t))
+        np.sqrt(self._v, out=a)
+        a += self.EPSILON * corrected
+        np.divide(self._m, a, out=b)
+        b *= rate * corrected / (1 - self.BETA1**t)
+        self._p.values -= b
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "momentum": Momentum, "adam": Adam, "nlms": NLMS}

@@ -1,0 +1,71 @@
+"""The cell of a time box: a vanilla tanh RNN unrolled over the box's T steps.
+
+    h_t = tanh([x_t, 1] W_input + h_{t-1} W_recurrent)        t = 1 .. T,  h_0 = the state handed in
+
+Shapes: T steps, B samples, I inputs, H hidden units. The bias is the last row of W_input (x carries a column of ones),
+so all T input projections are one product, and so is each weight gradient.
+"""
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.parameters import Parameters
+
+
+class RNN:
+    """Forward, backward and weight gradients of one window, in work arrays made once."""
+
+    @staticmethod
+    def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
+        return {"input": (inputs + 1, hidden), "recurrent": (hidden, hidden)}
+
+    @staticmethod
+    def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
+        """Input weights of variance 1/I, bias zero, recurrent weights orthogonal (algorithms: Conventions)."""
+        rows, hidden = parameters["input"].shape
+        parameters["input"][:-1] = rng.standard_normal((rows - 1, hidden)) / np.sqrt(rows - 1)
+        q, r = np.linalg.qr(rng.standard_normal((hidden, hidden)))
+        parameters["recurrent"][:] = q * np.sign(np.diag(r))  # uniform over the orthogonal matrices
+
+    def __init__(self, parameters: Parameters, steps: int, batch: int, dtype: DTypeLike) -> None:
+        rows, hidden = parameters["input"].shape
+        self._parameters = parameters
+        self.x = zeros((steps, batch, rows), dtype)  # [T, B, I + 1]; the caller fills it, ones in the last column
+        self._projected = zeros((steps, batch, hidden), dtype)
+        self._h = zeros((steps + 1, batch, hidden), dtype)
+        self._d = zeros((steps, batch, hidden), dtype)  # dL/d(pre-activation), per sample
+        self._d_in = zeros((batch, hidden), dtype)
+        self._recurrent_t = zeros((hidden, hidden), dtype)
+        flat = steps * batch
+        self._x_flat, self._projected_flat = self.x.reshape(flat, rows), self._projected.reshape(flat, hidden)
+        self._h_flat, self._d_flat = self._h[:-1].reshape(flat, hidden), self._d.reshape(flat, hidden)
+        self._steps_forward = list(zip(self._h[:-1], self._projected, self._h[1:], strict=True))
+        self._steps_backward = list(zip(self._d, self._h[1:], strict=True))[::-1]
+
+    def forward(self, h_in: Array) -> Array:
+        """[B, H] -> [B, H]: the state after the last step (a work array: valid until the next forward)."""
+        recurrent = self._parameters["recurrent"]
+        np.matmul(self._x_flat, self._parameters["input"], out=self._projected_flat)
+        np.copyto(self._h[0], h_in)
+        for before, projected, after in self._steps_forward:
+            np.matmul(before, recurrent, out=after)
+            after += projected
+            np.tanh(after, out=after)
+        return self._h[-1]
+
+    def backward(self, d_out: Array) -> Array:
+        """dL/dh_T [B, H] -> dL/dh_0 [B, H], per sample; keeps what `weight_gradients` needs. After `forward`."""
+        np.copyto(self._recurrent_t, self._parameters["recurrent"].T)  # BLAS is slower on a transposed view
+        carried = d_out
+        for d, h in self._steps_backward:
+            np.multiply(h, h, out=d)
+            np.subtract(1, d, out=d)
+            np.multiply(d, carried, out=d)
+            carried = np.matmul(d, self._recurrent_t, out=self._d_in)
+        return carried
+
+    def weight_gradients(self) -> None:
+        """Sums over steps and samples into the parameters' gradients. After `backward`."""
+        np.matmul(self._x_flat.T, self._d_flat, out=self._parameters.gradient("input"))
+        np.matmul(self._h_flat.T, self._d_flat, out=self._parameters.gradient("recurrent"))

@@ -1,0 +1,98 @@
+"""The synthesizer: predicts the gradient at a box's far boundary from what is known there (DNI paper: M).
+
+    SG([h, y, 1]) = a_n W_n,   a_0 = [h, y, 1],   a_{i+1} = [tanh(a_i W_i), 1]
+
+with 0, 1 or 2 hidden layers (Jaderberg et al. 2016, section 2.1 and its appendix; y, the one-hot label, is there when
+it is conditioned: cDNI). The last layer starts at zero, so an untrained synthesizer predicts "no future": truncation.
+It minimises  1/2 || SG - delta ||^2,  averaged over the mini-batch, delta being the gradient received.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.parameters import Parameters
+
+HIDDEN_LAYERS = {"linear": 0, "mlp1": 1, "mlp2": 2}
+TINY = 1e-30
+
+
+class Agreement(NamedTuple):
+    """How a synthetic gradient compares with the received one, over a mini-batch."""
+
+    error: float
+    """relative squared error: || SG - delta ||^2 / || delta ||^2"""
+    cosine: float
+    """cosine of the angle between the two"""
+    norm_ratio: float
+    """|| SG || / || delta ||"""
+
+
+def agreement(synthetic: Array, received: Array) -> Agreement:
+    """Compares two gradients of equal shape; zero norms give cosine 0."""
+    ss, rr, sr = (float(np.vdot(a, b)) for a, b in ((synthetic, synthetic), (received, received), (synthetic, received)))
+    return Agreement(
+        error=(ss - 2 * sr + rr) / (rr + TINY),
+        cosine=sr / (np.sqrt(ss * rr) + TINY),
+        norm_ratio=float(np.sqrt(ss / (rr + TINY))),
+    )
+
+
+class Synthesizer:
+    """Predicts, and learns from the gradient that came. Shapes: B samples, Z = H + conditions + 1, H outputs."""
+
+    @staticmethod
+    def shapes(form: str, width: int, hidden: int) -> dict[str, tuple[int, ...]]:
+        """Weights of a `form` in HIDDEN_LAYERS for inputs of `width` Z and states of width `hidden`."""
+        layers = HIDDEN_LAYERS[form]
+        inner = {f"synthesizer_{i}": (width if i == 0 else hidden + 1, hidden) for i in range(layers)}
+        return inner | {"synthesizer": (hidden + 1 if layers else width, hidden)}
+
+    @staticmethod
+    def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
+        """Hidden layers of variance 1/fan-in; the last layer stays zero."""
+        for name, weight in parameters.items():
+            if name != "synthesizer":
+                weight[:-1] = rng.standard_normal((weight.shape[0] - 1, weight.shape[1])) / np.sqrt(weight.shape[0])
+
+    def __init__(self, parameters: Parameters, batch: int, dtype: DTypeLike) -> None:
+        self._parameters = parameters
+        self._weights = [weight for _, weight in parameters.items()]
+        self._gradients = [parameters.gradient(name) for name, _ in parameters.items()]
+        hidden = self._weights[-1].shape[1]
+        self._inner = [zeros((batch, hidden + 1), dtype) for _ in self._weights[:-1]]  # a_1 .. a_n
+        for inner in self._inner:
+            inner[:, -1] = 1
+        self._d_inner = [zeros((batch, hidden), dtype) for _ in self._inner]
+        self._scratch = zeros((batch, hidden), dtype)
+        self._output = zeros((batch, hidden), dtype)
+
+    def predict(self, z: Array) -> Array:
+        """z [B, Z] -> synthetic gradient [B, H], per sample (a work array: valid until the next call)."""
+        a = z
+        for weight, inner in zip(self._weights, self._inner, strict=False):
+            np.tanh(np.matmul(a, weight, out=self._scratch), out=inner[:, :-1])
+            a = inner
+        return np.matmul(a, self._weights[-1], out=self._output)
+
+    def weight_gradients(self, z: Array, received: Array) -> Agreement:
+        """Fills the parameters' gradients (batch means) for inputs z [B, Z] and delta [B, H].
+
+        Returns how the prediction made here, before any update, agrees with `received`.
+        """
+        d = self.predict(z)
+        seen = agreement(d, received)
+        d -= received
+        d /= len(z)
+        below = [z, *self._inner]
+        for i in reversed(range(len(self._weights))):
+            np.matmul(below[i].T, d, out=self._gradients[i])
+            if i:
+                d_inner, a = self._d_inner[i - 1], below[i][:, :-1]
+                np.matmul(d, self._weights[i][:-1].T, out=d_inner)
+                np.multiply(a, a, out=self._scratch)
+                np.subtract(1, self._scratch, out=self._scratch)
+                d = np.multiply(d_inner, self._scratch, out=d_inner)
+        return seen

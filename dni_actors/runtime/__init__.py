@@ -1,0 +1,25 @@
+"""Who runs the programs: all boxes in one process (inline), or one Ray actor each. A runtime is a function.
+
+    run(config) -> iterator of events
+
+It yields `Started`, then reports of boxes as they come, the last one of each box with its digest; it raises BoxError
+if a box cannot go on, and leaves nothing behind however it ends (closing the iterator stops the run).
+"""
+
+from collections.abc import Callable, Iterator
+
+from dni_actors.box.report import Event
+from dni_actors.config import RunConfig
+
+Runtime = Callable[[RunConfig], Iterator[Event]]
+
+
+def runtime(name: str) -> Runtime:
+    """The runtime called `name`; imports Ray only if it is asked for."""
+    if name == "inline":
+        from dni_actors.runtime import inline
+
+        return inline.run
+    from dni_actors.runtime import supervisor
+
+    return supervisor.run

@@ -1,0 +1,94 @@
+"""All boxes in this process: resumes whichever program has its message. The oracle of every other runtime."""
+
+import os
+import random
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from dni_actors.box.channel import Arrays, Channel
+from dni_actors.box.cut import BoxCut
+from dni_actors.box.errors import DeadlockError
+from dni_actors.box.report import Event, Place, Started
+from dni_actors.config import RunConfig
+from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
+from dni_actors.runtime.stepper import Stepper, Story
+
+REPORT_EVERY = 0.1  # seconds
+
+
+def run(config: RunConfig) -> Iterator[Event]:
+    """See the package's docstring."""
+    require_kernels(config)
+    kernels, node = describe_kernels(), socket.gethostname()
+    with single_blas_thread():
+        chain = Chain(config)
+        yield Started(tuple(Place(k, os.getpid(), node, "inline", kernels) for k in range(config.boxes)))
+        told = time.perf_counter()
+        for _ in chain.turns():
+            if time.perf_counter() - told > REPORT_EVERY:
+                yield from (stepper.report() for stepper in chain.steppers)
+                told = time.perf_counter()
+        yield from (stepper.report() for stepper in chain.steppers)
+
+
+class Chain:
+    """The boxes of a run and the messages between them.
+
+    `schedule`: a source of randomness that picks which box goes on, one request at a time; without it each box goes on
+    as far as it can. `cuts`: where to go on from, one for each box. `story`: a list that takes every request made.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        schedule: random.Random | None = None,
+        cuts: Sequence[BoxCut] | None = None,
+        story: Story | None = None,
+    ) -> None:
+        self._schedule = schedule
+        self.steppers = [
+            Stepper(config, k, partial(self._send, k), cuts[k] if cuts else None, story) for k in range(config.boxes)
+        ]
+
+    def _send(self, k: int, channel: Channel, index: int, arrays: Arrays) -> None:
+        copies = tuple(array.copy() for array in arrays)
+        for copy in copies:
+            copy.flags.writeable = False  # as messages from another process are
+        self.steppers[k + channel.direction].deliver(channel, index, copies)
+
+    def turns(self) -> Iterator[None]:
+        """Runs to the end; yields after each turn of a box."""
+        while waiting := [stepper for stepper in self.steppers if not stepper.done]:
+            ready = [stepper for stepper in waiting if stepper.ready]
+            if not ready:
+                self._pause(waiting)
+            elif self._schedule is not None:
+                self._schedule.choice(ready).advance(most=1)
+                yield
+            else:
+                for stepper in ready:
+                    stepper.advance()
+                    yield
+
+    def run(self) -> list[str]:
+        """Runs to the end; the boxes' digests."""
+        for _ in self.turns():
+            pass
+        return [stepper.box.digest() for stepper in self.steppers]
+
+    def cuts(self) -> list[BoxCut]:
+        """The cut the finished chain stands at, one part for each box."""
+        return [stepper.cut() for stepper in self.steppers]
+
+    @staticmethod
+    def _pause(waiting: list[Stepper]) -> None:
+        """Nobody can go on: sleeps until an emulated link lets a message through."""
+        for stepper in waiting:
+            stepper.advance()  # notes that it waits, and for what
+        due = [stepper.next_due for stepper in waiting if stepper.next_due is not None]
+        if not due:
+            stories = "; ".join(f"box {s.box.index} {s.state}" for s in waiting)
+            raise DeadlockError(waiting[0].box.index, waiting[0].tick, f"every box waits: {stories}", waiting[0].story)
+        time.sleep(min(due))

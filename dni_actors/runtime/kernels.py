@@ -1,0 +1,46 @@
+"""Which CPU kernels do the arithmetic: a product's bits depend on them, and on the number of BLAS threads."""
+
+import os
+import platform
+from contextlib import AbstractContextManager
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from dni_actors.config import ConfigError, RunConfig
+
+# Kernels that every x86-64 machine with AVX2 has, and that others do not replace by better ones. Both libraries read
+# these variables once, when NumPy is first imported: later is too late.
+AVX512 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
+PORTABLE = {
+    "x86_64": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": AVX512},
+    "aarch64": {"OPENBLAS_CORETYPE": "ARMV8"},
+    "arm64": {"OPENBLAS_CORETYPE": "ARMV8"},
+}
+
+
+def kernel_environment(config: RunConfig) -> dict[str, str]:
+    """Environment variables that a process needs before it imports NumPy."""
+    return PORTABLE.get(platform.machine(), {}) if config.execution.kernels == "portable" else {}
+
+
+def require_kernels(config: RunConfig) -> None:
+    """ConfigError unless this process was started with the kernels that the configuration asks for."""
+    missing = {name: value for name, value in kernel_environment(config).items() if os.environ.get(name) != value}
+    if missing:
+        settings = " ".join(f'{name}="{value}"' for name, value in missing.items())
+        raise ConfigError(
+            "kernels", f"portable must be chosen before NumPy is imported; start Python with {settings}, or use native"
+        )
+
+
+def single_blas_thread() -> AbstractContextManager[object]:
+    """One BLAS thread: more of them sum in another order, and wake up in each other's way."""
+    return threadpool_limits(limits=1, user_api="blas")
+
+
+def describe_kernels() -> str:
+    """BLAS kernel and NumPy's SIMD level of this process, as `openblas SkylakeX, numpy AVX512_SKX`."""
+    blas = [f"{lib['internal_api']} {lib.get('architecture', '?')}" for lib in threadpool_info() if lib["user_api"] == "blas"]
+    found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])  # type: ignore[union-attr]
+    return f"{', '.join(sorted(set(blas))) or 'no BLAS known'}, numpy {found[-1] if found else 'baseline'}"

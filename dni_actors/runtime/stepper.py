@@ -1,0 +1,166 @@
+"""Runs one box's program, request by request: the part that every runtime shares.
+
+A runtime delivers messages to the stepper and calls `advance`; the stepper goes on until it must wait, or is done. It
+keeps the clocks: time waited, time worked, emulated work, and the rows of the metrics.
+"""
+
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Generator, MutableSequence
+
+import numpy as np
+
+from dni_actors.box.channel import Arrays, Channel, Inbox, Phase, Put, Request, Take, Work
+from dni_actors.box.cut import BoxCut, restore, take
+from dni_actors.box.errors import BoxError
+from dni_actors.box.program import Evaluation, evaluate, tick
+from dni_actors.box.report import Report
+from dni_actors.box.schedule import bounds, evaluates
+from dni_actors.box.time_box import TimeBox
+from dni_actors.config import RunConfig
+from dni_actors.nn.streams import Stream
+from dni_actors.runtime.delays import Arrivals, Delay
+from dni_actors.runtime.meter import Meter
+
+Send = Callable[[Channel, int, Arrays], None]
+Story = MutableSequence[tuple[int, int, Request]]
+DELAYED = (Phase.FORWARD, Phase.BACKWARD, Phase.UPDATE)  # emulated work falls on these, a third each
+
+
+class Stepper:
+    """Box k from the cut before tick `first` to the run's end. `send` carries a message to the neighbour's stepper."""
+
+    def __init__(
+        self, config: RunConfig, k: int, send: Send, cut: BoxCut | None = None, story: Story | None = None
+    ) -> None:
+        seed = config.learning.seed
+        self.box = TimeBox(config, k)
+        self.inbox = Inbox(k, bounds(config, self.box.chunks))
+        self.first = 0
+        if cut is not None:
+            restore(self.box, self.inbox, cut)
+            self.first = cut.tick
+        self.tick = self.first
+        self.state = "starting"
+        self.done = False
+        self._config = config
+        self._send = send
+        self._story = deque(maxlen=8) if story is None else story
+        self._arrivals = Arrivals(k, Delay(*config.link_delay, seed, Stream.LINK_DELAY))
+        self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
+        self._meter = Meter(config, k, self.first)
+        self._evaluations: deque[Evaluation] = deque()
+        self._script = self._run()
+        self._request: Request | None = None  # None: the script has not been started
+
+    def deliver(self, channel: Channel, index: int, arrays: Arrays) -> None:
+        """A message for this box; from any thread."""
+        self._arrivals.add(channel, index, arrays, self.tick)
+
+    @property
+    def ready(self) -> bool:
+        """Whether `advance` would get anywhere."""
+        if not isinstance(self._request, Take):
+            return not self.done
+        self._arrivals.move(self.inbox, self.tick)
+        return self.inbox.holds(self._request)
+
+    @property
+    def next_due(self) -> float | None:
+        """Seconds until a message that an emulated link holds back arrives; None if there is none."""
+        return self._arrivals.next_due
+
+    def advance(self, most: float = math.inf) -> None:
+        """Answers requests until the program must wait, is done, or `most` of them are answered.
+
+        Raises BoxError: whatever goes wrong inside, with the box, the tick and the story.
+        """
+        if self._request is None:
+            self._meter.start()
+        self._meter.resume()
+        try:
+            with np.errstate(all="ignore"):  # what overflows is caught as such, by name (NonFiniteError)
+                self._answer(most)
+        except BoxError as error:
+            error.story = error.story or self.story
+            raise
+        except Exception as error:
+            raise BoxError(self.box.index, self.tick, f"{type(error).__name__}: {error}", self.story) from error
+        finally:
+            self._meter.pause()
+
+    def _answer(self, most: float) -> None:
+        request = self._request
+        while most > 0:
+            most -= 1
+            try:
+                if isinstance(request, Take):
+                    if not self.inbox.holds(request):
+                        self._arrivals.move(self.inbox, self.tick)
+                    if not self.inbox.holds(request):
+                        self.state = f"wait {request.channel} {request.index}"
+                        self._meter.wait(request.channel)
+                        return
+                    arrived = self.inbox.take(request)
+                    self._meter.took(request, self.tick - arrived.at_tick)
+                    request = self._script.send(arrived.arrays)
+                else:
+                    if isinstance(request, Put):
+                        self._send(*request)
+                    elif isinstance(request, Work):
+                        self.state = request.phase
+                        if self._heavy.high and request.phase in DELAYED:
+                            self._labour()
+                    request = next(self._script)
+            except StopIteration:
+                self.state, self.done = "done", True
+                return
+            self._request = request
+            self._story.append((self.box.index, self.tick, request))
+
+    def _labour(self) -> None:
+        seconds = self._heavy.draw(self.tick, self.box.index) / len(DELAYED)
+        self._meter.delayed(seconds)
+        time.sleep(seconds)
+
+    def _run(self) -> Generator[Request, Arrays, None]:
+        config, box = self._config, self.box
+        for n in range(self.first, config.ticks + 1):
+            if n > self.first and evaluates(config, n):
+                self._meter.training(False)
+                evaluation = yield from evaluate(box, n)
+                if evaluation is not None:
+                    self._evaluations.append(evaluation)
+                self._meter.training(True)
+            if n < config.ticks:
+                yield from tick(box, n)
+                self.tick = n + 1
+                self._meter.ticked(n, box.tally)
+
+    @property
+    def story(self) -> list[str]:
+        """The last requests, oldest first."""
+        return [f"{request}, tick {tick}" for _, tick, request in self._story]
+
+    def cut(self) -> BoxCut:
+        """The box's part of the cut it stands at; only when it is done."""
+        assert self.done
+        self._arrivals.move(self.inbox, self.tick, everything=True)
+        return take(self.box, self.inbox, self.tick)
+
+    def report(self) -> Report:
+        """How the box stands, and what is new since the last call; from any thread."""
+        done = self.done  # read first: once done, nothing is added any more
+        return Report(
+            box=self.box.index,
+            tick=self.tick,
+            state=self.state,
+            seconds=self._meter.seconds,
+            steady_rate=self._meter.steady_rate,
+            cpu_seconds=self._meter.cpu_seconds,
+            delay_seconds=self._meter.delay_seconds,
+            windows=self._meter.new_windows(),
+            evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
+            digest=self.box.digest() if done else None,
+        )

@@ -1,0 +1,31 @@
+"""What a task is: labelled sequences, cut in time by whoever asks."""
+
+from typing import NamedTuple, Protocol
+
+from dni_actors.nn.arrays import Array
+
+
+class Samples(NamedTuple):
+    """N labelled windows of T steps with I inputs."""
+
+    x: Array
+    """[T, N, I] float32 (may be a read-only view)"""
+    labels: Array
+    """[N] int64 in 0 .. classes - 1"""
+
+
+class Task(Protocol):
+    """Facts first, data when a box asks for its window."""
+
+    name: str
+    steps: int | None
+    """time steps of a sequence; None: any number fits"""
+    inputs: int
+    classes: int
+    train: int
+    """samples to learn from"""
+    test: int
+    """held-out samples, the same in every run"""
+
+    def load(self, first: int, steps: int) -> tuple[Samples, Samples]:
+        """The window of `steps` time steps that begins at step `first`: (train, test)."""
