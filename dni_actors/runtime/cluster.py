@@ -1,0 +1,157 @@
+"""Starts a private Ray on this machine, or joins a cluster; gives back what it took."""
+
+import logging
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dni_actors.box.errors import RuntimeUnavailableError
+from dni_actors.config import ConfigError, RunConfig
+
+ANSWER_WITHIN = 12  # seconds that a cluster's address gets to answer
+OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
+CPU_RESOLUTION = 10_000  # Ray counts CPUs in units of 1e-4
+
+# Set before Ray is imported; a variable that the user has set stays as it is.
+QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DEDUP_LOGS": "0",
+}
+LOCAL = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's own switch for "this machine only": every port on loopback
+    "RAY_worker_niceness": "0",  # boxes are the work, not the background
+}
+# Hidden states beyond Ray's default of 100 KiB shall not take the detour through the object store (2 ms each).
+SYSTEM_CONFIG = {"max_direct_call_object_size": 4 * 2**20, "task_rpc_inlined_bytes_limit": 64 * 2**20}
+
+
+class Room(NamedTuple):
+    """What a box may take."""
+
+    cpus_per_box: float
+
+
+def cluster_address(config: RunConfig) -> str | None:
+    """The cluster to join, None for a private one."""
+    return config.execution.address or os.environ.get("RAY_ADDRESS") or None
+
+
+@contextmanager
+def cluster(config: RunConfig) -> Iterator[Room]:
+    """Ray, ready for the boxes. Raises RuntimeUnavailableError or ConfigError (an address that does not answer).
+
+    A Ray that the calling program has initialised is used, and left, as it is.
+    """
+    address = cluster_address(config)
+    for name, value in (QUIET if address else QUIET | LOCAL).items():
+        os.environ.setdefault(name, value)
+    if address:
+        use_token_if_there_is_one()
+    import ray
+
+    if ray.is_initialized():
+        yield Room(joined_cpus(ray, config.boxes))
+        return
+    try:
+        if address:
+            check_answers(address)
+            join(ray, address)
+            room = Room(joined_cpus(ray, config.boxes))
+        else:
+            room = Room(start(ray, config.boxes))
+        yield room
+    finally:
+        ray.shutdown()
+
+
+def start(ray: Any, boxes: int) -> float:
+    """A private Ray on loopback: token authentication, no dashboard. Returns the CPUs of a box."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    before = os.umask(0o077)  # Ray writes its token with the umask's mode
+    try:
+        for last_try in (False, True):  # the raylet gives up when its agent is slow (ray issue 65983)
+            try:
+                ray.init(
+                    address="local",
+                    num_cpus=cores,
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                    _system_config=SYSTEM_CONFIG,
+                )
+                break
+            except Exception as error:
+                ray.shutdown()
+                if last_try:
+                    told = first_line(error)
+                    raise RuntimeUnavailableError(f"Ray could not be started here ({told}); try --runtime inline") from error
+    finally:
+        os.umask(before)
+    if token_file().exists():
+        token_file().chmod(0o600)
+    return max(1, cores * CPU_RESOLUTION // boxes) / CPU_RESOLUTION
+
+
+def join(ray: Any, address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    except Exception as error:
+        raise ConfigError("address", f"{address!r} cannot be joined ({first_line(error)}); {REMEDY}") from error
+
+
+def joined_cpus(ray: Any, boxes: int) -> float:
+    """One CPU a box; RuntimeUnavailableError if the cluster has fewer."""
+    have = ray.cluster_resources().get("CPU", 0.0)
+    if have < boxes:
+        raise RuntimeUnavailableError(
+            f"the cluster has {have:g} CPUs, but {boxes} boxes need one each; use fewer --boxes or add nodes"
+        )
+    return 1.0
+
+
+REMEDY = "start one with `ray start --head`, check host and port, or leave --address out to run on this machine"
+
+
+def check_answers(address: str) -> None:
+    """ConfigError, within seconds, if no Ray answers there. (`ray.init` itself would try for two minutes, then exit.)"""
+    if address.startswith("ray://"):
+        raise ConfigError("address", f"{address!r} is a Ray Client address; give the cluster's own host:port")
+    if address not in ("auto", "local"):
+        host, colon, port = address.rpartition(":")
+        if not (colon and port.isdigit()):
+            raise ConfigError("address", f"{address!r} is not host:port; give one such as 127.0.0.1:6379")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_WITHIN / 3).close()
+        except (OSError, OverflowError) as error:
+            raise ConfigError("address", f"{address!r} does not answer ({error}); {REMEDY}") from error
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    try:
+        told = subprocess.run(
+            [*check, "--address", address], capture_output=True, text=True, timeout=ANSWER_WITHIN, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ConfigError("address", f"{address!r} is not a Ray cluster, or refuses us; {REMEDY}") from error
+    if told.returncode:
+        raise ConfigError("address", f"{address!r} is not a Ray cluster, or refuses us; {REMEDY}")
+
+
+def use_token_if_there_is_one() -> None:
+    """A token does no harm where none is asked for; without the mode set, a cluster that asks would answer 401."""
+    if os.environ.get("RAY_AUTH_TOKEN") or token_file().exists():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+
+
+def token_file() -> Path:
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,129 @@
+"""The Ray runtime: one actor per box, started, connected, watched and ended by the driver."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
+from dni_actors.box.report import Event, Place, Report, Started
+from dni_actors.config import RunConfig
+from dni_actors.runtime.cluster import Room, cluster, first_line
+from dni_actors.runtime.kernels import kernel_environment
+
+STATUS_EVERY = 0.1  # seconds between two questions to a box ...
+STATUS_RATE = 64  # ... or longer, so that there are no more than these a second in all
+START_WITHIN = 300  # seconds for all boxes to be up
+STATUS_WITHIN = 30  # seconds to find out which box it was that could not be started
+
+
+def run(config: RunConfig) -> Iterator[Event]:
+    """See the package's docstring."""
+    with cluster(config) as room:
+        boxes = Boxes(config, room)
+        try:
+            yield Started(boxes.places())
+            yield from boxes.watch()
+        finally:
+            boxes.end()
+
+
+class Boxes:
+    """The actors of a run."""
+
+    def __init__(self, config: RunConfig, room: Room) -> None:
+        import ray
+
+        from dni_actors.runtime.actor import BoxActor
+
+        self._ray = ray
+        self._ticks = [0] * config.boxes
+        self._places: tuple[Place, ...] = ()
+        run_name = config.output.name or "unnamed"
+        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+        remote = ray.remote(BoxActor)
+        self._actors = [
+            remote.options(
+                name=f"dni/{run_name}/box-{k:03}",
+                num_cpus=room.cpus_per_box,
+                max_restarts=0,
+                max_task_retries=0,
+                enable_task_events=False,
+                runtime_env={"env_vars": threads | kernel_environment(config)},
+            ).remote(config, k)
+            for k in range(config.boxes)
+        ]
+
+    def places(self) -> tuple[Place, ...]:
+        """Waits until every box is up, connects the neighbours, lets all of them start; where they run."""
+        self._places = tuple(self._all([actor.place.remote() for actor in self._actors]))
+        neighbours = [None, *self._actors, None]
+        self._all([a.connect.remote(neighbours[k], neighbours[k + 2]) for k, a in enumerate(self._actors)])
+        self._all([actor.start.remote() for actor in self._actors])
+        return self._places
+
+    def _all(self, calls: list[Any]) -> list[Any]:
+        """The calls' answers, one of each box; BoxError names the first box that has none."""
+        try:
+            return list(self._ray.get(calls, timeout=START_WITHIN))
+        except self._ray.exceptions.GetTimeoutError as error:
+            up, late = self._ray.wait(calls, num_returns=len(calls), timeout=0)
+            raise RuntimeUnavailableError(
+                f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
+                "use fewer --boxes, or free the cluster's CPUs"
+            ) from error
+        except self._ray.exceptions.RayError:
+            for k, call in enumerate(calls):
+                try:
+                    self._ray.get(call, timeout=STATUS_WITHIN)
+                except self._ray.exceptions.RayError as error:
+                    cause = getattr(error, "cause", None) or error
+                    told = f"it could not be started: {type(cause).__name__}: {first_line(cause)}"
+                    raise BoxError(k, 0, told) from error
+            raise
+
+    def watch(self) -> Iterator[Report]:
+        """The boxes' reports until all are done: one question to each box is always under way.
+
+        BoxError when a box has failed or died.
+        """
+        interval = max(STATUS_EVERY, len(self._actors) / STATUS_RATE)
+        asked: dict[Any, int] = {}
+        going = set(range(len(self._actors)))
+        while going:
+            asked |= {self._actors[k].status.remote(): k for k in going - set(asked.values())}
+            next_round = time.monotonic() + interval
+            answered, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=interval)
+            for call in answered:
+                k = asked.pop(call)
+                report = self._answer(k, call)
+                if isinstance(report, BoxError):
+                    raise self._first_failure(report)
+                if report is not None:
+                    yield report
+                    if report.digest is not None:
+                        going.discard(k)
+            time.sleep(max(0.0, next_round - time.monotonic()))
+
+    def _answer(self, k: int, call: Any) -> Report | BoxError | None:
+        try:
+            answer: Report | BoxError = self._ray.get(call)
+        except self._ray.exceptions.ActorDiedError:
+            pid = self._places[k].pid
+            cause = f"its process {pid} died (killed, out of memory, or crashed)"
+            return BoxDiedError(k, self._ticks[k], cause)
+        except self._ray.exceptions.ActorUnavailableError:
+            return None  # out of reach is not dead: it is asked again
+        if isinstance(answer, Report):
+            self._ticks[k] = answer.tick
+        return answer
+
+    def _first_failure(self, error: BoxError) -> BoxError:
+        """The failure to tell of: of those known by now, the one of the earliest tick. Others follow from it."""
+        last_words = {actor.status.remote(): k for k, actor in enumerate(self._actors) if k != error.box}
+        answered, _ = self._ray.wait(list(last_words), num_returns=len(last_words), timeout=1) if last_words else ([], [])
+        found = [self._answer(last_words[call], call) for call in answered]
+        return min([error, *(e for e in found if isinstance(e, BoxError))], key=lambda e: (e.tick, -e.box))
+
+    def end(self) -> None:
+        for actor in self._actors:
+            self._ray.kill(actor, no_restart=True)

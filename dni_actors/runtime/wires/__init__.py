@@ -1,0 +1,1 @@
+"""What carries messages between actors, one file per wire."""
