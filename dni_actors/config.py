@@ -16,6 +16,10 @@ from dni_actors.tasks import TASKS, Task
 TOP_SEED = 2**63
 
 
+# Giving the first replaces an inherited second.
+EXCLUSIVE = (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("unroll", "boxes"))
+
+
 @dataclasses.dataclass(frozen=True)
 class ChainConfig:
     """The task and the chain of time boxes that learns it."""
@@ -130,7 +134,7 @@ class RunConfig:
     def replace(self, **fields: Any) -> "RunConfig":
         """A copy with flat fields changed, not yet validated. Ticks replace epochs, unroll boxes, and vice versa."""
         parts: dict[str, dict[str, Any]] = {}
-        for one, other in (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("unroll", "boxes")):
+        for one, other in EXCLUSIVE:
             if fields.get(one) is not None and other not in fields:
                 fields[other] = None
         fields.pop("preset", None)

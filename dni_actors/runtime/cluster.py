@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.config import ConfigError, RunConfig
+from dni_actors.runtime import cluster_address
 
 ANSWER_WITHIN = 12  # seconds that a cluster's address gets to answer
 OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
@@ -36,11 +37,6 @@ class Room(NamedTuple):
     """What a box may take."""
 
     cpus_per_box: float
-
-
-def cluster_address(config: RunConfig) -> str | None:
-    """The cluster to join, None for a private one."""
-    return config.execution.address or os.environ.get("RAY_ADDRESS") or None
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
 from dni_actors.box.channel import Arrays, Channel
@@ -18,7 +18,7 @@ from dni_actors.runtime.stepper import Stepper, Story
 REPORT_EVERY = 0.1  # seconds
 
 
-def run(config: RunConfig) -> Iterator[Event]:
+def run(config: RunConfig) -> Generator[Event]:
     """See the package's docstring."""
     require_kernels(config)
     kernels, node = describe_kernels(), socket.gethostname()

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from contextlib import AbstractContextManager
 
 import numpy as np
@@ -32,6 +33,14 @@ def require_kernels(config: RunConfig) -> None:
         raise ConfigError(
             "kernels", f"portable must be chosen before NumPy is imported; start Python with {settings}, or use native"
         )
+
+
+def restart_with_kernels(config: RunConfig, module: str) -> None:
+    """Starts `python -m module` anew, same arguments, if its boxes run in this process and need other kernels."""
+    environment = kernel_environment(config)
+    if config.execution.runtime == "inline" and any(os.environ.get(n) != v for n, v in environment.items()):
+        sys.stdout.flush()
+        os.execve(sys.executable, [sys.executable, "-m", module, *sys.argv[1:]], os.environ | environment)
 
 
 def single_blas_thread() -> AbstractContextManager[object]:

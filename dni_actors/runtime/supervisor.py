@@ -1,7 +1,7 @@
 """The Ray runtime: one actor per box, started, connected, watched and ended by the driver."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
@@ -16,7 +16,7 @@ START_WITHIN = 300  # seconds for all boxes to be up
 STATUS_WITHIN = 30  # seconds to find out which box it was that could not be started
 
 
-def run(config: RunConfig) -> Iterator[Event]:
+def run(config: RunConfig) -> Generator[Event]:
     """See the package's docstring."""
     with cluster(config) as room:
         boxes = Boxes(config, room)

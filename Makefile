@@ -1,0 +1,34 @@
+# Prerequisites: Python >= 3.11 and make.
+# Usage: make run | make test | make check | make install
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test check install golden
+
+run: .venv/made
+	$(BIN)/python -m dni_actors.launch $(ARGS)
+
+test: .venv/made-test
+	$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/made-test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_floors.py
+
+install: .venv/made-test
+
+# Rewrites the golden transcripts; read the difference before you commit it.
+golden: .venv/made-test
+	$(BIN)/python -m tests.transcript
+
+.venv/made: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dni_actors needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/made-test: .venv/made
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@

@@ -1,0 +1,50 @@
+"""A run, whole: configuration in, result out; the runtime, the record and the view meet here and nowhere else."""
+
+from contextlib import closing
+
+from dni_actors.box.errors import BoxError
+from dni_actors.box.standing import Standing
+from dni_actors.config import RunConfig
+from dni_actors.record.recorder import Recorder
+from dni_actors.record.result import Result
+from dni_actors.runtime import cluster_address, runtime
+from dni_actors.view.console import view
+
+
+def run(config: RunConfig) -> Result:
+    """Runs to the end, recording and showing what happens.
+
+    Raises ConfigError before anything has begun, RuntimeUnavailableError if no runtime can be had, BoxError if a box
+    failed, KeyboardInterrupt on Ctrl-C; in the last two cases what was reached is recorded first.
+    """
+    kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
+    config = config.validated().replace(kernels=kernels)
+    recorder = Recorder(config)
+    config = config.replace(name=recorder.name)
+    standing = Standing(config)
+    shown = view(config.output.console, standing)
+    status, told = "failed", None
+    try:
+        shown.open()
+        with closing(runtime(config.execution.runtime)(config)) as events:
+            for event in events:
+                standing.take(event)
+                recorder.take(event)
+                shown.show(event)
+        status = "finished"
+    except KeyboardInterrupt:
+        status = "interrupted"
+        raise
+    except BoxError as error:
+        told = str(error)
+        raise
+    finally:
+        if standing.places:
+            result = recorder.close(standing, status, told)
+            shown.close(result.content())
+        else:
+            shown.close(None)
+            recorder.discard()
+    if recorder.problem:
+        raise OSError(recorder.problem)
+    return result

@@ -1,0 +1,118 @@
+"""The command line of a run: flags over a TOML file over a preset or a task's defaults."""
+
+import argparse
+import contextlib
+import dataclasses
+import io
+import re
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from dni_actors.checks import ConfigError, choose
+from dni_actors.config import EXCLUSIVE, PART_OF, RunConfig, defaults
+from dni_actors.presets import PRESETS
+
+DESCRIPTION = """Trains a recurrent network cut into time boxes, none of which waits for the others.
+Flags win over the file of --config, which wins over the preset or the task's defaults; the defaults shown are what
+holds with the preset, task and file given."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What the command line holds: where the defaults come from, and the run."""
+
+    preset: str | None = None
+    """Named settings to start from; by default seed, or with --task the task's own defaults."""
+    list_presets: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """List the presets and stop."""
+    config: Path | None = None
+    """TOML file with fields by name, as a run's config.toml."""
+    run: Annotated[RunConfig, tyro.conf.arg(name="")] = RunConfig()
+
+
+def parse(argv: Sequence[str]) -> RunConfig:
+    """The configuration that the flags give. ConfigError on wrong input; SystemExit 0 after --help, --list-presets."""
+    given = scan(argv)
+    if given.list_presets:
+        for name, preset in PRESETS.items():
+            print(f"{name:12} {preset.line}")
+        raise SystemExit(0)
+    file = read_toml(Path(given.config)) if given.config else {}
+    named = {"preset": given.preset, "task": given.task}
+    base = RunConfig().replace(**defaults(named if any(named.values()) else file)).replace(**file)
+    for one, other in EXCLUSIVE:
+        if getattr(given, one) is not None and getattr(given, other) is None:
+            base = base.replace(**{other: None})
+    return ask_tyro(argv, base).validated()
+
+
+def scan(argv: Sequence[str]) -> argparse.Namespace:
+    """The few flags that decide what the others' defaults are."""
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    early.add_argument("--list-presets", "--list_presets", action="store_true")
+    for name in ("preset", "config", "task", "ticks", "epochs", "boxes"):
+        early.add_argument(f"--{name}")
+    early.add_argument("--unroll", nargs="*")
+    try:
+        return early.parse_known_args(argv)[0]
+    except argparse.ArgumentError as error:
+        name = (error.argument_name or "").lstrip("-")
+        raise ConfigError(name, "a value is missing; give one, or see --help") from error
+
+
+def ask_tyro(argv: Sequence[str], base: RunConfig) -> RunConfig:
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            options, unknown = tyro.cli(
+                tyro.conf.OmitArgPrefixes[Options],
+                prog="python -m dni_actors.launch",
+                description=DESCRIPTION,
+                args=list(argv),
+                default=Options(run=base),
+                return_unknown_args=True,
+            )
+    except SystemExit as end:
+        if end.code:
+            raise sentence(told.getvalue()) from None
+        raise
+    if unknown:
+        flag = unknown[0].partition("=")[0]
+        flags = {f"--{name.replace('_', '-')}": name for name in (*PART_OF, "preset", "list_presets", "config")}
+        raise ConfigError(unknown[0], f"there is no such option; {choose(flag, flags) if flag[:2] == '--' else 'see --help'}")
+    return options.run
+
+
+PLAINER = (
+    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not a whole number; give one"),
+    (r"no type matching \{None\}\|INT could be instantiated from \['?(.*?)'?\]\.?", r"'\1' is not a whole number; give one"),
+    (r"could not convert string to float: (.*)", r"\1 is not a number; give one"),
+    (r"invalid choice (\S+) for argument '--\S+'\. Expected one of \((.*?),?\)\.?", r"\1 is not known; choose from \2"),
+    (r"Missing value for argument '--\S+'\. Expected \d+ values?\.?", "a value is missing; give one, or see --help"),
+)
+
+
+def sentence(told: str) -> ConfigError:
+    """Tyro's framed message as one sentence that names field, value and remedy."""
+    lines = [line.strip("│╭╰╮╯─ \t") for line in told.splitlines()]
+    words = " ".join(lines[1 : lines.index("", 1)] if "" in lines[1:] else lines[1:])
+    field = re.search(r"--([\w-]+)", words)
+    words = re.sub(r"^Error parsing --[\w-]+( \S+)?: ", "", words)
+    for pattern, plain in PLAINER:
+        words = re.sub(pattern, plain, words)
+    return ConfigError(field[1].replace("-", "_") if field else "options", words)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The fields of a TOML file; ConfigError if it cannot be read or is broken."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("config", f"{path} is not valid TOML ({error}); mend that line") from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError("config", f"{str(path)!r} cannot be read ({reason}); give a TOML file") from error

@@ -1,0 +1,165 @@
+"""Shows a run while it goes on: a live table, plain lines, JSON lines, or nothing. Structured events in, text out."""
+
+import json
+import time
+from typing import Any, Protocol
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from dni_actors.box.report import Event, Report, Started
+from dni_actors.box.standing import Standing
+from dni_actors.view.frame import frame
+
+REDRAWS = 4  # a second, at most
+LINE_EVERY = 2.0  # seconds between plain lines
+
+
+class View(Protocol):
+    """Takes events after the standing has; `close` shows what came out (the content of result.json)."""
+
+    def open(self) -> None: ...
+    def show(self, event: Event) -> None: ...
+    def close(self, result: dict[str, Any] | None) -> None: ...
+
+
+def view(kind: str, standing: Standing) -> View:
+    """The view of a kind: auto is live on a terminal and plain elsewhere."""
+    console = Console(highlight=False)
+    if kind == "auto":
+        kind = "live" if console.is_interactive else "plain"
+    if kind == "live":
+        return LiveView(standing, console)
+    return {"plain": PlainView, "json": JsonView, "quiet": QuietView}[kind](standing)
+
+
+class LiveView:
+    """A table that is redrawn in place; its last frame stays, the summary follows."""
+
+    def __init__(self, standing: Standing, console: Console) -> None:
+        self._standing, self._console = standing, console
+        self._began = time.monotonic()
+        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REDRAWS)
+
+    def open(self) -> None:
+        self._live.start()
+
+    def show(self, event: Event) -> None:
+        pass  # the next redraw shows it
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        self._live.stop()
+        if result is not None:
+            self._console.print(Text(summary(result)))
+
+    def _draw(self) -> RenderableType:
+        if not self._standing.places:
+            config = self._standing.config
+            where = "Ray and " if config.execution.runtime == "ray" else ""
+            return Text(f"starting {where}{config.boxes} boxes ... {time.monotonic() - self._began:.0f} s", style="dim")
+        return frame(self._standing, time.monotonic() - self._began, self._console.width)
+
+
+class PlainView:
+    """One `key=value` line every few seconds, for logs."""
+
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        self._began = self._told = time.monotonic()
+
+    def open(self) -> None:
+        config = self._standing.config
+        self._line(
+            event="starting",
+            task=config.chain.task,
+            boxes=config.boxes,
+            update=config.learning.update,
+            lag=config.learning.lag,
+            ticks=config.ticks,
+            seed=config.learning.seed,
+            runtime=config.execution.runtime,
+        )
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._line(event="started", boxes=len(event.places))
+        elif time.monotonic() - self._told >= LINE_EVERY:
+            standing = self._standing
+            facts: dict[str, Any] = {
+                "tick": f"{standing.ticks}/{standing.config.ticks}",
+                "ticks_per_second": f"{standing.ticks_per_second:.1f}",
+                "overlap": f"{standing.overlap:.2f}",
+            }
+            if (window := standing.windows[-1]) is not None and window.loss is not None:
+                facts["loss"] = f"{window.loss:.4f}"
+            if standing.evaluations:
+                facts |= {"test_accuracy": f"{standing.evaluations[-1].accuracy:.4f}"}
+            self._line(**facts)
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        if result is not None:
+            print(summary(result), flush=True)
+
+    def _line(self, **facts: Any) -> None:
+        self._told = time.monotonic()
+        seconds = f"seconds={self._told - self._began:.0f}"
+        print(seconds, *(f"{key}={value}" for key, value in facts.items()), flush=True)
+
+
+class JsonView:
+    """A JSON object a line: started, window and evaluation events; the last line is the content of result.json."""
+
+    def __init__(self, standing: Standing) -> None:
+        pass
+
+    def open(self) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, Started):
+            self._line(event="started", boxes=[place._asdict() for place in event.places])
+        elif isinstance(event, Report):
+            for window in event.windows:
+                self._line(event="window", **window._asdict())
+            for evaluation in event.evaluations:
+                self._line(event="evaluation", **evaluation._asdict())
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        if result is not None:
+            self._line(**result)
+
+    @staticmethod
+    def _line(**facts: Any) -> None:
+        print(json.dumps(facts), flush=True)
+
+
+class QuietView:
+    """Nothing."""
+
+    def __init__(self, standing: Standing) -> None:
+        pass
+
+    def open(self) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        pass
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        pass
+
+
+def summary(result: dict[str, Any]) -> str:
+    """A few lines: how it ended, and what was reached."""
+    accuracy, digest = result["test_accuracy"], result["digest"]
+    reached = "no evaluation yet" if accuracy is None else f"test accuracy {accuracy:.2%}"
+    lines = [
+        f"{result['status']}: {reached} after {result['ticks']} ticks in {result['seconds']:.1f} s of training",
+        f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
+        f"  {result['path']}",
+    ]
+    if len(result["kernels"]) > 1:
+        told = "; ".join(result["kernels"])
+        lines.insert(2, f"  warning: boxes used different CPU kernels ({told}): for equal bits use --kernels portable")
+    return "\n".join(lines)

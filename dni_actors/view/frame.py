@@ -1,0 +1,95 @@
+"""The live console's picture: a pure function from the chain's standing to something rich can draw."""
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Column, Table
+from rich.text import Text
+
+from dni_actors.box.standing import Standing
+
+MOST_ROWS = 24  # boxes shown; more are folded into a line
+NARROW = 80  # columns; below, the table keeps to what matters most
+
+
+def frame(standing: Standing, elapsed: float, width: int) -> RenderableType:
+    """Header, a row per box, progress and accuracy, for a terminal of `width` columns after `elapsed` seconds."""
+    return Group(header(standing, elapsed), boxes(standing, width), progress(standing, width))
+
+
+def header(standing: Standing, elapsed: float) -> Text:
+    chain, learning = standing.config.chain, standing.config.learning
+    told = [
+        ("dni_actors ", "bold"),
+        f"{chain.task}, {standing.config.boxes} boxes, {learning.update}",
+        f", lag {learning.lag}" if learning.update != "locked" else "",
+        f", seed {learning.seed}",
+        (f"   {elapsed:.0f} s", "dim"),
+    ]
+    return Text.assemble(*told, no_wrap=True, overflow="ellipsis")
+
+
+def boxes(standing: Standing, width: int) -> Table:
+    """Widths are fixed: nothing jumps when a number grows."""
+    columns = [
+        Column("box", justify="right", width=4),
+        Column("doing", width=17, no_wrap=True),
+        Column("tick", justify="right", width=8),
+        Column("loss", justify="right", width=7),
+        Column("cosine", justify="right", width=6),
+    ]
+    if width >= NARROW:
+        columns += [
+            Column("slack", justify="right", width=5),
+            Column("busy", justify="right", width=5),
+            Column("waited", justify="right", width=6),
+        ]
+    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
+    for k in range(min(MOST_ROWS, len(standing.reports))):
+        table.add_row(*row(standing, k)[: len(columns)])
+    if len(standing.reports) > MOST_ROWS:
+        table.add_row("...", f"and {len(standing.reports) - MOST_ROWS} more")
+    return table
+
+
+def row(standing: Standing, k: int) -> list[Text | str]:
+    report, window = standing.reports[k], standing.windows[k]
+    waits = report.state.startswith("wait")
+    cells: list[Text | str] = [str(k), Text(report.state, style="yellow" if waits else "green"), f"{report.tick}"]
+    if window is None:
+        return cells + [""] * 5
+    waited = window.wait_state_seconds + window.wait_gradient_seconds
+    return [
+        *cells,
+        number(window.loss, "{:.4f}"),
+        number(window.cosine, "{:+.2f}"),
+        number(window.slack, "{:.1f}"),
+        share(window.cpu_seconds + window.delay_seconds, window.seconds),
+        share(waited, window.seconds),
+    ]
+
+
+def number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
+
+
+def share(part: float, whole: float) -> str:
+    return f"{min(1.0, part / whole):.0%}" if whole > 0 else "-"
+
+
+def progress(standing: Standing, width: int) -> Table:
+    total = standing.config.ticks
+    line = Table.grid(padding=(0, 1))
+    line.add_row(
+        ProgressBar(total=total, completed=standing.ticks, width=max(10, min(40, width - 50))),
+        Text(f"{standing.ticks}/{total}", no_wrap=True),
+        Text(f"{standing.ticks_per_second:.0f} ticks/s", no_wrap=True),
+        Text(accuracy(standing), style="bold", no_wrap=True),
+    )
+    return line
+
+
+def accuracy(standing: Standing) -> str:
+    if not standing.evaluations:
+        return "test -"
+    newest = standing.evaluations[-1]
+    return f"test {newest.accuracy:.1%} at {newest.tick}"
