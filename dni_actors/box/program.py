@@ -51,10 +51,11 @@ def decoupled(box: TimeBox, n: int) -> Program:
     h_in = yield from state_in(box, Channel.STATE, n)
     yield Work(Phase.FORWARD)
     h_out = box.forward(h_in)
+    synthetic = None
     if not box.is_last:
         yield Put(Channel.STATE, n, (h_out,))
-    yield Work(Phase.SYNTHESIZE)
-    synthetic = box.synthesize(n)
+        yield Work(Phase.SYNTHESIZE)
+        synthetic = box.synthesize(n)
     yield Work(Phase.BACKWARD)
     gradient = box.backward(synthetic)
     if not box.is_first:
@@ -70,12 +71,12 @@ def locked(box: TimeBox, n: int) -> Program:
     h_in = yield from state_in(box, Channel.STATE, n)
     yield Work(Phase.FORWARD)
     h_out = box.forward(h_in)
-    gradient = h_out  # the last box has no far boundary: its backward pass starts from its own loss
+    received = None
     if not box.is_last:
         yield Put(Channel.STATE, n, (h_out,))
-        (gradient,) = yield Take(Channel.GRADIENT, n)
+        (received,) = yield Take(Channel.GRADIENT, n)
     yield Work(Phase.BACKWARD)
-    gradient = box.backward(gradient)
+    gradient = box.backward(received)
     if not box.is_first:
         yield Put(Channel.GRADIENT, n, (gradient,))
     yield Work(Phase.UPDATE)

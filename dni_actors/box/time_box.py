@@ -104,12 +104,13 @@ class TimeBox:
             z[np.arange(self._batch), hidden + self._labels] = 1
         return self.synthesizer.predict(z)
 
-    def backward(self, d_out: Array) -> Array:
-        """dL/d(state out) -> dL/d(state in), [B, H] per sample. (The last box's losses come from its read-out.)"""
+    def backward(self, d_out: Array | None) -> Array:
+        """dL/d(state out) -> dL/d(state in), [B, H] per sample. The last box has no d_out but its read-out's loss."""
         if self._readout is not None:
             self._readout.forward(self._h_out, self._labels)
             d_out = self._readout.backward()
             self.tally.learned(self._batch, float(self._readout.loss.sum()), float(self._readout.correct.sum()))
+        assert d_out is not None
         return self._cell.backward(d_out)
 
     def update(self, n: int) -> None:

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from dni_actors.box.channel import Channel, Inbox, Take
+from dni_actors.box.errors import ProtocolError
+
+
+@pytest.fixture
+def inbox():
+    return Inbox(1, {Channel.STATE: 2, Channel.GRADIENT: 1})
+
+
+def test_a_message_waits_for_its_index_whatever_the_order_of_arrival(inbox):
+    inbox.add(Channel.STATE, 8, (np.ones(1),), at_tick=3)
+    inbox.add(Channel.STATE, 7, (np.zeros(1),), at_tick=4)
+    assert inbox.holds(Take(Channel.STATE, 7))
+    assert not inbox.holds(Take(Channel.GRADIENT, 7))
+    assert inbox.take(Take(Channel.STATE, 7)).at_tick == 4
+    assert inbox.depth(Channel.STATE) == 1
+
+
+def test_more_messages_than_the_bound_are_a_defect(inbox):
+    inbox.add(Channel.GRADIENT, 0, (), at_tick=5)
+    with pytest.raises(ProtocolError, match="box 1, tick 6: 2 messages wait on Gradient, more than 1"):
+        inbox.add(Channel.GRADIENT, 1, (), at_tick=6)
+
+
+def test_a_message_that_comes_twice_is_a_defect(inbox):
+    inbox.add(Channel.STATE, 0, (), at_tick=5)
+    with pytest.raises(ProtocolError, match="State 0 came twice"):
+        inbox.add(Channel.STATE, 0, (), at_tick=5)

@@ -1,0 +1,49 @@
+import numpy as np
+
+from dni_actors.box.feed import Feed
+from dni_actors.nn.arrays import zeros
+from tests.tiny import Tiny, tiny
+
+
+def batches(config, k, ticks):
+    feed = Feed(config, k)
+    x = zeros((config.unrolls[k], config.learning.batch, Tiny.inputs + 1), "float32")
+    return [(feed.train(n, x), x.copy()) for n in ticks]
+
+
+def test_an_epoch_shows_every_sample_once_and_the_next_in_another_order():
+    config = tiny(epochs=2)
+    first, second = (batches(config, 0, range(5 * e, 5 * e + 5)) for e in (0, 1))
+    shown = [np.concatenate([x[0] for _, x in epoch]) for epoch in (first, second)]
+    everything = Tiny().load(0, 1)[0].x[0]
+    for rows in shown:
+        np.testing.assert_array_equal(np.sort(rows[:, :-1], axis=0), np.sort(everything, axis=0))
+    assert (shown[0] != shown[1]).any()
+
+
+def test_boxes_cut_the_same_samples_out_of_their_own_windows():
+    config = tiny(unroll=(3, 4))
+    whole = batches(tiny(boxes=1), 0, range(7))
+    for (labels, x), (labels_0, x_0), (labels_1, x_1) in zip(
+        whole, batches(config, 0, range(7)), batches(config, 1, range(7)), strict=True
+    ):
+        np.testing.assert_array_equal(x, np.concatenate([x_0, x_1]))
+        assert (labels == labels_0).all()
+        assert (labels == labels_1).all()
+
+
+def test_a_batch_is_a_function_of_its_tick_alone():
+    config = tiny(epochs=3)
+    forwards, backwards = batches(config, 1, range(15)), batches(config, 1, range(14, -1, -1))[::-1]
+    for (labels, x), (labels_again, x_again) in zip(forwards, backwards, strict=True):
+        np.testing.assert_array_equal(x, x_again)
+        np.testing.assert_array_equal(labels, labels_again)
+
+
+def test_held_out_samples_come_once_each_the_last_chunk_filled_up():
+    config = tiny()
+    feed = Feed(config, 0)
+    x = zeros((config.unrolls[0], 2, Tiny.inputs + 1), "float32")
+    counts = [feed.test(chunk, x)[1] for chunk in range(feed.chunks)]
+    assert counts == [2, 2, 1]
+    np.testing.assert_array_equal(x[:, 0], x[:, 1])

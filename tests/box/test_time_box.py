@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from dni_actors.box.errors import NonFiniteError
+from dni_actors.box.tally import Tally
+from dni_actors.box.time_box import TimeBox
+from dni_actors.nn.synthesizer import Agreement
+from tests.numerics import frozen
+from tests.tiny import tiny
+
+
+def test_state_names_everything_that_a_box_carries(rng):
+    """A fresh box that gets the state of another one goes on as that one does."""
+    config = tiny(optimizer="adam")
+
+    def tick(box, n):
+        box.load(n)
+        box.forward(frozen(np.full((2, 4), 0.1, np.float32)))
+        box.backward(box.synthesize(n))
+        box.update(n)
+        if n >= box.lag:
+            box.train_synthesizer(n, frozen(np.full((2, 4), 0.1 * n, np.float32)), n - box.lag)
+
+    whole, first = TimeBox(config, 1), TimeBox(config, 1)
+    for n in range(8):
+        tick(whole, n)
+    for n in range(4):
+        tick(first, n)
+    second = TimeBox(config, 1)
+    for name, array in first.state().items():
+        second.state()[name][...] = array
+    for n in range(4, 8):
+        tick(second, n)
+    assert second.digest() == whole.digest()
+    np.testing.assert_array_equal(second.tally.sums, whole.tally.sums)
+
+
+def test_linear_decay_ends_at_zero_and_begins_at_the_rate():
+    box = TimeBox(tiny(ticks=10, decay="linear", learning_rate=0.5), 0)
+    assert [box._at(n, 0.5) for n in (0, 5, 10)] == [0.5, 0.25, 0]
+    assert TimeBox(tiny(ticks=10), 0)._at(5, 0.5) == 0.5
+
+
+def test_the_update_is_clipped_to_its_norm():
+    config = tiny(optimizer="sgd", learning_rate=1.0, clip=1e-3, update="locked")
+    box = TimeBox(config, 0)
+    before = box.parameters.values.copy()
+    box.load(0)
+    box.forward(box.initial_state)
+    box.backward(frozen(np.ones((2, 4), np.float32)))
+    box.update(0)
+    assert np.linalg.norm(box.parameters.values - before) == pytest.approx(1e-3, rel=1e-3)
+
+
+@np.errstate(all="ignore")
+def test_what_is_not_finite_is_named_with_box_tick_and_knob():
+    box = TimeBox(tiny(), 1)
+    box.load(3)
+    box.forward(box.initial_state)
+    box.synthesize(3)
+    box.backward(frozen(np.full((2, 4), np.nan, np.float32)))
+    with pytest.raises(NonFiniteError, match="box 1, tick 3: the weight gradient is no longer finite; lower --learn"):
+        box.update(3)
+    with pytest.raises(NonFiniteError, match="box 1, tick 5: the synthesizer's gradient .* lower --synthesizer-learn"):
+        box.train_synthesizer(5, frozen(np.full((2, 4), np.inf, np.float32)), 3)
+
+
+def test_a_tally_gives_means_and_none_where_there_is_nothing():
+    tally = Tally()
+    assert tally.means() == {
+        "updates": 0, "loss": None, "accuracy": None, "synthesizer_error": None, "cosine": None, "norm_ratio": None
+    }  # fmt: skip
+    tally.updated()
+    tally.learned(4, 2.0, 3)
+    tally.trained(Agreement(1.0, 0.5, 2.0))
+    tally.trained(Agreement(3.0, 0.0, 1.0))
+    assert tally.means() == {
+        "updates": 1, "loss": 0.5, "accuracy": 0.75, "synthesizer_error": 2.0, "cosine": 0.25, "norm_ratio": 1.5
+    }  # fmt: skip
+    tally.reset()
+    assert not tally.sums.any()

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+
+from dni_actors.nn.optimizer import OPTIMIZERS
+from dni_actors.nn.parameters import Parameters
+
+RATE, POWER = 0.1, 4.0
+
+
+def slow_sgd(w, gradients):
+    for g in gradients:
+        w = w - RATE * g
+    return w
+
+
+def slow_nlms(w, gradients):
+    for g in gradients:
+        w = w - RATE / POWER * g
+    return w
+
+
+def slow_momentum(w, gradients):
+    v = 0
+    for g in gradients:
+        v = 0.9 * v + g
+        w = w - RATE * v
+    return w
+
+
+def slow_adam(w, gradients):
+    """Kingma and Ba 2015, algorithm 1, as printed."""
+    m = v = 0
+    for t, g in enumerate(gradients, 1):
+        m = 0.9 * m + 0.1 * g
+        v = 0.999 * v + 0.001 * g**2
+        w = w - RATE * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return w
+
+
+SLOW = {"sgd": slow_sgd, "nlms": slow_nlms, "momentum": slow_momentum, "adam": slow_adam}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_steps_are_the_published_ones(name, rng):
+    parameters = Parameters({"w": (3, 2)}, "float64")
+    start, gradients = rng.standard_normal((3, 2)), rng.standard_normal((5, 3, 2))
+    parameters["w"][:] = start
+    optimizer = OPTIMIZERS[name](parameters)
+    for g in gradients:
+        parameters.gradient("w")[:] = g
+        optimizer.step(RATE, POWER)
+    np.testing.assert_allclose(parameters["w"], SLOW[name](start, gradients), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_state_is_all_that_an_optimizer_remembers(name, rng):
+    gradients = rng.standard_normal((6, 4))
+
+    def steps(parameters, optimizer, some):
+        for g in some:
+            parameters.gradient("w")[:] = g
+            optimizer.step(RATE, POWER)
+
+    def make():
+        parameters = Parameters({"w": (4,)}, "float32")
+        return parameters, OPTIMIZERS[name](parameters)
+
+    whole, first, second = make(), make(), make()
+    steps(*whole, gradients)
+    steps(*first, gradients[:3])
+    second[0].values[:] = first[0].values
+    for key, array in first[1].state.items():
+        second[1].state[key][...] = array
+    steps(*second, gradients[3:])
+    np.testing.assert_array_equal(whole[0].values, second[0].values)

@@ -1,0 +1,106 @@
+"""What is learned is a function of the configuration, whatever the order, the delays and the interruptions."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from dni_actors.box.channel import Channel, Put, Take
+from dni_actors.box.errors import DeadlockError
+from dni_actors.runtime.inline import Chain
+from tests.tiny import tiny
+
+SCHEDULES = 2000
+
+
+def digests(config, **how):
+    return Chain(config, **how).run()
+
+
+def test_two_thousand_random_schedules_give_one_digest():
+    config = tiny(boxes=4, ticks=6, lag=2, evaluate_every=3)
+    expected = digests(config)
+    for seed in range(SCHEDULES):
+        assert digests(config, schedule=random.Random(seed)) == expected, f"schedule {seed}"
+
+
+def test_delays_evaluations_and_runtime_settings_leave_the_digest_alone():
+    expected = digests(tiny(ticks=12))
+    assert digests(tiny(ticks=12, compute_delay_ms="0:1", link_delay_ms="0:2")) == expected
+    assert digests(tiny(ticks=12, evaluate_every=1)) == expected
+    assert digests(tiny(ticks=12, evaluate_every=0)) == expected
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"seed": 1}, {"lag": 3}, {"update": "truncated"}, {"conditioned": False}, {"learning_rate": 2e-3}, {"batch": 3}],
+    ids=str,
+)
+def test_what_decides_the_result_changes_it(fields):
+    assert digests(tiny(**fields)) != digests(tiny())
+
+
+@pytest.mark.parametrize("fields", [{}, {"update": "locked"}, {"update": "truncated"}, {"optimizer": "momentum"}, {"lag": 5}])
+def test_150_ticks_and_150_more_equal_300(fields):
+    whole = digests(tiny(ticks=300, **fields))
+    half = Chain(tiny(ticks=150, **fields))
+    half.run()
+    assert digests(tiny(ticks=300, **fields), cuts=half.cuts()) == whole
+
+
+@pytest.mark.parametrize("update", ["synthetic", "locked"])
+def test_a_program_thrown_away_after_every_tick_goes_on_as_if_nothing_had_been(update):
+    whole = digests(tiny(ticks=9, update=update))
+    cuts = None
+    for n in range(1, 10):
+        chain = Chain(tiny(ticks=n, update=update), cuts=cuts)
+        found = chain.run()
+        cuts = chain.cuts()
+    assert found == whole
+
+
+def random_setting(seed):
+    rng = random.Random(seed)
+    return rng, {
+        "boxes": rng.randint(1, 8),
+        "lag": rng.randint(1, 6),
+        "ticks": rng.randint(1, 12),
+        "evaluate_every": rng.randint(0, 4),
+        "update": rng.choice(["synthetic", "truncated", "locked"]),
+    }
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_any_chain_lives_and_keeps_its_bounds_under_any_schedule(seed):
+    rng, fields = random_setting(seed)
+    config = tiny(**fields)
+    lag = 1 if fields["update"] == "locked" else fields["lag"]
+    story = []
+    chain = Chain(config, schedule=rng, story=story)
+    told, under_way = 0, Counter()
+    for _ in chain.turns():
+        for _, box, request in story[told:]:
+            # A token per state put right and not yet answered by a gradient taken: waiting, in hand, or on its way back.
+            if isinstance(request, Put) and request.channel is Channel.STATE:
+                under_way[box] += 1
+            if isinstance(request, Take) and request.channel is Channel.GRADIENT:
+                under_way[box] -= 1
+            assert under_way[box] <= lag
+        told = len(story)
+        ahead = chain.steppers[0].tick - chain.steppers[-1].tick
+        assert -1 <= ahead <= lag * (config.boxes - 1)  # -1: box 0 has put its state, and still updates
+    assert all(stepper.tick == config.ticks for stepper in chain.steppers)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_any_chain_lives_under_random_delays(seed):
+    _, fields = random_setting(seed)
+    config = tiny(**fields, compute_delay_ms="0:0.3", link_delay_ms="0:1")
+    assert digests(config) == digests(tiny(**fields))
+
+
+def test_a_message_that_never_comes_is_told_not_waited_for():
+    chain = Chain(tiny())
+    chain.steppers[1]._send = lambda *message: None
+    with pytest.raises(DeadlockError, match=r"every box waits: box 0 wait Gradient 0; box 1 wait Gradient 0; box 2 wait St"):
+        chain.run()

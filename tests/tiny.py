@@ -1,0 +1,36 @@
+"""A task small enough to run a whole chain in a millisecond, and configurations for it."""
+
+from typing import Any
+
+import numpy as np
+
+from dni_actors.config import RunConfig
+from dni_actors.nn.streams import Stream, generator
+from dni_actors.tasks import TASKS, Samples
+
+
+class Tiny:
+    """Random sequences, labelled by the sign of their sum."""
+
+    name = "tiny"
+    steps = 7
+    inputs, classes = 3, 2
+    train, test = 10, 5
+
+    def load(self, first: int, steps: int) -> tuple[Samples, Samples]:
+        x = generator(0, Stream.BATCHES, 0).standard_normal((self.steps, self.train + self.test, self.inputs))
+        labels = (x.sum(axis=(0, 2)) > 0).astype(np.int64)
+        window = x[first : first + steps].astype(np.float32)
+        return Samples(window[:, : self.train], labels[: self.train]), Samples(window[:, self.train :], labels[self.train :])
+
+
+TASKS["tiny"] = Tiny()
+
+
+def tiny(**fields: Any) -> RunConfig:
+    """A run of the tiny task: 3 boxes, 8 ticks, unless told otherwise."""
+    chosen = {"task": "tiny", "boxes": 3, "hidden": 4, "batch": 2, "ticks": 8, "console": "quiet", "runtime": "inline"}
+    for given, dropped in (("unroll", "boxes"), ("epochs", "ticks")):
+        if given in fields:
+            del chosen[dropped]
+    return RunConfig.of(**{**chosen, **fields})
