@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.config import ConfigError, RunConfig
 from dni_actors.runtime import cluster_address
+from dni_actors.runtime.kernels import kernel_environment
 
 ANSWER_WITHIN = 12  # seconds that a cluster's address gets to answer
 OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
@@ -22,21 +23,24 @@ CPU_RESOLUTION = 10_000  # Ray counts CPUs in units of 1e-4
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_DEDUP_LOGS": "0",
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # what Ray itself would print here: it tears tables and JSON lines
 }
 LOCAL = {
     "RAY_AUTH_MODE": "token",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray's own switch for "this machine only": every port on loopback
     "RAY_worker_niceness": "0",  # boxes are the work, not the background
 }
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 # Hidden states beyond Ray's default of 100 KiB shall not take the detour through the object store (2 ms each).
 SYSTEM_CONFIG = {"max_direct_call_object_size": 4 * 2**20, "task_rpc_inlined_bytes_limit": 64 * 2**20}
 
 
 class Room(NamedTuple):
-    """What a box may take."""
+    """What a box gets."""
 
-    cpus_per_box: float
+    cpus: float
+    environment: dict[str, str]
+    """variables that its process still needs to be given"""
 
 
 @contextmanager
@@ -52,19 +56,37 @@ def cluster(config: RunConfig) -> Iterator[Room]:
         use_token_if_there_is_one()
     import ray
 
+    environment = ONE_THREAD | kernel_environment(config)
     if ray.is_initialized():
-        yield Room(joined_cpus(ray, config.boxes))
+        yield Room(joined_cpus(ray, config.boxes), environment)
         return
     try:
         if address:
             check_answers(address)
             join(ray, address)
-            room = Room(joined_cpus(ray, config.boxes))
+            room = Room(joined_cpus(ray, config.boxes), environment)
         else:
-            room = Room(start(ray, config.boxes))
+            # Workers inherit what is set while Ray starts; an environment of their own would start each one anew.
+            with variables(environment):
+                room = Room(start(ray, config.boxes), {})
         yield room
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def variables(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables for a while."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def start(ray: Any, boxes: int) -> float:

@@ -4,25 +4,32 @@ import os
 import platform
 import sys
 from contextlib import AbstractContextManager
+from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from dni_actors.config import ConfigError, RunConfig
 
-# Kernels that every x86-64 machine with AVX2 has, and that others do not replace by better ones. Both libraries read
-# these variables once, when NumPy is first imported: later is too late.
-AVX512 = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
-PORTABLE = {
-    "x86_64": {"OPENBLAS_CORETYPE": "Haswell", "NPY_DISABLE_CPU_FEATURES": AVX512},
-    "aarch64": {"OPENBLAS_CORETYPE": "ARMV8"},
-    "arm64": {"OPENBLAS_CORETYPE": "ARMV8"},
-}
+# Both libraries read these variables once, when NumPy is first imported: later is too late.
+CORETYPE, DISABLED = "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"
+PORTABLE_BLAS = {"x86_64": "Haswell", "AMD64": "Haswell", "aarch64": "ARMV8", "arm64": "ARMV8"}
 
 
 def kernel_environment(config: RunConfig) -> dict[str, str]:
-    """Environment variables that a process needs before it imports NumPy."""
-    return PORTABLE.get(platform.machine(), {}) if config.execution.kernels == "portable" else {}
+    """Environment variables that a process needs before it imports NumPy: for `portable`, kernels that every x86-64
+    machine with AVX2 (every 64-bit ARM) has, and no better ones where there are any."""
+    blas = PORTABLE_BLAS.get(platform.machine())
+    if config.execution.kernels != "portable" or blas is None:
+        return {}
+    beyond = [name for kind in ("found", "not found") for name in simd(kind) if "512" in name or name == "X86_V4"]
+    return {CORETYPE: blas, DISABLED: " ".join(sorted(beyond))}
+
+
+def simd(kind: str) -> list[str]:
+    """NumPy's dispatched SIMD levels, weakest first: `found` and in use, or `not found` (absent or disabled)."""
+    info: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]
+    return list(info.get("SIMD Extensions", {}).get(kind, []))
 
 
 def require_kernels(config: RunConfig) -> None:
@@ -50,6 +57,5 @@ def single_blas_thread() -> AbstractContextManager[object]:
 
 def describe_kernels() -> str:
     """BLAS kernel and NumPy's SIMD level of this process, as `openblas SkylakeX, numpy AVX512_SKX`."""
-    blas = [f"{lib['internal_api']} {lib.get('architecture', '?')}" for lib in threadpool_info() if lib["user_api"] == "blas"]
-    found = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])  # type: ignore[union-attr]
-    return f"{', '.join(sorted(set(blas))) or 'no BLAS known'}, numpy {found[-1] if found else 'baseline'}"
+    blas = {f"{lib['internal_api']} {lib.get('architecture', '?')}" for lib in threadpool_info() if lib["user_api"] == "blas"}
+    return f"{', '.join(sorted(blas)) or 'no BLAS known'}, numpy {(simd('found') or ['baseline'])[-1]}"

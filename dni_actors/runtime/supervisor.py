@@ -8,7 +8,6 @@ from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableErro
 from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
 from dni_actors.runtime.cluster import Room, cluster, first_line
-from dni_actors.runtime.kernels import kernel_environment
 
 STATUS_EVERY = 0.1  # seconds between two questions to a box ...
 STATUS_RATE = 64  # ... or longer, so that there are no more than these a second in all
@@ -39,16 +38,15 @@ class Boxes:
         self._ticks = [0] * config.boxes
         self._places: tuple[Place, ...] = ()
         run_name = config.output.name or "unnamed"
-        threads = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
         remote = ray.remote(BoxActor)
         self._actors = [
             remote.options(
                 name=f"dni/{run_name}/box-{k:03}",
-                num_cpus=room.cpus_per_box,
+                num_cpus=room.cpus,
                 max_restarts=0,
                 max_task_retries=0,
                 enable_task_events=False,
-                runtime_env={"env_vars": threads | kernel_environment(config)},
+                runtime_env={"env_vars": room.environment} if room.environment else None,
             ).remote(config, k)
             for k in range(config.boxes)
         ]

@@ -79,7 +79,7 @@ def test_any_chain_lives_and_keeps_its_bounds_under_any_schedule(seed):
     chain = Chain(config, schedule=rng, story=story)
     told, under_way = 0, Counter()
     for _ in chain.turns():
-        for _, box, request in story[told:]:
+        for box, _, request in story[told:]:
             # A token per state put right and not yet answered by a gradient taken: waiting, in hand, or on its way back.
             if isinstance(request, Put) and request.channel is Channel.STATE:
                 under_way[box] += 1
