@@ -7,12 +7,13 @@ import io
 import re
 import tomllib
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from dni_actors.checks import ConfigError, choose
+from dni_actors.checks import ConfigError
 from dni_actors.config import EXCLUSIVE, PART_OF, RunConfig, defaults
 from dni_actors.presets import PRESETS
 
@@ -81,9 +82,9 @@ def ask_tyro(argv: Sequence[str], base: RunConfig) -> RunConfig:
             raise sentence(told.getvalue()) from None
         raise
     if unknown:
-        flag = unknown[0].partition("=")[0]
-        flags = {f"--{name.replace('_', '-')}": name for name in (*PART_OF, "preset", "list_presets", "config")}
-        raise ConfigError(unknown[0], f"there is no such option; {choose(flag, flags) if flag[:2] == '--' else 'see --help'}")
+        flags = [f"--{name.replace('_', '-')}" for name in (*PART_OF, "preset", "list_presets", "config")]
+        near = get_close_matches(unknown[0].partition("=")[0], flags, n=1)
+        raise ConfigError(unknown[0], f"there is no such option; {f'did you mean {near[0]}?' if near else 'see --help'}")
     return options.run
 
 

@@ -1,9 +1,12 @@
 """Fixtures for all tests. Tests that need Ray share one local cluster, started when the first of them asks."""
 
+import secrets
+
 import numpy as np
 import pytest
 
 import tests.tiny  # noqa: F401  registers the tiny task
+from dni_actors.runtime.cluster import LOCAL, OBJECT_STORE, ONE_THREAD, QUIET, variables
 from dni_actors.runtime.kernels import single_blas_thread
 
 
@@ -16,3 +19,27 @@ def rng():
 def one_blas_thread():
     with single_blas_thread():
         yield
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory):
+    """One local Ray for all tests, as the product starts its own, with CPUs to spare."""
+    token = tmp_path_factory.mktemp("ray") / "token"
+    token.write_text(secrets.token_hex(32))
+    given = QUIET | LOCAL | ONE_THREAD | {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+    with variables(given):
+        import ray
+
+        ray.init(
+            address="local", num_cpus=8, include_dashboard=False, log_to_driver=False, object_store_memory=OBJECT_STORE
+        )
+        yield ray
+        ray.shutdown()
+
+
+@pytest.fixture(params=["inline", "ray"])
+def runtime_name(request):
+    """Every runtime in turn: what a test says of one, it says of all."""
+    if request.param == "ray":
+        request.getfixturevalue("ray_cluster")
+    return request.param

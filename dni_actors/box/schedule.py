@@ -9,6 +9,11 @@ def evaluates(config: RunConfig, n: int) -> bool:
     return n == config.ticks or (n > 0 and n % config.evaluate_every == 0)
 
 
+def closes_window(config: RunConfig, n: int) -> bool:
+    """Whether tick n is the last one of a row of the metrics."""
+    return (n + 1) % config.window == 0 or n + 1 == config.ticks
+
+
 def bounds(config: RunConfig, chunks: int) -> dict[Channel, int]:
     """The most messages that can wait at a box, by channel (design, claim 2).
 

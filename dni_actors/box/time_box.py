@@ -15,6 +15,9 @@ from dni_actors.nn.readout import Readout
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.nn.synthesizer import Synthesizer
 
+CELL_KNOBS = "--learning-rate or --clip"
+SYNTHESIZER_KNOBS = "--synthesizer-learning-rate or --learning-rate"
+
 
 class TimeBox:
     """Box k of K. Shapes: T steps, B samples, I inputs, H state width, C classes, L ticks of lag.
@@ -70,13 +73,7 @@ class TimeBox:
         assert self.synthesizer is not None
         z = self._stash[stashed % self.lag]
         self.tally.trained(self.synthesizer.weight_gradients(z, gradient))
-        norm = self._synthesizer_parameters.gradient_norm()
-        if not np.isfinite(norm):
-            raise NonFiniteError(
-                self.index,
-                n,
-                "the synthesizer's gradient is no longer finite; lower --synthesizer-learning-rate or --learning-rate",
-            )
+        self._check(n, self._synthesizer_parameters.gradient_norm(), "the synthesizer's gradient", SYNTHESIZER_KNOBS)
         power = float(np.vdot(z, z)) / self._batch
         self._synthesizer_optimizer.step(self._at(n, self._synthesizer_rate), power)
 
@@ -120,14 +117,20 @@ class TimeBox:
             self._readout.weight_gradients()
         self.parameters.gradients /= self._batch
         norm = self.parameters.gradient_norm()
-        if not np.isfinite(norm):
-            raise NonFiniteError(
-                self.index, n, "the weight gradient is no longer finite; lower --learning-rate or --clip"
-            )
+        self._check(n, norm, "the weight gradient", CELL_KNOBS)
         if self._clip and norm > self._clip:
             self.parameters.gradients *= self._clip / norm
         self._optimizer.step(self._at(n, self._rate), 1.0)
         self.tally.updated()
+
+    def verify(self, n: int) -> None:
+        """NonFiniteError if the last step, in tick n, broke a weight: the next gradient would tell, if there is one."""
+        self._check(n, float(self.parameters.values.sum()), "a weight", CELL_KNOBS)
+        self._check(n, float(self._synthesizer_parameters.values.sum()), "a synthesizer's weight", SYNTHESIZER_KNOBS)
+
+    def _check(self, n: int, value: float, what: str, knobs: str) -> None:
+        if not np.isfinite(value):
+            raise NonFiniteError(self.index, n, f"{what} is no longer finite; lower {knobs}")
 
     def _at(self, n: int, rate: float) -> float:
         return rate * (1 - n / self._ticks) if self._decays else rate

@@ -15,7 +15,7 @@ from dni_actors.config import ConfigError, RunConfig
 from dni_actors.runtime import cluster_address
 from dni_actors.runtime.kernels import kernel_environment
 
-ANSWER_WITHIN = 12  # seconds that a cluster's address gets to answer
+ANSWER_WITHIN = 9  # seconds that a cluster's address gets to answer
 OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
 CPU_RESOLUTION = 10_000  # Ray counts CPUs in units of 1e-4
 

@@ -6,6 +6,7 @@ from collections import deque
 
 from dni_actors.box.channel import Channel, Take
 from dni_actors.box.report import Window
+from dni_actors.box.schedule import closes_window
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 
@@ -18,7 +19,7 @@ class Meter:
     """Evaluations are left out of everything it measures: time stands still between ticks."""
 
     def __init__(self, config: RunConfig, box: int, first: int) -> None:
-        self._box, self._window, self._ticks = box, config.window, config.ticks
+        self._config, self._box = config, box
         self._steady_first = first + math.ceil((config.ticks - first) / 10)
         self._steady_seconds = 0.0
         self._first = self._window_first = self._done = first
@@ -80,7 +81,7 @@ class Meter:
         self._done = n + 1
         if self._done == self._steady_first:
             self._steady_seconds = self._seconds
-        if self._done % self._window == 0 or self._done == self._ticks:
+        if closes_window(self._config, n):
             self.pause()
             self._close(n, tally)
 

@@ -16,7 +16,7 @@ from dni_actors.box.cut import BoxCut, restore, take
 from dni_actors.box.errors import BoxError
 from dni_actors.box.program import Evaluation, evaluate, tick
 from dni_actors.box.report import Report
-from dni_actors.box.schedule import bounds, evaluates
+from dni_actors.box.schedule import bounds, closes_window, evaluates
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
@@ -135,6 +135,8 @@ class Stepper:
                 self._meter.training(True)
             if n < config.ticks:
                 yield from tick(box, n)
+                if closes_window(config, n):
+                    box.verify(n)
                 self.tick = n + 1
                 self._meter.ticked(n, box.tally)
 

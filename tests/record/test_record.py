@@ -1,0 +1,90 @@
+import json
+
+import pyarrow as pa
+import pytest
+
+from dni_actors import ConfigError, Result, run
+from dni_actors.box.errors import NonFiniteError
+from dni_actors.box.report import Window
+from dni_actors.options import parse
+from dni_actors.record.metrics import SCHEMA, Metrics, read_metrics
+from tests.tiny import tiny
+
+
+def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
+    config = tiny(storage=str(tmp_path / "runs"), name="first", ticks=300)
+    result = run(config)
+    folder = tmp_path / "runs" / "first"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "boxes.json", "config.toml", "manifest.json", "metrics", "result.json"
+    ]  # fmt: skip
+    assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert {"packages", "kernels", "cpu", "host", "started", "ended", "how"} <= manifest.keys()
+    assert [place["box"] for place in json.loads((folder / "boxes.json").read_text())] == [0, 1, 2]
+    content = json.loads((folder / "result.json").read_text())
+    assert content == result.content()
+    assert (content["status"], content["ticks"], content["seed"], content["runtime"]) == ("finished", 300, 0, "inline")
+    assert {"digest", "digests", "seconds", "ticks_per_second", "test_accuracy", "overlap", "wire"} <= content.keys()
+
+    again = Result.from_path(folder)
+    assert again.content() == result.content()
+    assert again.metrics.equals(result.metrics)
+    assert result.metrics.num_rows == 3 * 100
+    assert result.metrics.column_names == list(Window._fields)
+
+
+def test_a_failed_run_is_recorded_up_to_there(tmp_path):
+    config = tiny(storage=str(tmp_path), name="wild", optimizer="sgd", learning_rate=1e38, clip=0, ticks=50)
+    with pytest.raises(NonFiniteError) as caught:
+        run(config)
+    result = Result.from_path(tmp_path / "wild")
+    assert result.status == "failed"
+    assert result.error == str(caught.value)
+    assert result.digest is None
+    assert json.loads((tmp_path / "wild" / "manifest.json").read_text())["how"] == "failed"
+
+
+def test_a_name_that_is_taken_is_refused_and_kept(tmp_path):
+    run(tiny(storage=str(tmp_path), name="taken"))
+    before = (tmp_path / "taken" / "result.json").read_bytes()
+    with pytest.raises(ConfigError, match="name: 'taken' is taken: .* exists; give another name or remove that folder"):
+        run(tiny(storage=str(tmp_path), name="taken", seed=1))
+    assert (tmp_path / "taken" / "result.json").read_bytes() == before
+
+
+def test_storage_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"storage: '.*file' cannot be written \(Not a directory\); give a folder"):
+        run(tiny(storage=str(tmp_path / "file")))
+
+
+def window(tick):
+    return Window(0, tick, tick, None, None, 1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0, None, None, None)
+
+
+def test_metrics_are_parts_that_stand_alone(tmp_path):
+    metrics = Metrics(tmp_path)
+    metrics.add((window(1),))
+    metrics.flush()
+    metrics.add((window(0),))
+    metrics.flush()
+    metrics.flush()
+    (tmp_path / ".part-00002.parquet.part").write_bytes(b"half a fi")
+    assert sorted(p.name for p in tmp_path.glob("part-*")) == ["part-00000.parquet", "part-00001.parquet"]
+    assert read_metrics(tmp_path)["first_tick"].to_pylist() == [0, 1]
+
+
+def test_metrics_that_could_not_be_written_wait_for_the_next_attempt(tmp_path):
+    folder = tmp_path / "metrics"
+    metrics = Metrics(folder)
+    metrics.add((window(0),))
+    with pytest.raises(OSError):  # noqa: PT011  the folder is not there yet
+        metrics.flush()
+    folder.mkdir()
+    metrics.flush()
+    assert read_metrics(folder).num_rows == 1
+
+
+def test_no_metrics_are_an_empty_table(tmp_path):
+    assert read_metrics(tmp_path).equals(pa.Table.from_pylist([], schema=SCHEMA))

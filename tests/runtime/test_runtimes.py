@@ -1,0 +1,123 @@
+"""What every runtime does, whatever carries its messages."""
+
+import os
+import signal
+
+import numpy as np
+import pytest
+
+from dni_actors.box.errors import BoxDiedError, NonFiniteError
+from dni_actors.box.report import Started
+from dni_actors.box.standing import Standing
+from dni_actors.config import RunConfig
+from dni_actors.runtime import runtime
+from tests.processes import alive, eventually
+
+
+def setting(**fields):
+    chosen = {"task": "rows", "boxes": 3, "hidden": 8, "batch": 100, "ticks": 12, "evaluate_every": 5}
+    return RunConfig.of(**{**chosen, **fields})
+
+
+def finish(config, name):
+    """Runs to the end: how the chain stands then."""
+    standing, rows = Standing(config), []
+    for event in runtime(name)(config):
+        standing.take(event)
+        rows += getattr(event, "windows", ())
+    return standing, rows
+
+
+@pytest.fixture(scope="module")
+def inline_digest():
+    known = {}
+
+    def digest(config):
+        return known.setdefault(config, finish(config, "inline")[0].digest)
+
+    return digest
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"update": "truncated"},
+        {"update": "locked", "unroll": [20, 8, 0]},
+        {"boxes": 1},
+        {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"},
+    ],
+    ids=str,
+)
+def test_the_digest_is_that_of_the_inline_runtime(runtime_name, inline_digest, fields):
+    config = setting(**fields)
+    assert finish(config, runtime_name)[0].digest == inline_digest(config)
+
+
+def test_random_delays_everywhere_leave_the_digest_alone(runtime_name, inline_digest):
+    delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
+    assert finish(delayed, runtime_name)[0].digest == inline_digest(setting())
+
+
+def test_evaluations_are_equal_and_lie_where_they_should(runtime_name):
+    standing, _ = finish(setting(), runtime_name)
+    assert [e.tick for e in standing.evaluations] == [5, 10, 12]
+    assert standing.evaluations == finish(setting(), "inline")[0].evaluations
+
+
+def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
+    config = setting(ticks=230, evaluate_every=0)
+    _, rows = finish(config, runtime_name)
+    for k in range(config.boxes):
+        mine = sorted(row for row in rows if row.box == k)
+        covered = [n for row in mine for n in range(row.first_tick, row.last_tick + 1)]
+        assert covered == list(range(230))
+        assert sum(row.updates for row in mine) == 230
+        assert all((row.loss is not None) == (k == 2) for row in mine)
+        assert all(row.cosine is not None and -1 <= row.cosine <= 1 for row in mine[1:] if k < 2)
+        assert all(0 <= row.slack <= config.learning.lag for row in mine[1:] if k < 2)
+
+
+def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
+    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
+    with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --"):
+        finish(wild, runtime_name)
+
+
+def test_slow_links_and_heavy_boxes_are_felt(runtime_name):
+    """A lower bound, not a timing: 12 ticks of 3 ms work in every box, 2 links of 4 ms each way in lock-step."""
+    standing, rows = finish(setting(update="locked", compute_delay_ms="3", link_delay_ms="4"), runtime_name)
+    assert standing.seconds >= 12 * (3 + 4 * 4) / 1000
+    assert sum(row.delay_seconds for row in rows) == pytest.approx(12 * 3 * 3 / 1000)
+    waited = sum(row.wait_gradient_seconds for row in rows if row.box == 0)
+    assert waited >= 12 * 4 * 4 / 1000 or runtime_name == "inline"
+
+
+def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
+    config = setting(ticks=100_000, evaluate_every=0)
+    events = runtime("ray")(config)
+    started = next(events)
+    assert isinstance(started, Started)
+    victim = started.places[1].pid
+    for event in events:
+        if event.box == 1 and event.tick > 0:
+            os.kill(victim, signal.SIGKILL)
+            break
+    with pytest.raises(BoxDiedError, match=rf"box 1, tick \d+: its process {victim} died"):
+        for _ in events:
+            pass
+    assert eventually(lambda: not any(alive(place.pid) for place in started.places))
+
+
+def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
+    events = runtime("ray")(setting(ticks=100_000, evaluate_every=0))
+    started = next(events)
+    assert len({place.pid for place in started.places}) == 3
+    events.close()
+    assert eventually(lambda: not any(alive(place.pid) for place in started.places))
+
+
+def test_numpy_is_left_as_it_was():
+    before = np.geterr()
+    finish(setting(), "inline")
+    assert np.geterr() == before

@@ -1,0 +1,104 @@
+import dataclasses
+
+import pytest
+
+from dni_actors.config import PART_OF, ConfigError, RunConfig
+from dni_actors.presets import PRESETS, TASK_DEFAULTS
+
+
+def told(**fields):
+    with pytest.raises(ConfigError) as caught:
+        RunConfig.of(**fields)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "unrolls"),
+    [
+        ({}, (1, 1, 0)),
+        ({"boxes": 5}, (1, 1, 1, 1, 0)),
+        ({"boxes": 1}, (1,)),
+        ({"unroll": [2, 3]}, (2, 3)),
+        ({"task": "rows"}, (7, 7, 7, 7)),
+        ({"task": "rows", "boxes": 3}, (10, 9, 9)),
+        ({"task": "rows", "unroll": 14}, (14, 14)),
+        ({"task": "rows", "unroll": 7, "boxes": 4}, (7, 7, 7, 7)),
+        ({"task": "rows", "boxes": 29}, (1,) * 28 + (0,)),
+    ],
+    ids=str,
+)
+def test_the_steps_are_shared_out(fields, unrolls):
+    assert RunConfig.of(**fields).unrolls == unrolls
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"task": "rowz"}, "task: 'rowz' is not known; did you mean rows?"),
+        ({"preset": "sede"}, "preset: 'sede' is not known; did you mean seed?"),
+        ({"lagg": 3}, "lagg: there is no such field; did you mean lag?"),
+        ({"lag": 0}, "lag: 0 is too small; give a whole number of at least 1"),
+        ({"lag": "2"}, "lag: '2' is not a whole number; give a whole number"),
+        ({"ticks": 5, "epochs": 1}, "ticks: 5 and epochs 1 exclude each other; give one"),
+        ({"update": "lock"}, "update: 'lock' is not known; did you mean locked?"),
+        ({"task": "rows", "unroll": [5, 5]}, "unroll: 5 5 adds up to 10, but rows has 28 steps; give 28 in all, or"),
+        ({"task": "rows", "boxes": 30}, "boxes: 30 leaves boxes without a step"),
+        ({"unroll": [1, 0, 1]}, "unroll: 1 0 1: only the last box may have 0 steps"),
+        ({"unroll": [0]}, "unroll: 0: only the last box may have 0 steps"),
+        ({"unroll": [2, -1]}, "unroll: 2 -1 has a negative number"),
+        ({"unroll": []}, "unroll: no number was given"),
+        ({"unroll": "x"}, "unroll: 'x' is neither a whole number nor a list"),
+        ({"boxes": 3, "unroll": [1, 1]}, "unroll: 1 1 makes 2 boxes, but boxes is 3; drop one"),
+        ({"batch": 801}, "batch: 801 is larger than the 800 training samples of mnist01; give at most 800"),
+        ({"learning_rate": float("nan")}, "learning_rate: nan is not a finite positive number"),
+        ({"learning_rate": 0}, "learning_rate: 0.0 is not a finite positive number"),
+        ({"synthesizer_learning_rate": float("inf")}, "synthesizer_learning_rate: inf is not a finite positive number"),
+        ({"clip": -1.0}, "clip: -1.0 is not a finite number of at least 0"),
+        ({"seed": -1}, "seed: -1 is too small"),
+        ({"seed": 2**63}, "seed: 9223372036854775808 is too large"),
+        ({"conditioned": "yes"}, "conditioned: 'yes' is not true or false"),
+        ({"synthesizer": "mlp1"}, "synthesizer_optimizer: nlms fits the linear synthesizer only, not mlp1; use adam"),
+        ({"compute_delay_ms": "3:1"}, "compute_delay_ms: '3:1' is not a delay; give milliseconds, as 5 or as 2:10"),
+        ({"link_delay_ms": "nan"}, "link_delay_ms: 'nan' is not a delay"),
+        ({"name": "a/b"}, "name: 'a/b' cannot name a folder"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_wrong_input_is_one_sentence_with_field_value_and_remedy(fields, sentence):
+    assert told(**fields).startswith(sentence)
+    assert "\n" not in told(**fields)
+
+
+def test_ticks_replace_a_presets_epochs_and_the_other_way_round():
+    assert RunConfig.preset("seed", ticks=7).ticks == 7
+    assert RunConfig.of(task="rows", epochs=2).ticks == 2 * (4000 // 32)
+    assert RunConfig.preset("seed", ticks=7).replace(epochs=1).ticks == 200
+
+
+def test_numbers_that_mean_the_same_are_taken():
+    config = RunConfig.of(learning_rate=1, compute_delay_ms=5, link_delay_ms="2:10")
+    assert config.learning.learning_rate == 1.0
+    assert config.compute_delay == (0.005, 0.005)
+    assert config.link_delay == (0.002, 0.01)
+
+
+def test_every_field_has_a_doc_line_and_one_part():
+    import inspect
+
+    for part in dataclasses.fields(RunConfig):
+        source = inspect.getsource(type(getattr(RunConfig(), part.name)))
+        lines = source.splitlines()
+        for field in dataclasses.fields(getattr(RunConfig(), part.name)):
+            (at,) = [i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: ")]
+            assert lines[at + 1].strip().startswith('"""'), f"{field.name} has no doc line"
+            assert PART_OF[field.name] == part.name
+
+
+@pytest.mark.parametrize("fields", [p.fields for p in PRESETS.values()] + list(TASK_DEFAULTS.values()))
+def test_presets_and_defaults_are_valid(fields):
+    RunConfig().replace(**fields).validated()
+
+
+def test_all_parts_are_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().learning.lag = 3

@@ -1,0 +1,84 @@
+"""The floors: imports point down only, and each floor knows only the libraries that are its own."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "dni_actors"
+FLOORS = {  # height of each part; a module imports lower parts, and its own
+    "nn": 0, "tasks": 0, "config": 0, "checks": 0, "presets": 0,
+    "box": 1,
+    "runtime": 2, "record": 2, "view": 2,
+    "": 3, "experiment": 3, "options": 3, "launch": 3,
+}  # fmt: skip
+LIBRARIES = {  # who may import what; other third-party packages stand at the end
+    "ray": {"runtime"},
+    "zmq": {"runtime"},
+    "threadpoolctl": {"runtime"},
+    "pyarrow": {"record", "tasks"},
+    "rich": {"view"},
+    "matplotlib": {"view"},
+    "tomli_w": {"record"},
+    "tyro": {"options"},
+    "numpy": {"nn", "tasks", "box", "runtime"},
+}
+CLOCKS = {"time", "os", "threading", "asyncio", "socket", "subprocess", "multiprocessing"}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+SCRIPTS = {"make_mnist.py"}
+
+
+def part(module: Path) -> str:
+    first = module.relative_to(PACKAGE).parts[0]
+    return "" if first == "__init__.py" else first.removesuffix(".py")
+
+
+def imports(module: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda m: str(m.relative_to(PACKAGE)))
+def test_imports_point_down_only(module):
+    here = part(module)
+    for name in imports(module):
+        first, _, rest = name.partition(".")
+        if first == "dni_actors":
+            there = rest.partition(".")[0]
+            there = there if there in FLOORS else ""
+            assert there == here or FLOORS[there] < FLOORS[here] or FLOORS[here] in (0, 3), f"{here} imports {name}"
+            assert FLOORS[there] <= FLOORS[here], f"{here} imports {name}"
+        elif module.name not in SCRIPTS:
+            assert first in sys.stdlib_module_names or here in LIBRARIES.get(first, ()), f"{here} imports {name}"
+            assert not (here in ("nn", "box") and first in CLOCKS), f"{here} imports {name}: no clock, no threads, no I/O"
+
+
+def test_modules_stay_small_and_commands_define_no_classes():
+    for module in MODULES:
+        assert len(module.read_text(encoding="utf-8").splitlines()) <= 300, f"{module.name}: split it by idea"
+    launch = ast.parse((PACKAGE / "launch.py").read_text(encoding="utf-8"))
+    assert not [node for node in ast.walk(launch) if isinstance(node, ast.ClassDef)]
+
+
+@pytest.mark.parametrize(
+    ("module", "forbidden"),
+    [
+        ("dni_actors", {"numpy", "ray", "rich", "pyarrow"}),
+        ("dni_actors.nn.cell", {"ray", "rich", "pyarrow", "tyro"}),
+        ("dni_actors.box.program", {"ray", "rich", "tyro"}),
+        ("dni_actors.runtime.inline", {"ray", "rich", "tyro"}),
+        ("dni_actors.runtime.actor", {"rich", "matplotlib", "tyro"}),
+    ],
+)
+def test_a_fresh_interpreter_loads_no_more_than_the_floor_needs(module, forbidden):
+    code = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not forbidden & set(loaded)

@@ -1,0 +1,170 @@
+"""The command as a user runs it: a process of its own, which starts a Ray of its own."""
+
+import json
+import os
+import pty
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.processes import alive, children, eventually
+
+LAUNCH = [sys.executable, "-m", "dni_actors.launch"]
+ENDLESS = ["--ticks", "1000000", "--evaluate-every", "0"]
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Where commands run: an empty folder, and a home whose Ray token is the test's own."""
+    token = tmp_path / "token"
+    token.write_text(secrets.token_hex(32))
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "OMP_", "OPENBLAS_"))}
+    work = tmp_path / "work"
+    work.mkdir()
+    return {"cwd": work, "env": kept | {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100"}}
+
+
+def launch(place, *argv, timeout=100):
+    return subprocess.run([*LAUNCH, *argv], capture_output=True, text=True, timeout=timeout, **place)
+
+
+def begin(place, *argv):
+    """Starts a run and waits until every box has finished a tick: (process, folder, places)."""
+    process = subprocess.Popen(
+        [*LAUNCH, *argv, "--name", "it"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **place
+    )
+    folder = place["cwd"] / "runs" / "it"
+    assert eventually(lambda: (folder / "boxes.json").exists() or process.poll() is not None, within=60)
+    return process, folder, json.loads((folder / "boxes.json").read_text())
+
+
+def test_the_seed_run_as_it_is(place):
+    ended = launch(place, "--console", "json")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = [json.loads(line) for line in ended.stdout.splitlines()]
+    result = lines[-1]
+    assert result == json.loads((place["cwd"] / result["path"] / "result.json").read_text())
+    assert (result["status"], result["runtime"], result["wire"], result["ticks"]) == ("finished", "ray", "ray", 1600)
+    assert result["test_accuracy"] >= 0.975
+    assert len({where["pid"] for where in lines[0]["boxes"]}) == 3
+    inline = launch(place, "--console", "json", "--runtime", "inline", "--kernels", "native")
+    assert json.loads(inline.stdout.splitlines()[-1])["digest"] == result["digest"]
+
+
+def test_a_killed_box_ends_the_run_with_one_sentence(place):
+    process, folder, places = begin(place, *ENDLESS)
+    family = children(process.pid)
+    os.kill(places[1]["pid"], signal.SIGKILL)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("dni_actors: box 1, tick ")
+    assert f"its process {places[1]['pid']} died" in err
+    assert err.count("\n") == 1
+    assert "failed: no evaluation yet after" in out
+    result = json.loads((folder / "result.json").read_text())
+    assert (result["status"], result["error"]) == ("failed", err.removeprefix("dni_actors: ").strip())
+    assert eventually(lambda: not any(alive(pid) for pid in family))
+
+
+def test_ctrl_c_ends_the_run_with_a_summary(place):
+    process, folder, _ = begin(place, *ENDLESS)
+    family = children(process.pid)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted: no evaluation yet after" in out
+    assert "Traceback" not in err
+    assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
+    assert eventually(lambda: not any(alive(pid) for pid in family))
+
+
+def test_thirty_two_boxes_start_and_listen_on_this_machine_only(place):
+    process, _, places = begin(place, "--boxes", "32", "--hidden", "4", *ENDLESS)
+    assert len({where["pid"] for where in places}) == 32
+    family = children(process.pid) | {process.pid}
+    assert listening(family) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert eventually(lambda: not any(alive(pid) for pid in family))
+
+
+def listening(pids):
+    """Addresses on which processes listen."""
+    inodes = set()
+    for pid in pids:
+        try:
+            links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        inodes |= {link[8:-1] for link in links if link.startswith("socket:[")}
+    found = set()
+    for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
+        with open(f"/proc/net/{table}", encoding="ascii") as file:
+            for row in (line.split() for line in list(file)[1:]):
+                if row[3] == "0A" and row[9] in inodes:
+                    words = bytes.fromhex(row[1].partition(":")[0])
+                    packed = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
+                    found.add(socket.inet_ntop(family, packed))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--lagg", "3"], "--lagg: there is no such option; did you mean --lag?"),
+        (["--task", "rows", "--unroll", "5", "5"], "unroll: 5 5 adds up to 10, but rows has 28 steps"),
+        (["--batch", "801"], "batch: 801 is larger than the 800 training samples"),
+        (["--storage", "/proc/nowhere"], "storage: '/proc/nowhere' cannot be written"),
+        (["--address", "127.0.0.1:1"], "address: '127.0.0.1:1' does not answer"),
+        (["--address", "nonsense"], "address: 'nonsense' is not host:port"),
+        (["--address", "ray://127.0.0.1:10001"], "address: 'ray://127.0.0.1:10001' is a Ray Client address"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentence):
+    ended = launch(place, *argv, "--console", "quiet", timeout=15)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"dni_actors: {sentence}")
+    assert ended.stderr.count("\n") == 1
+    runs = place["cwd"] / "runs"
+    assert not runs.exists() or not list(runs.iterdir())
+
+
+def test_an_address_that_is_not_ray_is_told_in_time(place):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"127.0.0.1:{mute.getsockname()[1]}"
+        ended = launch(place, "--address", address, "--console", "quiet", timeout=15)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"dni_actors: address: '{address}' is not a Ray cluster, or refuses us;")
+
+
+def test_a_terminal_gets_the_live_table(place):
+    """Under a pseudo-terminal: redrawn in place, the last frame and the summary stay."""
+    main, side = pty.openpty()
+    process = subprocess.Popen(
+        [*LAUNCH, "--runtime", "inline", "--ticks", "400"],
+        stdin=side, stdout=side, stderr=side, **(place | {"env": place["env"] | {"TERM": "xterm-256color"}}),
+    )  # fmt: skip
+    os.close(side)
+    shown = b""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(main)
+    assert process.wait(timeout=10) == 0
+    text = shown.decode()
+    assert "cosine" in text
+    assert "400/400" in text
+    assert "\x1b[" in text
+    assert "finished: test accuracy" in text[text.rindex("400/400") :]

@@ -1,0 +1,94 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from dni_actors.box.program import Evaluation
+from dni_actors.box.report import Place, Report, Started, Window
+from dni_actors.box.standing import Standing
+from dni_actors.config import RunConfig
+from dni_actors.view.console import summary, view
+from dni_actors.view.frame import frame
+from tests.tiny import tiny
+
+
+def standing(boxes=3):
+    found = Standing(tiny(boxes=boxes, ticks=100))
+    found.take(Started(tuple(Place(k, 100 + k, "node", "host", "blas") for k in range(boxes))))
+    for k in range(boxes):
+        last = k == boxes - 1
+        row = Window(k, 0, 49, 0.25 if last else None, 0.5, 50, 1.0, 0.5, 0.1, 0.2, 0.1, 1.5, 0.9, 0.75, 1.1)
+        state = "wait Gradient 48" if k == 0 else "backward"
+        found.take(Report(k, 50, state, 1.0, 50.0, 0.5, 0.1, (row,), (Evaluation(50, 0.875, 0.3),) if last else ()))
+    return found
+
+
+def drawn(width, boxes=3, encoding="utf-8"):
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    console = Console(file=file, width=width, force_terminal=False, legacy_windows=False)
+    console.print(frame(standing(boxes), 12.0, width))
+    file.seek(0)
+    return file.read()
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_frame_shows_every_box_and_fits(width):
+    text = drawn(width)
+    assert max(len(line) for line in text.splitlines()) <= width
+    for piece in ("wait Gradient 48", "backward", "0.2500", "+0.75", "50/100", "test 87.5% at 50"):
+        assert piece in text
+    assert ("slack" in text) == (width >= 80)
+
+
+def test_many_boxes_are_folded():
+    console = Console(file=io.StringIO(), width=80)
+    console.print(frame(Standing(RunConfig.of(task="rows", boxes=29)), 0.0, 80))
+    assert "and 5 more" in console.file.getvalue()
+
+
+def test_a_terminal_without_unicode_gets_ascii():
+    drawn(80, encoding="ascii").encode("ascii")
+
+
+RESULT = {
+    "status": "finished", "test_accuracy": 0.995, "ticks": 1600, "seconds": 4.0, "ticks_per_second": 390.0,
+    "overlap": 0.7, "digest": "abc", "path": "runs/x", "kernels": ["a"],
+}  # fmt: skip
+
+
+def test_the_summary_tells_what_was_reached():
+    text = summary(RESULT)
+    for piece in ("finished: test accuracy 99.50% after 1600 ticks", "390.0 ticks/s, overlap 0.70, digest abc", "runs/x"):
+        assert piece in text
+    assert "warning" not in text
+    assert "warning: boxes used different CPU kernels (a; b)" in summary(RESULT | {"kernels": ["a", "b"]})
+    assert "no evaluation yet" in summary(RESULT | {"status": "interrupted", "test_accuracy": None, "digest": None})
+
+
+def test_json_lines_end_with_the_result(capsys):
+    shown = view("json", standing())
+    shown.open()
+    shown.show(Started((Place(0, 1, "n", "h", "k"),)))
+    shown.show(standing().reports[2])
+    shown.close(RESULT)
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("event") for line in lines] == ["started", "window", "evaluation", None]
+    assert lines[-1] == RESULT
+
+
+def test_plain_is_what_is_shown_off_a_terminal(capsys):
+    shown = view("auto", standing())
+    shown.open()
+    shown.close(RESULT)
+    lines = capsys.readouterr().out.splitlines()
+    assert "task=tiny boxes=3 update=synthetic" in lines[0]
+    assert "finished" in lines[1]
+
+
+def test_quiet_says_nothing(capsys):
+    shown = view("quiet", standing())
+    shown.open()
+    shown.show(standing().reports[0])
+    shown.close(RESULT)
+    assert capsys.readouterr().out == ""
