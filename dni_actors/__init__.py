@@ -1,15 +1,16 @@
 """Decoupled neural interfaces as Ray actors: a recurrent network trained without waiting.
 
-    from dni_actors import RunConfig, run
-    result = run(RunConfig.preset("seed"))
-    result.test_accuracy, result.metrics
+from dni_actors import RunConfig, run
+result = run(RunConfig.preset("seed"))
+result.test_accuracy, result.metrics
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dni_actors.config import ConfigError, RunConfig
+    from dni_actors.checks import ConfigError
+    from dni_actors.config import RunConfig
     from dni_actors.experiment import run
     from dni_actors.record.result import Result
 

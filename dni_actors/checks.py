@@ -38,7 +38,9 @@ def checked_type(field: str, value: Any, hint: Any) -> Any:
         values = (value,) if isinstance(value, int) else value
         if isinstance(values, list | tuple) and all(type(v) is int for v in values):
             return tuple(values)
-        raise ConfigError(field, f"{value!r} is neither a whole number nor a list of whole numbers; give 7 or [1, 1, 0]")
+        raise ConfigError(
+            field, f"{value!r} is neither a whole number nor a list of whole numbers; give 7 or [1, 1, 0]"
+        )
     if hint is float and type(value) is int:
         return float(value)
     if hint is str and type(value) in (int, float) and field.endswith("_ms"):

@@ -235,9 +235,9 @@ class RunConfig:
             raise ConfigError("synthesizer_optimizer", f"nlms fits the linear synthesizer only, not {form}; use adam")
         parse_delay("compute_delay_ms", self.execution.compute_delay_ms)
         parse_delay("link_delay_ms", self.execution.link_delay_ms)
-        name = self.output.name
-        if name is not None and (not name or name != name.strip() or name in (".", "..") or set(name) & set("/\\\0")):
-            raise ConfigError("name", f"{name!r} cannot name a folder; give a plain name such as first-run")
+        folder = self.output.name
+        if folder is not None and (folder != folder.strip(" .") or not folder or set(folder) & set("/\\\0")):
+            raise ConfigError("name", f"{folder!r} cannot name a folder; give a plain name such as first-run")
         return self
 
     def _at_least(self, name: str, least: int) -> None:
@@ -250,14 +250,16 @@ class RunConfig:
         if chain.unroll == ():
             raise ConfigError("unroll", "no number was given; give one for all boxes or one for each")
         unrolls = self.unrolls
-        told = f"{' '.join(map(str, unrolls))}"
+        told = " ".join(map(str, unrolls))
         if chain.boxes is not None and len(unrolls) != chain.boxes:
             raise ConfigError("unroll", f"{told} makes {len(unrolls)} boxes, but boxes is {chain.boxes}; drop one")
         if any(n < 0 for n in unrolls):
             raise ConfigError("unroll", f"{told} has a negative number; give time steps")
         if steps is not None and sum(unrolls) != steps:
             remedy = f"give {steps} in all, or --boxes alone"
-            raise ConfigError("unroll", f"{told} adds up to {sum(unrolls)}, but {chain.task} has {steps} steps; {remedy}")
+            raise ConfigError(
+                "unroll", f"{told} adds up to {sum(unrolls)}, but {chain.task} has {steps} steps; {remedy}"
+            )
         if 0 in unrolls[:-1] or sum(unrolls) == 0:
             where = "boxes" if chain.unroll is None else "unroll"
             value = f"{chain.boxes} leaves boxes without a step ({told})" if chain.unroll is None else told

@@ -32,7 +32,7 @@ class Options:
     """List the presets and stop."""
     config: Path | None = None
     """TOML file with fields by name, as a run's config.toml."""
-    run: Annotated[RunConfig, tyro.conf.arg(name="")] = RunConfig()
+    run: Annotated[RunConfig, tyro.conf.arg(name="")] = dataclasses.field(default_factory=RunConfig)
 
 
 def parse(argv: Sequence[str]) -> RunConfig:
@@ -84,13 +84,18 @@ def ask_tyro(argv: Sequence[str], base: RunConfig) -> RunConfig:
     if unknown:
         flags = [f"--{name.replace('_', '-')}" for name in (*PART_OF, "preset", "list_presets", "config")]
         near = get_close_matches(unknown[0].partition("=")[0], flags, n=1)
-        raise ConfigError(unknown[0], f"there is no such option; {f'did you mean {near[0]}?' if near else 'see --help'}")
+        raise ConfigError(
+            unknown[0], f"there is no such option; {f'did you mean {near[0]}?' if near else 'see --help'}"
+        )
     return options.run
 
 
 PLAINER = (
     (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not a whole number; give one"),
-    (r"no type matching \{None\}\|INT could be instantiated from \['?(.*?)'?\]\.?", r"'\1' is not a whole number; give one"),
+    (
+        r"no type matching \{None\}\|INT could be instantiated from \['?(.*?)'?\]\.?",
+        r"'\1' is not a whole number; give one",
+    ),
     (r"could not convert string to float: (.*)", r"\1 is not a number; give one"),
     (r"invalid choice (\S+) for argument '--\S+'\. Expected one of \((.*?),?\)\.?", r"\1 is not known; choose from \2"),
     (r"Missing value for argument '--\S+'\. Expected \d+ values?\.?", "a value is missing; give one, or see --help"),

@@ -35,9 +35,8 @@ TASK_DEFAULTS: dict[str, dict[str, Any]] = {
 
 PRESETS: dict[str, Preset] = {
     "seed": Preset(
-        "Seo 2018, repaired: digits 0 and 1, two boxes that see the whole image and a read-out; test accuracy >= 97.5 %",
+        "Seo 2018, repaired: digits 0 and 1, two boxes see the whole image, and a read-out; test accuracy >= 97.5 %",
         {"task": "mnist01", **TASK_DEFAULTS["mnist01"]},
     ),
 }
 DEFAULT = "seed"
-

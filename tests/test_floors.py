@@ -58,7 +58,9 @@ def test_imports_point_down_only(module):
             assert FLOORS[there] <= FLOORS[here], f"{here} imports {name}"
         elif module.name not in SCRIPTS:
             assert first in sys.stdlib_module_names or here in LIBRARIES.get(first, ()), f"{here} imports {name}"
-            assert not (here in ("nn", "box") and first in CLOCKS), f"{here} imports {name}: no clock, no threads, no I/O"
+            assert not (here in ("nn", "box") and first in CLOCKS), (
+                f"{here} imports {name}: no clock, no threads, no I/O"
+            )
 
 
 def test_modules_stay_small_and_commands_define_no_classes():

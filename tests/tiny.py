@@ -12,7 +12,6 @@ from dni_actors.tasks import TASKS, Samples
 class Tiny:
     """Random sequences, labelled by the sign of their sum."""
 
-    name = "tiny"
     steps = 7
     inputs, classes = 3, 2
     train, test = 10, 5
@@ -21,7 +20,9 @@ class Tiny:
         x = generator(0, Stream.BATCHES, 0).standard_normal((self.steps, self.train + self.test, self.inputs))
         labels = (x.sum(axis=(0, 2)) > 0).astype(np.int64)
         window = x[first : first + steps].astype(np.float32)
-        return Samples(window[:, : self.train], labels[: self.train]), Samples(window[:, self.train :], labels[self.train :])
+        return Samples(window[:, : self.train], labels[: self.train]), Samples(
+            window[:, self.train :], labels[self.train :]
+        )
 
 
 TASKS["tiny"] = Tiny()

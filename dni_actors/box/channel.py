@@ -45,7 +45,7 @@ class Take(NamedTuple):
     """Wait for a message; the runtime answers with its arrays."""
 
     channel: Channel
-    index: int
+    index: int  # type: ignore[assignment]  # the message's index, not tuple.index, which nobody calls here
 
     def __str__(self) -> str:
         return f"take {self.channel} {self.index}"
@@ -55,7 +55,7 @@ class Put(NamedTuple):
     """Send a message. The arrays are the box's work arrays: the runtime copies what it keeps before it goes on."""
 
     channel: Channel
-    index: int
+    index: int  # type: ignore[assignment]  # as in Take
     arrays: Arrays
 
     def __str__(self) -> str:

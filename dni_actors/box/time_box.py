@@ -168,5 +168,3 @@ class TimeBox:
             found["stash"] = self._stash
         found |= {f"optimizer/{name}": a for name, a in self._optimizer.state.items()}
         return found | {f"synthesizer/optimizer/{name}": a for name, a in self._synthesizer_optimizer.state.items()}
-
-

@@ -34,6 +34,7 @@ class RNN:
         self.x = zeros((steps, batch, rows), dtype)  # [T, B, I + 1]; the caller fills it, ones in the last column
         self._projected = zeros((steps, batch, hidden), dtype)
         self._h = zeros((steps + 1, batch, hidden), dtype)
+        self._h_out: Array = self._h[-1]
         self._d = zeros((steps, batch, hidden), dtype)  # dL/d(pre-activation), per sample
         self._d_in = zeros((batch, hidden), dtype)
         self._recurrent_t = zeros((hidden, hidden), dtype)
@@ -52,7 +53,7 @@ class RNN:
             np.matmul(before, recurrent, out=after)
             after += projected
             np.tanh(after, out=after)
-        return self._h[-1]
+        return self._h_out
 
     def backward(self, d_out: Array) -> Array:
         """dL/dh_T [B, H] -> dL/dh_0 [B, H], per sample; keeps what `weight_gradients` needs. After `forward`."""
@@ -62,7 +63,8 @@ class RNN:
             np.multiply(h, h, out=d)
             np.subtract(1, d, out=d)
             np.multiply(d, carried, out=d)
-            carried = np.matmul(d, self._recurrent_t, out=self._d_in)
+            np.matmul(d, self._recurrent_t, out=self._d_in)
+            carried = self._d_in
         return carried
 
     def weight_gradients(self) -> None:

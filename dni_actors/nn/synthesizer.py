@@ -32,7 +32,9 @@ class Agreement(NamedTuple):
 
 def agreement(synthetic: Array, received: Array) -> Agreement:
     """Compares two gradients of equal shape; zero norms give cosine 0."""
-    ss, rr, sr = (float(np.vdot(a, b)) for a, b in ((synthetic, synthetic), (received, received), (synthetic, received)))
+    ss, rr, sr = (
+        float(np.vdot(a, b)) for a, b in ((synthetic, synthetic), (received, received), (synthetic, received))
+    )
     return Agreement(
         error=(ss - 2 * sr + rr) / (rr + TINY),
         cosine=sr / (np.sqrt(ss * rr) + TINY),
@@ -47,7 +49,9 @@ class Synthesizer:
     def shapes(form: str, width: int, hidden: int) -> dict[str, tuple[int, ...]]:
         """Weights of a `form` in HIDDEN_LAYERS for inputs of `width` Z and states of width `hidden`."""
         layers = HIDDEN_LAYERS[form]
-        inner = {f"synthesizer_{i}": (width if i == 0 else hidden + 1, hidden) for i in range(layers)}
+        inner: dict[str, tuple[int, ...]] = {
+            f"synthesizer_{i}": (width if i == 0 else hidden + 1, hidden) for i in range(layers)
+        }
         return inner | {"synthesizer": (hidden + 1 if layers else width, hidden)}
 
     @staticmethod

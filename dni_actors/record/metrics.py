@@ -49,6 +49,8 @@ def read_metrics(folder: Path) -> pa.Table:
     parts = sorted(str(part) for part in folder.glob("part-*.parquet"))
     if not parts:
         return SCHEMA.empty_table()
-    return ds.dataset(parts, schema=SCHEMA, format="parquet").to_table().sort_by(
-        [("first_tick", "ascending"), ("box", "ascending")]
+    return (
+        ds.dataset(parts, schema=SCHEMA, format="parquet")
+        .to_table()
+        .sort_by([("first_tick", "ascending"), ("box", "ascending")])
     )

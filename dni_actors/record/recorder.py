@@ -51,4 +51,6 @@ class Recorder:
 
     def _note(self, error: OSError) -> None:
         told = error.strerror or str(error)
-        self.problem = f"the run's folder {self._folder.path} could not be written ({told}); free space or check the disk"
+        self.problem = (
+            f"the run's folder {self._folder.path} could not be written ({told}); free space or check the disk"
+        )

@@ -9,7 +9,8 @@ from typing import Any
 
 import tomli_w
 
-from dni_actors.config import ConfigError, RunConfig
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
 
 
 def new_name(config: RunConfig) -> str:
@@ -64,5 +65,6 @@ class RunFolder:
 
 def unwritable(config: RunConfig, error: OSError) -> ConfigError:
     return ConfigError(
-        "storage", f"{config.output.storage!r} cannot be written ({error.strerror or error}); give a folder you may write to"
+        "storage",
+        f"{config.output.storage!r} cannot be written ({error.strerror or error}); give a folder you may write to",
     )

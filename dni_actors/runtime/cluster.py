@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dni_actors.box.errors import RuntimeUnavailableError
-from dni_actors.config import ConfigError, RunConfig
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
 from dni_actors.runtime.kernels import kernel_environment
 
@@ -110,7 +111,9 @@ def start(ray: Any, boxes: int) -> float:
                 ray.shutdown()
                 if last_try:
                     told = first_line(error)
-                    raise RuntimeUnavailableError(f"Ray could not be started here ({told}); try --runtime inline") from error
+                    raise RuntimeUnavailableError(
+                        f"Ray could not be started here ({told}); try --runtime inline"
+                    ) from error
     finally:
         os.umask(before)
     if token_file().exists():
@@ -139,7 +142,7 @@ REMEDY = "start one with `ray start --head`, check host and port, or leave --add
 
 
 def check_answers(address: str) -> None:
-    """ConfigError, within seconds, if no Ray answers there. (`ray.init` itself would try for two minutes, then exit.)"""
+    """ConfigError, within seconds, if no Ray answers there. (`ray.init` itself tries for two minutes.)"""
     if address.startswith("ray://"):
         raise ConfigError("address", f"{address!r} is a Ray Client address; give the cluster's own host:port")
     if address not in ("auto", "local"):
@@ -153,7 +156,11 @@ def check_answers(address: str) -> None:
     check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
     try:
         told = subprocess.run(
-            [*check, "--address", address], capture_output=True, text=True, timeout=ANSWER_WITHIN, stdin=subprocess.DEVNULL
+            [*check, "--address", address],
+            capture_output=True,
+            text=True,
+            timeout=ANSWER_WITHIN,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired as error:
         raise ConfigError("address", f"{address!r} is not a Ray cluster, or refuses us; {REMEDY}") from error

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from dni_actors.config import ConfigError, RunConfig
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
 
 # Both libraries read these variables once, when NumPy is first imported: later is too late.
 CORETYPE, DISABLED = "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"
@@ -57,5 +58,9 @@ def single_blas_thread() -> AbstractContextManager[object]:
 
 def describe_kernels() -> str:
     """BLAS kernel and NumPy's SIMD level of this process, as `openblas SkylakeX, numpy AVX512_SKX`."""
-    blas = {f"{lib['internal_api']} {lib.get('architecture', '?')}" for lib in threadpool_info() if lib["user_api"] == "blas"}
+    blas = {
+        f"{lib['internal_api']} {lib.get('architecture', '?')}"
+        for lib in threadpool_info()
+        if lib["user_api"] == "blas"
+    }
     return f"{', '.join(sorted(blas)) or 'no BLAS known'}, numpy {(simd('found') or ['baseline'])[-1]}"

@@ -83,7 +83,7 @@ class Stepper:
             with np.errstate(all="ignore"):  # what overflows is caught as such, by name (NonFiniteError)
                 self._answer(most)
         except BoxError as error:
-            error.story = error.story or self.story
+            error.story = error.story or tuple(self.story)
             raise
         except Exception as error:
             raise BoxError(self.box.index, self.tick, f"{type(error).__name__}: {error}", self.story) from error

@@ -38,7 +38,7 @@ class Boxes:
         self._ticks = [0] * config.boxes
         self._places: tuple[Place, ...] = ()
         run_name = config.output.name or "unnamed"
-        remote = ray.remote(BoxActor)
+        remote: Any = ray.remote(BoxActor)
         self._actors = [
             remote.options(
                 name=f"dni/{run_name}/box-{k:03}",
@@ -64,7 +64,7 @@ class Boxes:
         try:
             return list(self._ray.get(calls, timeout=START_WITHIN))
         except self._ray.exceptions.GetTimeoutError as error:
-            up, late = self._ray.wait(calls, num_returns=len(calls), timeout=0)
+            _, late = self._ray.wait(calls, num_returns=len(calls), timeout=0)
             raise RuntimeUnavailableError(
                 f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
                 "use fewer --boxes, or free the cluster's CPUs"
@@ -118,7 +118,9 @@ class Boxes:
     def _first_failure(self, error: BoxError) -> BoxError:
         """The failure to tell of: of those known by now, the one of the earliest tick. Others follow from it."""
         last_words = {actor.status.remote(): k for k, actor in enumerate(self._actors) if k != error.box}
-        answered, _ = self._ray.wait(list(last_words), num_returns=len(last_words), timeout=1) if last_words else ([], [])
+        answered, _ = (
+            self._ray.wait(list(last_words), num_returns=len(last_words), timeout=1) if last_words else ([], [])
+        )
         found = [self._answer(last_words[call], call) for call in answered]
         return min([error, *(e for e in found if isinstance(e, BoxError))], key=lambda e: (e.tick, -e.box))
 

@@ -3,6 +3,6 @@
 from dni_actors.tasks.mnist import Mnist01, Rows
 from dni_actors.tasks.task import Samples, Task
 
-TASKS: dict[str, Task] = {task.name: task for task in (Mnist01(), Rows())}
+TASKS: dict[str, Task] = {"mnist01": Mnist01(), "rows": Rows()}
 
 __all__ = ["TASKS", "Samples", "Task"]

@@ -34,8 +34,7 @@ def split(digits: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
 class Mnist01:
     """Digits 0 and 1; the whole image is shown at every time step (Seo 2018), so any number of steps fits."""
 
-    name = "mnist01"
-    steps = None
+    steps: int | None = None
     inputs, classes = 784, 2
     train, test = 800, 200
 
@@ -50,8 +49,7 @@ class Mnist01:
 class Rows:
     """Ten digits, read row by row: 28 steps of 28 pixels."""
 
-    name = "rows"
-    steps = 28
+    steps: int | None = 28
     inputs, classes = 28, 10
     train, test = 4000, 1000
 

@@ -17,7 +17,6 @@ class Samples(NamedTuple):
 class Task(Protocol):
     """Facts first, data when a box asks for its window."""
 
-    name: str
     steps: int | None
     """time steps of a sequence; None: any number fits"""
     inputs: int

@@ -31,7 +31,12 @@ def view(kind: str, standing: Standing) -> View:
         kind = "live" if console.is_interactive else "plain"
     if kind == "live":
         return LiveView(standing, console)
-    return {"plain": PlainView, "json": JsonView, "quiet": QuietView}[kind](standing)
+    views: dict[str, type[PlainView | JsonView | QuietView]] = {
+        "plain": PlainView,
+        "json": JsonView,
+        "quiet": QuietView,
+    }
+    return views[kind](standing)
 
 
 class LiveView:

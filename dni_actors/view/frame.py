@@ -18,7 +18,7 @@ def frame(standing: Standing, elapsed: float, width: int) -> RenderableType:
 
 def header(standing: Standing, elapsed: float) -> Text:
     chain, learning = standing.config.chain, standing.config.learning
-    told = [
+    told: list[str | tuple[str, str]] = [
         ("dni_actors ", "bold"),
         f"{chain.task}, {standing.config.boxes} boxes, {learning.update}",
         f", lag {learning.lag}" if learning.update != "locked" else "",

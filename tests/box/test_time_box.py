@@ -64,7 +64,7 @@ def test_what_is_not_finite_is_named_with_box_tick_and_knob():
     box.parameters["recurrent"][1, 2] = np.inf
     with pytest.raises(NonFiniteError, match="box 1, tick 4: a weight is no longer finite"):
         box.verify(4)
-    with pytest.raises(NonFiniteError, match="box 1, tick 5: the synthesizer's gradient .* lower --synthesizer-learn"):
+    with pytest.raises(NonFiniteError, match=r"box 1, tick 5: the synthesizer's gradient .* lower --synthesizer-learn"):
         box.train_synthesizer(5, frozen(np.full((2, 4), np.inf, np.float32)), 3)
 
 

@@ -8,8 +8,13 @@ def test_the_oracle_agrees_with_finite_differences(rng):
     inputs, hidden, classes, batch = 3, 4, 2, 2
 
     def box(last):
-        weights = {"input": rng.standard_normal((inputs + 1, hidden)), "recurrent": rng.standard_normal((hidden, hidden))}
-        return weights | ({"readout": rng.standard_normal((hidden, classes)), "readout_bias": np.zeros(classes)} if last else {})
+        weights = {
+            "input": rng.standard_normal((inputs + 1, hidden)),
+            "recurrent": rng.standard_normal((hidden, hidden)),
+        }
+        return weights | (
+            {"readout": rng.standard_normal((hidden, classes)), "readout_bias": np.zeros(classes)} if last else {}
+        )
 
     boxes = [box(last=False), box(last=True)]
     x = [rng.standard_normal((steps, batch, inputs)) for steps in (2, 1)]

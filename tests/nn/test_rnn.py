@@ -8,16 +8,16 @@ from dni_actors.nn.passage import Passage
 from dni_actors.nn.rnn import RNN
 from tests.numerics import frozen, numeric_gradient
 
-T, B, I, H = 3, 2, 4, 5
+T, B, INPUTS, H = 3, 2, 4, 5
 
 
 @pytest.fixture
 def cell(rng):
-    parameters = Parameters(RNN.shapes(I, H), "float64")
+    parameters = Parameters(RNN.shapes(INPUTS, H), "float64")
     RNN.initialise(parameters, rng)
     parameters["input"][-1] = rng.standard_normal(H)
     made = RNN(parameters, T, B, "float64")
-    made.x[..., :-1] = rng.standard_normal((T, B, I))
+    made.x[..., :-1] = rng.standard_normal((T, B, INPUTS))
     made.x[..., -1] = 1
     return made, parameters
 
@@ -52,7 +52,7 @@ def test_gradients_agree_with_finite_differences(cell, rng):
 
 
 def test_recurrent_weights_start_orthogonal_and_the_bias_at_zero(rng):
-    parameters = Parameters(RNN.shapes(I, H), "float64")
+    parameters = Parameters(RNN.shapes(INPUTS, H), "float64")
     RNN.initialise(parameters, rng)
     np.testing.assert_allclose(parameters["recurrent"] @ parameters["recurrent"].T, np.eye(H), atol=1e-12)
     assert not parameters["input"][-1].any()

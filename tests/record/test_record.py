@@ -48,7 +48,9 @@ def test_a_failed_run_is_recorded_up_to_there(tmp_path):
 def test_a_name_that_is_taken_is_refused_and_kept(tmp_path):
     run(tiny(storage=str(tmp_path), name="taken"))
     before = (tmp_path / "taken" / "result.json").read_bytes()
-    with pytest.raises(ConfigError, match="name: 'taken' is taken: .* exists; give another name or remove that folder"):
+    with pytest.raises(
+        ConfigError, match=r"name: 'taken' is taken: .* exists; give another name or remove that folder"
+    ):
         run(tiny(storage=str(tmp_path), name="taken", seed=1))
     assert (tmp_path / "taken" / "result.json").read_bytes() == before
 

@@ -40,7 +40,9 @@ def test_what_decides_the_result_changes_it(fields):
     assert digests(tiny(**fields)) != digests(tiny())
 
 
-@pytest.mark.parametrize("fields", [{}, {"update": "locked"}, {"update": "truncated"}, {"optimizer": "momentum"}, {"lag": 5}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"update": "locked"}, {"update": "truncated"}, {"optimizer": "momentum"}, {"lag": 5}]
+)
 def test_150_ticks_and_150_more_equal_300(fields):
     whole = digests(tiny(ticks=300, **fields))
     half = Chain(tiny(ticks=150, **fields))
@@ -80,7 +82,7 @@ def test_any_chain_lives_and_keeps_its_bounds_under_any_schedule(seed):
     told, under_way = 0, Counter()
     for _ in chain.turns():
         for box, _, request in story[told:]:
-            # A token per state put right and not yet answered by a gradient taken: waiting, in hand, or on its way back.
+            # A token per state put right and not yet answered by a gradient taken: waiting, in hand, or coming back.
             if isinstance(request, Put) and request.channel is Channel.STATE:
                 under_way[box] += 1
             if isinstance(request, Take) and request.channel is Channel.GRADIENT:
@@ -102,5 +104,7 @@ def test_any_chain_lives_under_random_delays(seed):
 def test_a_message_that_never_comes_is_told_not_waited_for():
     chain = Chain(tiny())
     chain.steppers[1]._send = lambda *message: None
-    with pytest.raises(DeadlockError, match=r"every box waits: box 0 wait Gradient 0; box 1 wait Gradient 0; box 2 wait St"):
+    with pytest.raises(
+        DeadlockError, match=r"every box waits: box 0 wait Gradient 0; box 1 wait Gradient 0; box 2 wait St"
+    ):
         chain.run()

@@ -59,7 +59,11 @@ RESULT = {
 
 def test_the_summary_tells_what_was_reached():
     text = summary(RESULT)
-    for piece in ("finished: test accuracy 99.50% after 1600 ticks", "390.0 ticks/s, overlap 0.70, digest abc", "runs/x"):
+    for piece in (
+        "finished: test accuracy 99.50% after 1600 ticks",
+        "390.0 ticks/s, overlap 0.70, digest abc",
+        "runs/x",
+    ):
         assert piece in text
     assert "warning" not in text
     assert "warning: boxes used different CPU kernels (a; b)" in summary(RESULT | {"kernels": ["a", "b"]})
