@@ -53,18 +53,18 @@ class TimeBox:
             self._readout = Readout(self.parameters, self._batch, dtype)
 
         self.synthesizer: Synthesizer | None = None
-        self._synthesizer_parameters = Parameters({}, dtype)
+        self.synthesizer_parameters = Parameters({}, dtype)
         self._conditions = classes if config.synthesizer.conditioned else 0
         if not self.is_last and learning.update == "synthetic":
             width = hidden + self._conditions + 1
             shapes = Synthesizer.shapes(config.synthesizer.synthesizer, width, hidden)
-            self._synthesizer_parameters = Parameters(shapes, dtype)
-            Synthesizer.initialise(self._synthesizer_parameters, rng)
-            self.synthesizer = Synthesizer(self._synthesizer_parameters, self._batch, dtype)
+            self.synthesizer_parameters = Parameters(shapes, dtype)
+            Synthesizer.initialise(self.synthesizer_parameters, rng)
+            self.synthesizer = Synthesizer(self.synthesizer_parameters, self._batch, dtype)
             self._stash = zeros((self.lag, self._batch, width), dtype)  # [h, y, 1] of the last L ticks
             self._stash[..., -1] = 1
         how = OPTIMIZERS[config.synthesizer.synthesizer_optimizer]
-        self._synthesizer_optimizer = how(self._synthesizer_parameters)
+        self._synthesizer_optimizer = how(self.synthesizer_parameters)
 
     # One tick, in the order of the program.
 
@@ -73,7 +73,7 @@ class TimeBox:
         assert self.synthesizer is not None
         z = self._stash[stashed % self.lag]
         self.tally.trained(self.synthesizer.weight_gradients(z, gradient))
-        self._check(n, self._synthesizer_parameters.gradient_norm(), "the synthesizer's gradient", SYNTHESIZER_KNOBS)
+        self._check(n, self.synthesizer_parameters.gradient_norm(), "the synthesizer's gradient", SYNTHESIZER_KNOBS)
         power = float(np.vdot(z, z)) / self._batch
         self._synthesizer_optimizer.step(self._at(n, self._synthesizer_rate), power)
 
@@ -126,7 +126,7 @@ class TimeBox:
     def verify(self, n: int) -> None:
         """NonFiniteError if the last step, in tick n, broke a weight: the next gradient would tell, if there is one."""
         self._check(n, float(self.parameters.values.sum()), "a weight", CELL_KNOBS)
-        self._check(n, float(self._synthesizer_parameters.values.sum()), "a synthesizer's weight", SYNTHESIZER_KNOBS)
+        self._check(n, float(self.synthesizer_parameters.values.sum()), "a synthesizer's weight", SYNTHESIZER_KNOBS)
 
     def _check(self, n: int, value: float, what: str, knobs: str) -> None:
         if not np.isfinite(value):
@@ -155,13 +155,13 @@ class TimeBox:
 
     def digest(self) -> str:
         """Of every weight of cell, read-out and synthesizer."""
-        return digest([*self.parameters.items(), *self._synthesizer_parameters.items()])
+        return digest([*self.parameters.items(), *self.synthesizer_parameters.items()])
 
     def state(self) -> dict[str, Array]:
         """All that the box carries from tick to tick, by name: the arrays themselves, not copies."""
         found = {
             "values": self.parameters.values,
-            "synthesizer/values": self._synthesizer_parameters.values,
+            "synthesizer/values": self.synthesizer_parameters.values,
             "tally": self.tally.sums,
         }
         if self.synthesizer is not None:
