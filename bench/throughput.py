@@ -40,7 +40,9 @@ def main() -> None:
         for size, (batch, hidden, ticks) in SIZES.items():
             for name, (runtime, processes) in CONTENDERS.items():
                 rates[size][name].append(rate(batch, hidden, ticks, runtime, processes))
-    print(f"{'batch x hidden':16}{'contender':20}{'ticks/s':>10}{'of the limit':>14}   ({os.cpu_count()} cores, medians)")
+    print(
+        f"{'batch x hidden':16}{'contender':20}{'ticks/s':>10}{'of the limit':>14}   ({os.cpu_count()} cores, medians)"
+    )
     for size, found in rates.items():
         limit = statistics.median(found["two inline at once"])
         for name, several in found.items():

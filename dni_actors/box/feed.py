@@ -19,8 +19,8 @@ class Feed:
         self._train_labels, self._test_labels = train.labels, test.labels
         self._epoch, self._order = -1, np.arange(0)
 
-    def train(self, n: int, x: Array) -> Array:
-        """Fills x [T, B, I + 1] with the mini-batch of tick n; returns its labels [B].
+    def train(self, n: int, x: Array, labels: Array) -> None:
+        """Fills x [T, B, I + 1] and labels [B] with the mini-batch of tick n.
 
         Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box.
         """
@@ -29,27 +29,28 @@ class Feed:
             rng = generator(self._seed, Stream.BATCHES, epoch)
             self._epoch, self._order = epoch, rng.permutation(len(self._train_labels))
         chosen = self._order[place * self._batch : (place + 1) * self._batch]
-        return self._gather(self._train_x, self._train_labels, chosen, x)
+        gather(self._train_x, self._train_labels, chosen, x, labels)
 
     @property
     def chunks(self) -> int:
         """An evaluation goes in chunks of one mini-batch's size: the same products, so the same bits, everywhere."""
         return -(-len(self._test_labels) // self._batch)
 
-    def test(self, chunk: int, x: Array) -> tuple[Array, int]:
-        """Fills x with a chunk of the held-out samples: (labels [B], how many count).
+    def test(self, chunk: int, x: Array, labels: Array) -> int:
+        """Fills x and labels with a chunk of the held-out samples; returns how many of them count.
 
         The last chunk is filled up by repeating its last sample, which does not count again.
         """
         first, samples = chunk * self._batch, len(self._test_labels)
         chosen = np.minimum(np.arange(first, first + self._batch), samples - 1)
-        return self._gather(self._test_x, self._test_labels, chosen, x), min(self._batch, samples - first)
+        gather(self._test_x, self._test_labels, chosen, x, labels)
+        return min(self._batch, samples - first)
 
-    @staticmethod
-    def _gather(data: Array, labels: Array, chosen: Array, x: Array) -> Array:
-        if len(x):  # a read-out alone sees no x
-            np.take(data, chosen, axis=1, out=x, mode="clip")  # "clip": the default mode would buffer `out`
-        return labels[chosen]
+
+def gather(all_x: Array, all_labels: Array, chosen: Array, x: Array, labels: Array) -> None:
+    if len(x):  # a read-out alone sees no x
+        np.take(all_x, chosen, axis=1, out=x, mode="clip")  # "clip": the default mode would buffer `out`
+    np.take(all_labels, chosen, out=labels, mode="clip")
 
 
 def with_ones(samples: Samples, precision: str) -> Array:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from dni_actors.box.errors import BoxError
 from dni_actors.box.program import Evaluation
 
 
@@ -62,6 +63,8 @@ class Report:
     evaluations: tuple[Evaluation, ...] = ()
     digest: str | None = None
     """of its weights, at the end of the run"""
+    error: BoxError | None = None
+    """why it cannot go on"""
 
 
 class Started(NamedTuple):

@@ -35,7 +35,6 @@ class TimeBox:
         self._rate, self._synthesizer_rate = learning.learning_rate, config.synthesizer.synthesizer_learning_rate
         self._decays = learning.decay == "linear"
         self._feed = Feed(config, k)
-        self._classes = classes
         rng = generator(learning.seed, Stream.WEIGHTS, k)
 
         cell = cell_class(chain.cell, config.unrolls[k])
@@ -44,6 +43,7 @@ class TimeBox:
         cell.initialise(self.parameters, rng)
         self._cell = cell(self.parameters, config.unrolls[k], self._batch, dtype)
         self._optimizer = OPTIMIZERS[learning.optimizer](self.parameters)
+        self._labels = np.zeros(self._batch, np.int64)
         self._no_gradient = zeros((self._batch, hidden), dtype)
         self.initial_state = zeros((self._batch, hidden), dtype)
 
@@ -63,6 +63,8 @@ class TimeBox:
             self.synthesizer = Synthesizer(self.synthesizer_parameters, self._batch, dtype)
             self._stash = zeros((self.lag, self._batch, width), dtype)  # [h, y, 1] of the last L ticks
             self._stash[..., -1] = 1
+            self._ones_at = np.arange(self._batch) * width + hidden  # where a stashed row's one-hot label begins
+            self._at_labels = np.zeros(self._batch, np.int64)
         how = OPTIMIZERS[config.synthesizer.synthesizer_optimizer]
         self._synthesizer_optimizer = how(self.synthesizer_parameters)
 
@@ -79,7 +81,7 @@ class TimeBox:
 
     def load(self, n: int) -> None:
         """Cuts the mini-batch of tick n."""
-        self._labels = self._feed.train(n, self._cell.x)
+        self._feed.train(n, self._cell.x, self._labels)
 
     def forward(self, h_in: Array) -> Array:
         """State in [B, H] -> state out [B, H]."""
@@ -98,7 +100,7 @@ class TimeBox:
         z[:, :hidden] = self._h_out
         if self._conditions:
             z[:, hidden:-1] = 0
-            z[np.arange(self._batch), hidden + self._labels] = 1
+            z.reshape(-1)[np.add(self._ones_at, self._labels, out=self._at_labels)] = 1
         return self.synthesizer.predict(z)
 
     def backward(self, d_out: Array | None) -> Array:
@@ -143,7 +145,7 @@ class TimeBox:
 
     def score(self, chunk: int, h_in: Array) -> Array:
         """State in -> state out for a chunk of the held-out samples."""
-        self._labels, self._counted = self._feed.test(chunk, self._cell.x)
+        self._counted = self._feed.test(chunk, self._cell.x, self._labels)
         return self.forward(h_in)
 
     def judge(self) -> tuple[int, int, float]:

@@ -1,5 +1,6 @@
 """One box as a Ray actor: a loop thread owns the program; control and messages come as plain synchronous calls."""
 
+import dataclasses
 import os
 import threading
 import time
@@ -50,10 +51,11 @@ class BoxActor:
         with self._arrived:
             self._arrived.notify()
 
-    def status(self) -> Report | BoxError:
-        """How the box stands and what is new since the last call, or why it cannot go on."""
+    def status(self) -> Report:
+        """How the box stands and what is new since the last call."""
         self._asked = time.monotonic()
-        return self._error or self._stepper.report()
+        error = self._error  # read first: nothing is added after it
+        return dataclasses.replace(self._stepper.report(), error=error)
 
     def _send(self, channel: Channel, index: int, arrays: Arrays) -> None:
         assert self._wire is not None

@@ -9,8 +9,8 @@ from functools import partial
 
 from dni_actors.box.channel import Arrays, Channel
 from dni_actors.box.cut import BoxCut
-from dni_actors.box.errors import DeadlockError
-from dni_actors.box.report import Event, Place, Started
+from dni_actors.box.errors import BoxError, DeadlockError
+from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
 from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
 from dni_actors.runtime.stepper import Stepper, Story
@@ -26,11 +26,15 @@ def run(config: RunConfig) -> Generator[Event]:
         chain = Chain(config)
         yield Started(tuple(Place(k, os.getpid(), node, "inline", kernels) for k in range(config.boxes)))
         told = time.perf_counter()
-        for _ in chain.turns():
-            if time.perf_counter() - told > REPORT_EVERY:
-                yield from (stepper.report() for stepper in chain.steppers)
-                told = time.perf_counter()
-        yield from (stepper.report() for stepper in chain.steppers)
+        try:
+            for _ in chain.turns():
+                if time.perf_counter() - told > REPORT_EVERY:
+                    yield from chain.reports()
+                    told = time.perf_counter()
+        except (BoxError, KeyboardInterrupt):
+            yield from chain.reports()
+            raise
+        yield from chain.reports()
 
 
 class Chain:
@@ -77,6 +81,9 @@ class Chain:
         for _ in self.turns():
             pass
         return [stepper.box.digest() for stepper in self.steppers]
+
+    def reports(self) -> list[Report]:
+        return [stepper.report() for stepper in self.steppers]
 
     def cuts(self) -> list[BoxCut]:
         """The cut the finished chain stands at, one part for each box."""

@@ -11,6 +11,7 @@ from dni_actors.runtime.cluster import Room, cluster, first_line
 
 STATUS_EVERY = 0.1  # seconds between two questions to a box ...
 STATUS_RATE = 64  # ... or longer, so that there are no more than these a second in all
+LAST_WORDS_WITHIN = 1.0  # seconds that the other boxes get to report when a run is cut short
 START_WITHIN = 300  # seconds for all boxes to be up
 STATUS_WITHIN = 30  # seconds to find out which box it was that could not be started
 
@@ -82,47 +83,52 @@ class Boxes:
     def watch(self) -> Iterator[Report]:
         """The boxes' reports until all are done: one question to each box is always under way.
 
-        BoxError when a box has failed or died.
+        BoxError when a box has failed or died; then, and on Ctrl-C, the others' last words come first.
         """
         interval = max(STATUS_EVERY, len(self._actors) / STATUS_RATE)
         asked: dict[Any, int] = {}
         going = set(range(len(self._actors)))
-        while going:
-            asked |= {self._actors[k].status.remote(): k for k in going - set(asked.values())}
-            next_round = time.monotonic() + interval
-            answered, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=interval)
-            for call in answered:
-                k = asked.pop(call)
-                report = self._answer(k, call)
-                if isinstance(report, BoxError):
-                    raise self._first_failure(report)
-                if report is not None:
+        failures: list[BoxError] = []
+        try:
+            while going and not failures:
+                asked |= self._ask(going - set(asked.values()))
+                next_round = time.monotonic() + interval
+                for report in self._answers(asked, interval, failures):
                     yield report
                     if report.digest is not None:
-                        going.discard(k)
-            time.sleep(max(0.0, next_round - time.monotonic()))
+                        going.discard(report.box)
+                time.sleep(max(0.0, next_round - time.monotonic()))
+        except KeyboardInterrupt:
+            yield from self._answers(self._ask(going), LAST_WORDS_WITHIN, failures)
+            raise
+        if failures:
+            known = {error.box for error in failures}
+            yield from self._answers(self._ask(going - known), LAST_WORDS_WITHIN, failures)
+            # A death explains the others' failures; of failures the earliest explains the rest.
+            raise min(failures, key=lambda e: (not isinstance(e, BoxDiedError), e.tick, -e.box))
 
-    def _answer(self, k: int, call: Any) -> Report | BoxError | None:
-        try:
-            answer: Report | BoxError = self._ray.get(call)
-        except self._ray.exceptions.ActorDiedError:
-            pid = self._places[k].pid
-            cause = f"its process {pid} died (killed, out of memory, or crashed)"
-            return BoxDiedError(k, self._ticks[k], cause)
-        except self._ray.exceptions.ActorUnavailableError:
-            return None  # out of reach is not dead: it is asked again
-        if isinstance(answer, Report):
-            self._ticks[k] = answer.tick
-        return answer
+    def _ask(self, boxes: set[int]) -> dict[Any, int]:
+        return {self._actors[k].status.remote(): k for k in sorted(boxes)}
 
-    def _first_failure(self, error: BoxError) -> BoxError:
-        """The failure to tell of: of those known by now, the one of the earliest tick. Others follow from it."""
-        last_words = {actor.status.remote(): k for k, actor in enumerate(self._actors) if k != error.box}
-        answered, _ = (
-            self._ray.wait(list(last_words), num_returns=len(last_words), timeout=1) if last_words else ([], [])
-        )
-        found = [self._answer(last_words[call], call) for call in answered]
-        return min([error, *(e for e in found if isinstance(e, BoxError))], key=lambda e: (e.tick, -e.box))
+    def _answers(self, asked: dict[Any, int], timeout: float, failures: list[BoxError]) -> Iterator[Report]:
+        """The reports that come in time, taken out of `asked`; what has gone wrong is added to `failures`."""
+        if not asked:
+            return
+        answered, _ = self._ray.wait(list(asked), num_returns=len(asked), timeout=timeout)
+        for call in answered:
+            k = asked.pop(call)
+            try:
+                report: Report = self._ray.get(call)
+            except self._ray.exceptions.ActorDiedError:
+                cause = f"its process {self._places[k].pid} died (killed, out of memory, or crashed)"
+                failures.append(BoxDiedError(k, self._ticks[k], cause))
+                continue
+            except self._ray.exceptions.ActorUnavailableError:
+                continue  # out of reach is not dead: it is asked again
+            self._ticks[k] = report.tick
+            if report.error is not None:
+                failures.append(report.error)
+            yield report
 
     def end(self) -> None:
         for actor in self._actors:

@@ -8,7 +8,12 @@ from tests.tiny import Tiny, tiny
 def batches(config, k, ticks):
     feed = Feed(config, k)
     x = zeros((config.unrolls[k], config.learning.batch, Tiny.inputs + 1), "float32")
-    return [(feed.train(n, x), x.copy()) for n in ticks]
+    labels = np.zeros(config.learning.batch, np.int64)
+    shown = []
+    for n in ticks:
+        feed.train(n, x, labels)
+        shown.append((labels.copy(), x.copy()))
+    return shown
 
 
 def test_an_epoch_shows_every_sample_once_and_the_next_in_another_order():
@@ -44,6 +49,6 @@ def test_held_out_samples_come_once_each_the_last_chunk_filled_up():
     config = tiny()
     feed = Feed(config, 0)
     x = zeros((config.unrolls[0], 2, Tiny.inputs + 1), "float32")
-    counts = [feed.test(chunk, x)[1] for chunk in range(feed.chunks)]
+    counts = [feed.test(chunk, x, np.zeros(2, np.int64)) for chunk in range(feed.chunks)]
     assert counts == [2, 2, 1]
     np.testing.assert_array_equal(x[:, 0], x[:, 1])

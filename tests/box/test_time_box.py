@@ -1,9 +1,12 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
+from dni_actors.config import RunConfig
 from dni_actors.nn.synthesizer import Agreement
 from tests.numerics import frozen
 from tests.tiny import tiny
@@ -33,6 +36,29 @@ def test_state_names_everything_that_a_box_carries(rng):
         tick(second, n)
     assert second.digest() == whole.digest()
     np.testing.assert_array_equal(second.tally.sums, whole.tally.sums)
+
+
+def test_a_steady_tick_allocates_no_array():
+    """Its largest arrays are 256 KiB; what is left are view objects, and the epoch's few indices."""
+    config = RunConfig.of(task="rows", boxes=2, batch=256, hidden=256, lag=1)
+    for k in range(2):
+        box = TimeBox(config, k)
+        message = frozen(np.full((256, 256), 0.01, np.float32))
+
+        def tick(n, box=box, message=message):
+            box.load(n)
+            box.forward(message)
+            box.backward(box.synthesize(n))
+            box.update(n)
+            if not box.is_last:
+                box.train_synthesizer(n, message, n)
+
+        tick(0)
+        tracemalloc.start()
+        tick(1)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 20_000
 
 
 def test_linear_decay_ends_at_zero_and_begins_at_the_rate():

@@ -19,9 +19,9 @@ def setting(**fields):
     return RunConfig.of(**{**chosen, **fields})
 
 
-def finish(config, name):
-    """Runs to the end: how the chain stands then."""
-    standing, rows = Standing(config), []
+def finish(config, name, rows=None):
+    """Runs to the end: how the chain stands then, and the rows of its metrics (added to `rows`)."""
+    standing, rows = Standing(config), [] if rows is None else rows
     for event in runtime(name)(config):
         standing.take(event)
         rows += getattr(event, "windows", ())
@@ -80,8 +80,11 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
 
 def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
     wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
-    with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --"):
-        finish(wild, runtime_name)
+    rows = []
+    with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --") as caught:
+        finish(wild, runtime_name, rows)
+    told = [row.last_tick for row in rows if row.box == caught.value.box]
+    assert told == list(range(caught.value.tick)), "every row up to the failure is told"
 
 
 def test_slow_links_and_heavy_boxes_are_felt(runtime_name):
