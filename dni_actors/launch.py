@@ -1,5 +1,6 @@
 """python -m dni_actors.launch: trains a chain of time boxes. `--help` tells every option."""
 
+import signal
 import sys
 
 from dni_actors.box.errors import BoxError, RuntimeUnavailableError
@@ -10,6 +11,7 @@ from dni_actors.runtime.kernels import restart_with_kernels
 
 def main() -> int:
     """Exit code: 0 finished, 1 failed on the way, 2 wrong input, 130 interrupted."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs start without it
     try:
         config = parse(sys.argv[1:])
         restart_with_kernels(config, "dni_actors.launch")

@@ -120,9 +120,10 @@ class Meter:
 
     @property
     def steady_rate(self) -> float:
-        """Ticks per second, the first tenth left out."""
-        seconds = self._seconds - self._steady_seconds
-        return (self._done - self._steady_first) / seconds if seconds > 0 and self._done > self._steady_first else 0.0
+        """Ticks per second, the first tenth of the run left out as soon as there is more."""
+        if self._done > self._steady_first:
+            return (self._done - self._steady_first) / (self._seconds - self._steady_seconds)
+        return (self._done - self._first) / self._seconds if self._seconds else 0.0
 
     @property
     def cpu_seconds(self) -> float:
