@@ -22,13 +22,13 @@ def main() -> int:
         return tell(error, 2)
     except (BoxError, RuntimeUnavailableError, OSError) as error:
         return tell(error, 1)
-    except KeyboardInterrupt:
-        return 130
+    except KeyboardInterrupt as error:
+        return tell(error, 130)
     return 0
 
 
-def tell(error: Exception, code: int) -> int:
-    print(f"dni_actors: {error}", file=sys.stderr)
+def tell(error: BaseException, code: int) -> int:
+    print(f"dni_actors: {str(error) or 'interrupted'}", file=sys.stderr)
     return code
 
 

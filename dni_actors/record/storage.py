@@ -27,19 +27,20 @@ class RunFolder:
     @classmethod
     def create(cls, config: RunConfig) -> "RunFolder":
         """Makes the folder; ConfigError if it cannot be made or is there already."""
-        path = Path(config.output.storage) / new_name(config)
+        folder = cls(Path(config.output.storage) / new_name(config))
         try:
-            path.mkdir(parents=True)
-            folder = cls(path)
-            (path / "metrics").mkdir()
+            folder.path.mkdir(parents=True)
+        except FileExistsError as error:
+            told = f"{folder.path.name!r} is taken: {folder.path} exists; give another name or remove that folder"
+            raise ConfigError("name", told) from error
+        except OSError as error:
+            raise unwritable(config, error) from error
+        try:
+            (folder.path / "metrics").mkdir()
             fields = {name: value for name, value in config.flat().items() if value is not None}
             folder.write("config.toml", tomli_w.dumps(fields))
-        except FileExistsError as error:
-            if path.is_dir():
-                told = f"{config.output.name!r} is taken: {path} exists; give another name or remove that folder"
-                raise ConfigError("name", told) from error
-            raise unwritable(config, error) from error
         except OSError as error:
+            folder.discard()
             raise unwritable(config, error) from error
         return folder
 

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +74,24 @@ def cluster(config: RunConfig) -> Iterator[Room]:
                 room = Room(start(ray, config.boxes), {})
         yield room
     finally:
-        ray.shutdown()
+        with interrupts_held():
+            ray.shutdown()
+
+
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits until the block is over: in the middle of Ray's own start or end it would crash the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if held:
+            raise KeyboardInterrupt
 
 
 @contextmanager
@@ -97,15 +116,16 @@ def start(ray: Any, boxes: int) -> float:
     try:
         for last_try in (False, True):  # the raylet gives up when its agent is slow (ray issue 65983)
             try:
-                ray.init(
-                    address="local",
-                    num_cpus=cores,
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE,
-                    log_to_driver=False,
-                    logging_level=logging.ERROR,
-                    _system_config=SYSTEM_CONFIG,
-                )
+                with interrupts_held():
+                    ray.init(
+                        address="local",
+                        num_cpus=cores,
+                        include_dashboard=False,
+                        object_store_memory=OBJECT_STORE,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        _system_config=SYSTEM_CONFIG,
+                    )
                 break
             except Exception as error:
                 ray.shutdown()
@@ -123,7 +143,8 @@ def start(ray: Any, boxes: int) -> float:
 
 def join(ray: Any, address: str) -> None:
     try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+        with interrupts_held():
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         raise ConfigError("address", f"{address!r} cannot be joined ({first_line(error)}); {REMEDY}") from error
 

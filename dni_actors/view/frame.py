@@ -54,7 +54,8 @@ def boxes(standing: Standing, width: int) -> Table:
 def row(standing: Standing, k: int) -> list[Text | str]:
     report, window = standing.reports[k], standing.windows[k]
     waits = report.state.startswith("wait")
-    cells: list[Text | str] = [str(k), Text(report.state, style="yellow" if waits else "green"), f"{report.tick}"]
+    doing = report.state.rpartition(" ")[0] if waits else report.state  # the index is the tick's column's matter
+    cells: list[Text | str] = [str(k), Text(doing, style="yellow" if waits else "green"), f"{report.tick}"]
     if window is None:
         return cells + [""] * 5
     waited = window.wait_state_seconds + window.wait_gradient_seconds
