@@ -1,10 +1,11 @@
 """Checks of single values, each of whose failures is one sentence: field, value, remedy."""
 
-import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin
+
+LONGEST_DELAY = 3600.0  # seconds
 
 
 class ConfigError(ValueError):
@@ -41,7 +42,7 @@ def checked_type(field: str, value: Any, hint: Any) -> Any:
         raise ConfigError(
             field, f"{value!r} is neither a whole number nor a list of whole numbers; give 7 or [1, 1, 0]"
         )
-    if hint is float and type(value) is int:
+    if hint is float and type(value) is int and abs(value) < 2**53:
         return float(value)
     if hint is str and type(value) in (int, float) and field.endswith("_ms"):
         return str(value)
@@ -58,6 +59,7 @@ def parse_delay(field: str, text: str) -> tuple[float, float]:
         bounds = float(low) / 1000, float(high if colon else low) / 1000
     except ValueError:
         bounds = (-1.0, -1.0)
-    if not (0 <= bounds[0] <= bounds[1] < math.inf):
-        raise ConfigError(field, f"{text!r} is not a delay; give milliseconds, as 5 or as 2:10 (low:high)")
+    if not (0 <= bounds[0] <= bounds[1] <= LONGEST_DELAY):
+        told = f"give milliseconds up to {LONGEST_DELAY * 1000:.0f}, as 5 or as 2:10 (low:high)"
+        raise ConfigError(field, f"{text!r} is not a delay; {told}")
     return bounds

@@ -1,4 +1,4 @@
-"""The configuration of a run: frozen parts, a doc line under each field, validated as a whole.
+"""The configuration of a run: its parts put together, what they mean for the task, and whether they can be used.
 
 What is learned is a pure function of `chain`, `synthesizer` and `learning`; `execution` and `output` cannot change it
 (but for `kernels`: see README, What it is not).
@@ -6,14 +6,26 @@ What is learned is a pure function of `chain`, `synthesizer` and `learning`; `ex
 
 import dataclasses
 import math
+import re
 from collections.abc import Mapping
-from typing import Any, Literal, get_type_hints
+from typing import Any, get_type_hints
 
 from dni_actors.checks import ConfigError, checked_type, choose, parse_delay
+from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
 from dni_actors.tasks import TASKS, Task
 
-TOP_SEED = 2**63
+# The least and the most that a whole number may be; the most keeps a slip of the finger from eating the memory.
+RANGES = {
+    "boxes": (1, 10_000),
+    "hidden": (1, 65_536),
+    "batch": (1, 2**31),
+    "lag": (1, 1_000_000),
+    "ticks": (1, 2**40),
+    "epochs": (1, 2**31),
+    "evaluate_every": (0, 2**40),
+    "seed": (0, 2**63 - 1),
+}
 
 
 # Giving the first replaces an inherited second.
@@ -21,105 +33,14 @@ EXCLUSIVE = (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("un
 
 
 @dataclasses.dataclass(frozen=True)
-class ChainConfig:
-    """The task and the chain of time boxes that learns it."""
-
-    task: str = "mnist01"
-    """What to learn: mnist01 (digits 0 and 1, whole image at every step) or rows (ten digits, 28 rows of 28 pixels)."""
-    boxes: int | None = None
-    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly."""
-    unroll: tuple[int, ...] | None = None
-    """Time steps of each box, one number for all or a list; they add up to the task's steps. The last may be 0."""
-    cell: Literal["rnn"] = "rnn"
-    """Recurrent cell of every box; each box owns its weights."""
-    hidden: int = 64
-    """Hidden units of a box."""
-    precision: Literal["float32", "float64"] = "float32"
-    """Floating-point type of all numerics (float64 is for checks)."""
-
-
-@dataclasses.dataclass(frozen=True)
-class SynthesizerConfig:
-    """The model that predicts the gradient at a box's far boundary."""
-
-    synthesizer: Literal["linear", "mlp1", "mlp2"] = "linear"
-    """Form: linear, or with 1 or 2 hidden layers."""
-    conditioned: bool = True
-    """Whether the synthesizer sees the label, too (cDNI)."""
-    synthesizer_optimizer: Literal["sgd", "nlms", "adam"] = "adam"
-    """How the synthesizer learns; nlms (SGD over the inputs' mean squared norm) needs the linear form."""
-    synthesizer_learning_rate: float = 2e-3
-    """Learning rate of the synthesizer."""
-
-
-@dataclasses.dataclass(frozen=True)
-class LearningConfig:
-    """How the boxes learn."""
-
-    update: Literal["synthetic", "truncated", "locked"] = "synthetic"
-    """Gradient a box uses at its far boundary: predicted (DNI), zero, or the true one, waited for (exact BPTT)."""
-    lag: int = 2
-    """Ticks after which a box consumes the gradient that answers its hidden state: memory and tolerance to delay."""
-    batch: int = 32
-    """Samples in a mini-batch: one tick."""
-    ticks: int | None = None
-    """Length of the run in ticks; excludes --epochs."""
-    epochs: int | None = None
-    """Length of the run in passes over the training data; excludes --ticks."""
-    seed: int = 0
-    """Seed of weights and mini-batches."""
-    optimizer: Literal["sgd", "momentum", "adam"] = "adam"
-    """How a box's cell and read-out learn."""
-    learning_rate: float = 1e-3
-    """Learning rate of cell and read-out."""
-    decay: Literal["none", "linear"] = "none"
-    """Course of both learning rates: constant, or linear to zero at the run's end."""
-    clip: float = 1.0
-    """Largest norm of a box's weight gradient (0: no clipping)."""
-    evaluate_every: int | None = None
-    """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
-
-
-@dataclasses.dataclass(frozen=True)
-class ExecutionConfig:
-    """Where and how the boxes run."""
-
-    runtime: Literal["ray", "inline"] = "ray"
-    """One Ray actor per box, or all boxes in this process."""
-    wire: Literal["ray"] = "ray"
-    """What carries the messages between actors: Ray actor calls."""
-    kernels: Literal["native", "portable"] | None = None
-    """CPU kernels: this machine's fastest, or ones that give the same bits on every x86-64 machine with AVX2.
-    By default native, on a cluster portable."""
-    compute_delay_ms: str = "0"
-    """Emulated heavy boxes: extra milliseconds per tick, x or low:high; a third each in forward, backward, update."""
-    link_delay_ms: str = "0"
-    """Emulated slow links: milliseconds one way that each message is held back, x or low:high."""
-    address: str | None = None
-    """Ray cluster to join (host:port, or auto); by default RAY_ADDRESS, else a local one is started."""
-
-
-@dataclasses.dataclass(frozen=True)
-class OutputConfig:
-    """What a run leaves and shows."""
-
-    name: str | None = None
-    """Name of the run's folder; by default task, date and a short id."""
-    storage: str = "runs"
-    """Folder that holds the runs' folders."""
-    console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
-    """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""
-
-
-@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """A whole run. Make one with `RunConfig.preset`, `RunConfig.of` or from the command line."""
 
-    chain: ChainConfig = ChainConfig()
-    synthesizer: SynthesizerConfig = SynthesizerConfig()
-    learning: LearningConfig = LearningConfig()
-    execution: ExecutionConfig = ExecutionConfig()
-    output: OutputConfig = OutputConfig()
+    chain: ChainConfig = dataclasses.field(default_factory=ChainConfig)
+    synthesizer: SynthesizerConfig = dataclasses.field(default_factory=SynthesizerConfig)
+    learning: LearningConfig = dataclasses.field(default_factory=LearningConfig)
+    execution: ExecutionConfig = dataclasses.field(default_factory=ExecutionConfig)
+    output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
 
     @classmethod
     def of(cls, **fields: Any) -> "RunConfig":
@@ -207,14 +128,14 @@ class RunConfig:
     def validated(self) -> "RunConfig":
         """Itself, if every value can be used; else ConfigError."""
         chain, learning = self.chain, self.learning
+        for name, value in self.flat().items():
+            checked_type(name, value, HINTS[name])
         if chain.task not in TASKS:
             raise ConfigError("task", f"{chain.task!r} is not known; {choose(chain.task, TASKS)}")
-        for name, least in (("hidden", 1), ("batch", 1), ("lag", 1), ("ticks", 1), ("epochs", 1), ("boxes", 1)):
-            self._at_least(name, least)
-        self._at_least("evaluate_every", 0)
-        self._at_least("seed", 0)
-        if learning.seed >= TOP_SEED:
-            raise ConfigError("seed", f"{learning.seed} is too large; give a number below 2**63")
+        for name, (least, most) in RANGES.items():
+            value = self.flat()[name]
+            if value is not None and not least <= value <= most:
+                raise ConfigError(name, f"{value} is out of range; give a whole number from {least} to {most}")
         if learning.ticks is not None and learning.epochs is not None:
             raise ConfigError("ticks", f"{learning.ticks} and epochs {learning.epochs} exclude each other; give one")
         for name in ("learning_rate", "synthesizer_learning_rate"):
@@ -236,21 +157,19 @@ class RunConfig:
         parse_delay("compute_delay_ms", self.execution.compute_delay_ms)
         parse_delay("link_delay_ms", self.execution.link_delay_ms)
         folder = self.output.name
-        if folder is not None and (folder != folder.strip(" .") or not folder or set(folder) & set("/\\\0")):
-            raise ConfigError("name", f"{folder!r} cannot name a folder; give a plain name such as first-run")
+        if folder is not None and not re.fullmatch(r"\w[\w.+=@-]{0,127}", folder):
+            told = "cannot name a run; give up to 128 letters, digits and . _ - + = @, such as first-run"
+            raise ConfigError("name", f"{folder!r} {told}")
+        if not self.output.storage or "\0" in self.output.storage:
+            raise ConfigError("storage", f"{self.output.storage!r} is not a folder; give one such as runs")
         return self
-
-    def _at_least(self, name: str, least: int) -> None:
-        value = self.flat()[name]
-        if value is not None and value < least:
-            raise ConfigError(name, f"{value} is too small; give a whole number of at least {least}")
 
     def _check_unrolls(self) -> None:
         chain, steps = self.chain, self.task.steps
         if chain.unroll == ():
             raise ConfigError("unroll", "no number was given; give one for all boxes or one for each")
         unrolls = self.unrolls
-        told = " ".join(map(str, unrolls))
+        told = " ".join(map(str, unrolls[:40])) + (" ..." if len(unrolls) > 40 else "")
         if chain.boxes is not None and len(unrolls) != chain.boxes:
             raise ConfigError("unroll", f"{told} makes {len(unrolls)} boxes, but boxes is {chain.boxes}; drop one")
         if any(n < 0 for n in unrolls):
@@ -266,16 +185,9 @@ class RunConfig:
             raise ConfigError(where, f"{value}: only the last box may have 0 steps; use fewer boxes or other unrolls")
 
 
-PART_OF = {
-    field.name: part.name
-    for part in dataclasses.fields(RunConfig)
-    for field in dataclasses.fields(getattr(RunConfig, part.name))
-}
-HINTS: Mapping[str, Any] = {
-    name: hint
-    for part in dataclasses.fields(RunConfig)
-    for name, hint in get_type_hints(type(getattr(RunConfig, part.name))).items()
-}
+PARTS: Mapping[str, Any] = get_type_hints(RunConfig)
+PART_OF = {field.name: name for name, part in PARTS.items() for field in dataclasses.fields(part)}
+HINTS: Mapping[str, Any] = {name: hint for part in PARTS.values() for name, hint in get_type_hints(part).items()}
 
 
 def part_of(field: str) -> str:
@@ -287,10 +199,9 @@ def part_of(field: str) -> str:
 
 def defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What stands below the given fields: the named preset, else the task's defaults, else the preset `seed`."""
-    name = fields.get("preset")
-    if name is None and fields.get("task") is not None:
+    if fields.get("preset") is None and fields.get("task") is not None:
         return TASK_DEFAULTS.get(checked_type("task", fields["task"], str), {})
-    name = name or DEFAULT
+    name = DEFAULT if fields.get("preset") is None else checked_type("preset", fields["preset"], str)
     if name not in PRESETS:
-        raise ConfigError("preset", f"{name!r} is not known; {choose(str(name), PRESETS)}")
+        raise ConfigError("preset", f"{name!r} is not known; {choose(name, PRESETS)}")
     return PRESETS[name].fields

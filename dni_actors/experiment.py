@@ -2,20 +2,21 @@
 
 from contextlib import closing
 
-from dni_actors.box.errors import BoxError
 from dni_actors.box.standing import Standing
+from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
 from dni_actors.runtime import cluster_address, runtime
+from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.view.console import view
 
 
 def run(config: RunConfig) -> Result:
     """Runs to the end, recording and showing what happens.
 
-    Raises ConfigError before anything has begun, RuntimeUnavailableError if no runtime can be had, BoxError if a box
-    failed, KeyboardInterrupt on Ctrl-C; in the last two cases what was reached is recorded first.
+    Raises ConfigError before anything has begun; RuntimeUnavailableError if no runtime can be had, BoxError if a box
+    failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
     """
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
     config = config.validated().replace(kernels=kernels)
@@ -35,16 +36,18 @@ def run(config: RunConfig) -> Result:
     except KeyboardInterrupt:
         status = "interrupted"
         raise
-    except BoxError as error:
-        told = str(error)
+    except ConfigError:  # wrong input that only the runtime could find: the run never began
+        shown.close(None)
+        recorder.discard()
+        raise
+    except Exception as error:
+        told = str(error) or type(error).__name__
         raise
     finally:
-        if standing.places:
-            result = recorder.close(standing, status, told)
-            shown.close(result.content())
-        else:
-            shown.close(None)
-            recorder.discard()
+        if not recorder.discarded:
+            with interrupts_held():
+                result = recorder.close(standing, status, told)
+                shown.close(result.content())
     if recorder.problem:
         raise OSError(recorder.problem)
     return result

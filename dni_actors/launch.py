@@ -1,5 +1,6 @@
 """python -m dni_actors.launch: trains a chain of time boxes. `--help` tells every option."""
 
+import os
 import signal
 import sys
 
@@ -18,6 +19,9 @@ def main() -> int:
         from dni_actors.experiment import run  # late: --help shall not wait for Ray and its friends
 
         run(config)
+    except BrokenPipeError:  # who read our output (head, say) has enough of it; Python's own last flush shall not fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except ConfigError as error:
         return tell(error, 2)
     except (BoxError, RuntimeUnavailableError, OSError) as error:

@@ -42,9 +42,10 @@ def parse(argv: Sequence[str]) -> RunConfig:
         for name, preset in PRESETS.items():
             print(f"{name:12} {preset.line}")
         raise SystemExit(0)
-    file = read_toml(Path(given.config)) if given.config else {}
+    file = {} if given.config is None else read_toml(Path(given.config))
     named = {"preset": given.preset, "task": given.task}
-    base = RunConfig().replace(**defaults(named if any(named.values()) else file)).replace(**file)
+    given_any = any(name is not None for name in named.values())
+    base = RunConfig().replace(**defaults(named if given_any else file)).replace(**file)
     for one, other in EXCLUSIVE:
         if getattr(given, one) is not None and getattr(given, other) is None:
             base = base.replace(**{other: None})
@@ -96,6 +97,11 @@ PLAINER = (
         r"no type matching \{None\}\|INT could be instantiated from \['?(.*?)'?\]\.?",
         r"'\1' is not a whole number; give one",
     ),
+    (
+        r"no type matching \{None\}\|\{\[INT.*instantiated from \[(.*?)\]\.?",
+        r"\1 are not whole numbers; give them as 1 1 0",
+    ),
+    (r"'None', ", ""),
     (r"could not convert string to float: (.*)", r"\1 is not a number; give one"),
     (r"invalid choice (\S+) for argument '--\S+'\. Expected one of \((.*?),?\)\.?", r"\1 is not known; choose from \2"),
     (r"Missing value for argument '--\S+'\. Expected \d+ values?\.?", "a value is missing; give one, or see --help"),
@@ -116,9 +122,14 @@ def sentence(told: str) -> ConfigError:
 def read_toml(path: Path) -> dict[str, Any]:
     """The fields of a TOML file; ConfigError if it cannot be read or is broken."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError("config", f"{path} is not valid TOML ({error}); mend that line") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError("config", f"{str(path)!r} cannot be read ({reason}); give a TOML file") from error
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise ConfigError("config", f"{str(path)!r} cannot be read (it is not UTF-8 text); give a TOML file") from error
+    except (ValueError, RecursionError) as error:  # broken TOML, and numbers or nesting beyond all measure
+        raise ConfigError("config", f"{str(path)!r} is not valid TOML ({error}); mend that line") from error
+    except OSError as error:
+        raise ConfigError("config", f"{str(path)!r} cannot be read ({error.strerror}); give a TOML file") from error
+    for name, value in fields.items():
+        if isinstance(value, dict):
+            raise ConfigError(name, f"[{name}] is a table; fields stand on their own lines, without tables")
+    return fields

@@ -31,7 +31,7 @@ def main() -> None:
         standing.take(event)
         if not shown and standing.ticks > config.ticks * 0.6:
             console.print(Text("$ python -m dni_actors.launch --task rows", style="bold"))
-            console.print(frame(standing, time.monotonic() - began, WIDTH))
+            console.print(frame(standing, time.monotonic() - began, WIDTH, 24))
             shown = True
     with tempfile.TemporaryDirectory() as folder:
         result = Result.of(standing, Path(folder), "finished", None).content()

@@ -2,7 +2,9 @@ import dataclasses
 
 import pytest
 
-from dni_actors.config import PART_OF, ConfigError, RunConfig
+from dni_actors.checks import ConfigError
+from dni_actors.config import PART_OF, RunConfig
+from dni_actors.parts import LearningConfig
 from dni_actors.presets import PRESETS, TASK_DEFAULTS
 
 
@@ -37,7 +39,7 @@ def test_the_steps_are_shared_out(fields, unrolls):
         ({"task": "rowz"}, "task: 'rowz' is not known; did you mean rows?"),
         ({"preset": "sede"}, "preset: 'sede' is not known; did you mean seed?"),
         ({"lagg": 3}, "lagg: there is no such field; did you mean lag?"),
-        ({"lag": 0}, "lag: 0 is too small; give a whole number of at least 1"),
+        ({"lag": 0}, "lag: 0 is out of range; give a whole number from 1 to 1000000"),
         ({"lag": "2"}, "lag: '2' is not a whole number; give a whole number"),
         ({"ticks": 5, "epochs": 1}, "ticks: 5 and epochs 1 exclude each other; give one"),
         ({"update": "lock"}, "update: 'lock' is not known; did you mean locked?"),
@@ -54,13 +56,24 @@ def test_the_steps_are_shared_out(fields, unrolls):
         ({"learning_rate": 0}, "learning_rate: 0.0 is not a finite positive number"),
         ({"synthesizer_learning_rate": float("inf")}, "synthesizer_learning_rate: inf is not a finite positive number"),
         ({"clip": -1.0}, "clip: -1.0 is not a finite number of at least 0"),
-        ({"seed": -1}, "seed: -1 is too small"),
-        ({"seed": 2**63}, "seed: 9223372036854775808 is too large"),
+        ({"seed": -1}, "seed: -1 is out of range; give a whole number from 0 to 9223372036854775807"),
+        ({"seed": 2**63}, "seed: 9223372036854775808 is out of range"),
         ({"conditioned": "yes"}, "conditioned: 'yes' is not true or false"),
         ({"synthesizer": "mlp1"}, "synthesizer_optimizer: nlms fits the linear synthesizer only, not mlp1; use adam"),
-        ({"compute_delay_ms": "3:1"}, "compute_delay_ms: '3:1' is not a delay; give milliseconds, as 5 or as 2:10"),
+        ({"compute_delay_ms": "3:1"}, "compute_delay_ms: '3:1' is not a delay; give milliseconds up to 3600000, as 5"),
+        ({"link_delay_ms": "1e14"}, "link_delay_ms: '1e14' is not a delay"),
+        ({"boxes": 10**9}, "boxes: 1000000000 is out of range; give a whole number from 1 to 10000"),
+        ({"hidden": 10**13}, "hidden: 10000000000000 is out of range"),
+        ({"learning_rate": 10**400}, "learning_rate: 1000"),
+        ({"preset": ""}, "preset: '' is not known; choose from seed"),
+        ({"preset": [1]}, "preset: [1] is not a text"),
+        ({"storage": ""}, "storage: '' is not a folder"),
+        ({"storage": "a\0b"}, "storage: "),
         ({"link_delay_ms": "nan"}, "link_delay_ms: 'nan' is not a delay"),
-        ({"name": "a/b"}, "name: 'a/b' cannot name a folder"),
+        ({"name": "a/b"}, "name: 'a/b' cannot name a run; give up to 128 letters"),
+        ({"name": "a" * 300}, "name: "),
+        ({"name": ".."}, "name: '..' cannot name a run"),
+        ({"name": "two\nlines"}, "name: 'two\\nlines' cannot name a run"),
     ],
     ids=lambda value: str(value)[:40],
 )
@@ -97,6 +110,11 @@ def test_every_field_has_a_doc_line_and_one_part():
 @pytest.mark.parametrize("fields", [p.fields for p in PRESETS.values()] + list(TASK_DEFAULTS.values()))
 def test_presets_and_defaults_are_valid(fields):
     RunConfig().replace(**fields).validated()
+
+
+def test_a_configuration_built_by_hand_is_checked_as_well():
+    with pytest.raises(ConfigError, match="update: 'lokced' is not known; did you mean locked"):
+        RunConfig(learning=LearningConfig(update="lokced")).validated()
 
 
 def test_all_parts_are_frozen():

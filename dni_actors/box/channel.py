@@ -81,11 +81,16 @@ class Arrived(NamedTuple):
 
 
 class Inbox:
-    """Messages that came and were not taken yet, within the bounds that the lag gives (design, claim 2)."""
+    """Messages that came and were not taken yet, within the bounds that the lag gives (docs/protocol.md).
+
+    The bounds are asserted in the run: a message too many is a ProtocolError.
+    """
 
     def __init__(self, box: int, bounds: dict[Channel, int]) -> None:
         self._box = box
         self._bounds = bounds
+        self.unanswered = 0
+        """states put and not yet answered by a gradient taken: waiting at the next box, in its hand, or on the way"""
         self._waiting: dict[Channel, dict[int, Arrived]] = {channel: {} for channel in bounds}
 
     def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> None:
@@ -103,10 +108,14 @@ class Inbox:
         return take.index in self._waiting[take.channel]
 
     def take(self, take: Take) -> Arrived:
+        self.unanswered -= take.channel is Channel.GRADIENT
         return self._waiting[take.channel].pop(take.index)
 
-    def depth(self, channel: Channel) -> int:
-        return len(self._waiting[channel])
+    def sent(self, put: Put) -> None:
+        """The box puts a message: no more states may be out than the lag."""
+        self.unanswered += put.channel is Channel.STATE
+        if self.unanswered > self._bounds[Channel.STATE]:
+            raise ProtocolError(self._box, put.index, f"{self.unanswered} states are out unanswered at {put}")
 
     def pending(self, channel: Channel) -> dict[int, Arrays]:
         """The messages of a channel by index: at a cut, the part of the chain's state that is under way."""

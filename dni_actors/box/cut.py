@@ -26,5 +26,6 @@ def restore(box: TimeBox, inbox: Inbox, cut: BoxCut) -> None:
     state = box.state()
     for name, array in cut.arrays.items():
         state[name][...] = array
+    inbox.unanswered = len(cut.gradients)
     for index, arrays in cut.gradients.items():
         inbox.add(Channel.GRADIENT, index, arrays, cut.tick)

@@ -1,10 +1,16 @@
 """What a box tells of itself: plain facts, for the record and the console alike."""
 
+import math
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dni_actors.box.errors import BoxError
 from dni_actors.box.program import Evaluation
+
+
+def plain(facts: dict[str, Any]) -> dict[str, Any]:
+    """Facts for JSON, which knows no NaN and no infinity: None instead."""
+    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in facts.items()}
 
 
 class Place(NamedTuple):
@@ -57,8 +63,12 @@ class Report:
     """wall time of its ticks so far, evaluations left out"""
     steady_rate: float = 0.0
     """ticks per second, the first tenth of the run left out"""
+    elapsed: float = 0.0
+    """wall time since it began, evaluations included, as are the next two"""
     cpu_seconds: float = 0.0
+    """of the box's thread"""
     delay_seconds: float = 0.0
+    """emulated work"""
     windows: tuple[Window, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
     digest: str | None = None

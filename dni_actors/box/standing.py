@@ -33,7 +33,7 @@ class Standing:
 
     @property
     def seconds(self) -> float:
-        """Training time by the last box's clock: it sees a tick's end last."""
+        """Training time by the last box's clock, evaluations left out."""
         return self.reports[-1].seconds
 
     @property
@@ -43,9 +43,10 @@ class Standing:
 
     @property
     def overlap(self) -> float:
-        """Sum over boxes of (thread CPU time + emulated delay) over wall time: 1 is lock-step."""
+        """Sum over boxes of (thread CPU time + emulated delay) over wall time, evaluations in both: 1 is lock-step."""
         worked = sum(report.cpu_seconds + report.delay_seconds for report in self.reports)
-        return worked / self.seconds if self.seconds else 0.0
+        elapsed = max(report.elapsed for report in self.reports)
+        return worked / elapsed if elapsed else 0.0
 
     @property
     def kernels(self) -> tuple[str, ...]:

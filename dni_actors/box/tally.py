@@ -20,9 +20,10 @@ class Tally:
         """A mini-batch at the read-out: sums over its samples."""
         self.sums[1:4] += (samples, loss, correct)
 
-    def trained(self, seen: Agreement) -> None:
+    def trained(self, seen: Agreement | None) -> None:
         """A mini-batch at the synthesizer."""
-        self.sums[4:] += (1, *seen)
+        if seen is not None:
+            self.sums[4:] += (1, *seen)
 
     def reset(self) -> None:
         self.sums[:] = 0

@@ -30,6 +30,7 @@ class TimeBox:
         inputs, hidden, classes = config.task.inputs, chain.hidden, config.task.classes
         self.index, self.update_rule, self.lag = k, learning.update, learning.lag
         self.is_first, self.is_last = k == 0, k == config.boxes - 1
+        self._slots = min(self.lag, config.ticks)
         self.tally = Tally()
         self._batch, self._clip, self._ticks = learning.batch, learning.clip, config.ticks
         self._rate, self._synthesizer_rate = learning.learning_rate, config.synthesizer.synthesizer_learning_rate
@@ -41,7 +42,7 @@ class TimeBox:
         readout_shapes = Readout.shapes(hidden, classes) if self.is_last else {}
         self.parameters = Parameters(cell.shapes(inputs, hidden) | readout_shapes, dtype)
         cell.initialise(self.parameters, rng)
-        self._cell = cell(self.parameters, config.unrolls[k], self._batch, dtype)
+        self._cell = cell(self.parameters, config.unrolls[k], self._batch, hidden, dtype)
         self._optimizer = OPTIMIZERS[learning.optimizer](self.parameters)
         self._labels = np.zeros(self._batch, np.int64)
         self._no_gradient = zeros((self._batch, hidden), dtype)
@@ -61,7 +62,7 @@ class TimeBox:
             self.synthesizer_parameters = Parameters(shapes, dtype)
             Synthesizer.initialise(self.synthesizer_parameters, rng)
             self.synthesizer = Synthesizer(self.synthesizer_parameters, self._batch, dtype)
-            self._stash = zeros((self.lag, self._batch, width), dtype)  # [h, y, 1] of the last L ticks
+            self._stash = zeros((self._slots, self._batch, width), dtype)  # [h, y, 1] of the last L ticks
             self._stash[..., -1] = 1
             self._ones_at = np.arange(self._batch) * width + hidden  # where a stashed row's one-hot label begins
             self._at_labels = np.zeros(self._batch, np.int64)
@@ -73,7 +74,7 @@ class TimeBox:
     def train_synthesizer(self, n: int, gradient: Array, stashed: int) -> None:
         """In tick n, learns that the state of tick `stashed` got `gradient` [B, H]."""
         assert self.synthesizer is not None
-        z = self._stash[stashed % self.lag]
+        z = self._stash[stashed % self._slots]
         self.tally.trained(self.synthesizer.weight_gradients(z, gradient))
         self._check(n, self.synthesizer_parameters.gradient_norm(), "the synthesizer's gradient", SYNTHESIZER_KNOBS)
         power = float(np.vdot(z, z)) / self._batch
@@ -95,7 +96,7 @@ class TimeBox:
         """
         if self.synthesizer is None:
             return self._no_gradient
-        z = self._stash[n % self.lag]
+        z = self._stash[n % self._slots]
         hidden = self._h_out.shape[1]
         z[:, :hidden] = self._h_out
         if self._conditions:

@@ -18,14 +18,12 @@ class Passage:
     def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
         pass
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, dtype: DTypeLike) -> None:
+    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
         self.x = zeros((0, batch, 0), dtype)
-        self._h = zeros((batch, 0), dtype)
+        self._h = zeros((batch, hidden), dtype)
 
     def forward(self, h_in: Array) -> Array:
         """[B, H] -> [B, H]: an aligned copy, for a message may lie anywhere in memory."""
-        if self._h.shape != h_in.shape:
-            self._h = zeros(h_in.shape, h_in.dtype)
         np.copyto(self._h, h_in)
         return self._h
 

@@ -28,8 +28,8 @@ class RNN:
         q, r = np.linalg.qr(rng.standard_normal((hidden, hidden)))
         parameters["recurrent"][:] = q * np.sign(np.diag(r))  # uniform over the orthogonal matrices
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, dtype: DTypeLike) -> None:
-        rows, hidden = parameters["input"].shape
+    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
+        rows = parameters["input"].shape[0]
         self._parameters = parameters
         self.x = zeros((steps, batch, rows), dtype)  # [T, B, I + 1]; the caller fills it, ones in the last column
         self._projected = zeros((steps, batch, hidden), dtype)

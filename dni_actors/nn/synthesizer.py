@@ -30,15 +30,18 @@ class Agreement(NamedTuple):
     """|| SG || / || delta ||"""
 
 
-def agreement(synthetic: Array, received: Array) -> Agreement:
-    """Compares two gradients of equal shape; zero norms give cosine 0."""
+def agreement(synthetic: Array, received: Array) -> Agreement | None:
+    """Compares two gradients of equal shape; a synthetic one of zero has cosine 0, to a received one of zero no ratio
+    is defined: None."""
     ss, rr, sr = (
         float(np.vdot(a, b)) for a, b in ((synthetic, synthetic), (received, received), (synthetic, received))
     )
+    if rr == 0:
+        return None
     return Agreement(
-        error=(ss - 2 * sr + rr) / (rr + TINY),
+        error=(ss - 2 * sr + rr) / rr,
         cosine=sr / (np.sqrt(ss * rr) + TINY),
-        norm_ratio=float(np.sqrt(ss / (rr + TINY))),
+        norm_ratio=float(np.sqrt(ss / rr)),
     )
 
 
@@ -81,7 +84,7 @@ class Synthesizer:
             a = inner
         return np.matmul(a, self._weights[-1], out=self._output)
 
-    def weight_gradients(self, z: Array, received: Array) -> Agreement:
+    def weight_gradients(self, z: Array, received: Array) -> Agreement | None:
         """Fills the parameters' gradients (batch means) for inputs z [B, Z] and delta [B, H].
 
         Returns how the prediction made here, before any update, agrees with `received`.

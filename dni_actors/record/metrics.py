@@ -25,10 +25,10 @@ class Metrics:
         self._parts = 0
         self._written = time.monotonic()
 
-    def add(self, windows: tuple[Window, ...]) -> None:
+    def add(self, windows: tuple[Window, ...]) -> bool:
+        """Keeps rows; whether it is time to flush."""
         self._rows += windows
-        if len(self._rows) >= ROWS_PER_PART or time.monotonic() - self._written > WRITE_EVERY:
-            self.flush()
+        return len(self._rows) >= ROWS_PER_PART or time.monotonic() - self._written > WRITE_EVERY
 
     def flush(self) -> None:
         """Writes what is there; OSError leaves the rows for the next attempt."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dni_actors.box.report import plain
 from dni_actors.box.standing import Standing
 from dni_actors.record.metrics import read_metrics
 
@@ -64,7 +65,7 @@ class Result:
             wire=config.execution.wire if config.execution.runtime == "ray" else None,
             seed=config.learning.seed,
             kernels=list(standing.kernels),
-            evaluations=[evaluation._asdict() for evaluation in evaluations],
+            evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
             path=path,
         )
 
@@ -78,7 +79,7 @@ class Result:
 
     def content(self) -> dict[str, Any]:
         """As in result.json."""
-        return {**{f.name: getattr(self, f.name) for f in dataclasses.fields(self)}, "path": str(self.path)}
+        return plain({f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"path": str(self.path)})
 
     @property
     def metrics(self) -> pa.Table:

@@ -37,7 +37,8 @@ class RunFolder:
             raise unwritable(config, error) from error
         try:
             (folder.path / "metrics").mkdir()
-            fields = {name: value for name, value in config.flat().items() if value is not None}
+            # Without the name: the file is there to run the same again, under another one.
+            fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
             folder.write("config.toml", tomli_w.dumps(fields))
         except OSError as error:
             folder.discard()
@@ -55,7 +56,7 @@ class RunFolder:
         draft.replace(target)
 
     def write_json(self, name: str, content: Any) -> None:
-        self.write(name, json.dumps(content, indent=2) + "\n")
+        self.write(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
     def discard(self) -> None:
         """Removes the folder of a run that never began."""

@@ -30,4 +30,5 @@ def cluster_address(config: RunConfig) -> str | None:
     """The Ray cluster to join; None: a private one is started, or none is needed."""
     if config.execution.runtime == "inline":
         return None
-    return config.execution.address or os.environ.get("RAY_ADDRESS") or None
+    address = config.execution.address or os.environ.get("RAY_ADDRESS") or "local"
+    return None if address == "local" else address

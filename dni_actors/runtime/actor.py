@@ -13,6 +13,7 @@ from dni_actors.box.errors import BoxError
 from dni_actors.box.report import Place, Report
 from dni_actors.config import RunConfig
 from dni_actors.runtime.kernels import describe_kernels, single_blas_thread
+from dni_actors.runtime.meter import Clock
 from dni_actors.runtime.stepper import Stepper
 from dni_actors.runtime.wires.ray_calls import RayCalls
 
@@ -42,6 +43,7 @@ class BoxActor:
 
     def start(self) -> None:
         self._asked = time.monotonic()
+        self._stepper.begin(Clock())
         threading.Thread(target=self._loop, name="box", daemon=True).start()
         threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
 
@@ -70,6 +72,8 @@ class BoxActor:
                         self._arrived.wait(self._stepper.next_due)
         except BoxError as error:
             self._error = error
+        except Exception as error:
+            self._error = BoxError(self._stepper.box.index, self._stepper.tick, f"{type(error).__name__}: {error}")
 
     def _end_when_orphaned(self) -> None:
         while time.monotonic() - self._asked < ORPHANED_AFTER:

@@ -2,11 +2,11 @@
 
 import logging
 import os
-import signal
+import re
 import socket
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +16,7 @@ from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
+from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import kernel_environment
 
 ANSWER_WITHIN = 9  # seconds that a cluster's address gets to answer
@@ -52,46 +53,32 @@ def cluster(config: RunConfig) -> Iterator[Room]:
 
     A Ray that the calling program has initialised is used, and left, as it is.
     """
-    address = cluster_address(config)
-    for name, value in (QUIET if address else QUIET | LOCAL).items():
+    for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    if address:
-        use_token_if_there_is_one()
     import ray
+    from ray._private import ray_constants
 
-    environment = ONE_THREAD | kernel_environment(config)
+    clusters = ray_constants.ENABLE_RAY_CLUSTER
+    address, environment = cluster_address(config), ONE_THREAD | kernel_environment(config)
     if ray.is_initialized():
         yield Room(joined_cpus(ray, config.boxes), environment)
         return
-    try:
-        if address:
-            check_answers(address)
-            join(ray, address)
-            room = Room(joined_cpus(ray, config.boxes), environment)
-        else:
-            # Workers inherit what is set while Ray starts; an environment of their own would start each one anew.
-            with variables(environment):
-                room = Room(start(ray, config.boxes), {})
-        yield room
-    finally:
-        with interrupts_held():
-            ray.shutdown()
-
-
-@contextmanager
-def interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits until the block is over: in the middle of Ray's own start or end it would crash the process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        if held:
-            raise KeyboardInterrupt
+    with variables(token_mode() if address else LOCAL):
+        try:
+            if address:
+                check_answers(address)
+                join(ray, address)
+                room = Room(joined_cpus(ray, config.boxes), environment)
+            else:
+                ray_constants.ENABLE_RAY_CLUSTER = False  # as LOCAL says, for a Ray that was imported before
+                # Workers inherit what is set while Ray starts; an environment of their own would start each anew.
+                with variables(environment):
+                    room = Room(start(ray, config.boxes), {})
+            yield room
+        finally:
+            with interrupts_held():
+                ray.shutdown()
+            ray_constants.ENABLE_RAY_CLUSTER = clusters
 
 
 @contextmanager
@@ -130,7 +117,7 @@ def start(ray: Any, boxes: int) -> float:
             except Exception as error:
                 ray.shutdown()
                 if last_try:
-                    told = first_line(error)
+                    told = last_line(error)
                     raise RuntimeUnavailableError(
                         f"Ray could not be started here ({told}); try --runtime inline"
                     ) from error
@@ -146,7 +133,7 @@ def join(ray: Any, address: str) -> None:
         with interrupts_held():
             ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
-        raise ConfigError("address", f"{address!r} cannot be joined ({first_line(error)}); {REMEDY}") from error
+        raise ConfigError("address", f"{address!r} cannot be joined ({last_line(error)}); {REMEDY}") from error
 
 
 def joined_cpus(ray: Any, boxes: int) -> float:
@@ -159,45 +146,44 @@ def joined_cpus(ray: Any, boxes: int) -> float:
     return 1.0
 
 
-REMEDY = "start one with `ray start --head`, check host and port, or leave --address out to run on this machine"
+REMEDY = "start one with `ray start --head`, check host and port, or run on this machine (no --address, no RAY_ADDRESS)"
 
 
 def check_answers(address: str) -> None:
     """ConfigError, within seconds, if no Ray answers there. (`ray.init` itself tries for two minutes.)"""
     if address.startswith("ray://"):
         raise ConfigError("address", f"{address!r} is a Ray Client address; give the cluster's own host:port")
-    if address not in ("auto", "local"):
+    end = time.monotonic() + ANSWER_WITHIN
+    if address != "auto":
         host, colon, port = address.rpartition(":")
         if not (colon and port.isdigit()):
             raise ConfigError("address", f"{address!r} is not host:port; give one such as 127.0.0.1:6379")
         try:
-            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_WITHIN / 3).close()
-        except (OSError, OverflowError) as error:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_WITHIN / 2).close()
+        except (OSError, OverflowError, ValueError) as error:
             raise ConfigError("address", f"{address!r} does not answer ({error}); {REMEDY}") from error
-    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check"]
+    check = [sys.executable, "-m", "ray.scripts.scripts", "health-check", "--skip-version-check", "--address", address]
+    refused = ConfigError("address", f"{address!r} is not a Ray cluster, or refuses us; {REMEDY}")
     try:
-        told = subprocess.run(
-            [*check, "--address", address],
-            capture_output=True,
-            text=True,
-            timeout=ANSWER_WITHIN,
-            stdin=subprocess.DEVNULL,
-        )
+        within = end - time.monotonic()
+        told = subprocess.run(check, capture_output=True, timeout=within, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired as error:
-        raise ConfigError("address", f"{address!r} is not a Ray cluster, or refuses us; {REMEDY}") from error
+        raise refused from error
     if told.returncode:
-        raise ConfigError("address", f"{address!r} is not a Ray cluster, or refuses us; {REMEDY}")
+        raise refused
 
 
-def use_token_if_there_is_one() -> None:
+def token_mode() -> dict[str, str]:
     """A token does no harm where none is asked for; without the mode set, a cluster that asks would answer 401."""
-    if os.environ.get("RAY_AUTH_TOKEN") or token_file().exists():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    known = os.environ.get("RAY_AUTH_TOKEN") or token_file().exists()
+    return {"RAY_AUTH_MODE": "token"} if known and "RAY_AUTH_MODE" not in os.environ else {}
 
 
 def token_file() -> Path:
     return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
 
 
-def first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def last_line(error: BaseException) -> str:
+    """Ray's errors begin with where and end with what; colours are left out."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return f"{type(error).__name__}: {text.splitlines()[-1]}" if text else type(error).__name__

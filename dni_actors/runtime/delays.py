@@ -23,42 +23,49 @@ class Delay(NamedTuple):
         return float(generator(self.seed, self.stream, index, lane).uniform(self.low, self.high))
 
 
+class Arrival(NamedTuple):
+    due: float
+    message: tuple[Channel, int, Arrays]
+
+
 class Arrivals:
     """Messages that reached a box's process, on their way to its inbox; a slow link keeps them here for a while.
 
     `add` may be called from any thread (an append to a deque is atomic); the rest belongs to the box's own thread.
     """
 
-    def __init__(self, box: int, link: Delay) -> None:
-        self._box = box
-        self._link = link
-        self._new: deque[tuple[float, Channel, int, Arrays, int]] = deque()
-        self._held: list[tuple[float, Channel, int, Arrays, int]] = []
+    def __init__(self, box: int, link: Delay, lag: int) -> None:
+        self._box, self._link = box, link
+        self._new: deque[Arrival] = deque()
+        self._held: list[Arrival] = []
+        # When the box's last ticks began, newest last: a message's slack counts from the tick it came in, and not from
+        # the tick in which somebody looked.
+        self._begun: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=lag + 1)
 
-    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> None:
-        ready = 0.0
+    def begin(self, tick: int) -> None:
+        """The box begins a tick."""
+        self._begun.append((time.perf_counter(), tick))
+
+    def add(self, channel: Channel, index: int, arrays: Arrays) -> None:
+        due = time.perf_counter()
         if self._link.high:
-            lane = self._box * len(Channel) + list(Channel).index(channel)
-            ready = time.perf_counter() + self._link.draw(index, lane)
-        self._new.append((ready, channel, index, arrays, at_tick))
+            due += self._link.draw(index, self._box * len(Channel) + list(Channel).index(channel))
+        self._new.append(Arrival(due, (channel, index, arrays)))
 
-    def move(self, inbox: Inbox, at_tick: int, everything: bool = False) -> None:
+    def move(self, inbox: Inbox, everything: bool = False) -> None:
         """Puts what is due, or everything, into the inbox."""
+        now = math.inf if everything else time.perf_counter()
         while self._new:
-            arrival = self._new.popleft()
-            if arrival[0] and not everything:
-                self._held.append(arrival)
-            else:
-                inbox.add(*arrival[1:])
-        if self._held:
-            now = math.inf if everything else time.perf_counter()
-            due = [arrival for arrival in self._held if arrival[0] <= now]
-            self._held = [arrival for arrival in self._held if arrival[0] > now]
-            for _, channel, index, arrays, _ in due:
-                inbox.add(channel, index, arrays, at_tick)
+            self._held.append(self._new.popleft())
+        if not self._held:
+            return
+        for due, message in (arrival for arrival in self._held if arrival.due <= now):
+            at_tick = next((tick for begun, tick in reversed(self._begun) if begun <= due), self._begun[0][1])
+            inbox.add(*message, at_tick)
+        self._held = [arrival for arrival in self._held if arrival.due > now]
 
     @property
     def next_due(self) -> float | None:
         """Seconds until a held message is due; None if none is held or new."""
-        times = [a[0] for a in (*self._held, *self._new)]
+        times = [arrival.due for arrival in (*self._held, *self._new)]
         return max(0.0, min(times) - time.perf_counter()) if times else None

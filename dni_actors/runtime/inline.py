@@ -9,10 +9,11 @@ from functools import partial
 
 from dni_actors.box.channel import Arrays, Channel
 from dni_actors.box.cut import BoxCut
-from dni_actors.box.errors import BoxError, DeadlockError
+from dni_actors.box.errors import BoxError, DeadlockError, RuntimeUnavailableError
 from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
 from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
+from dni_actors.runtime.meter import Clock
 from dni_actors.runtime.stepper import Stepper, Story
 
 REPORT_EVERY = 0.1  # seconds
@@ -23,7 +24,11 @@ def run(config: RunConfig) -> Generator[Event]:
     require_kernels(config)
     kernels, node = describe_kernels(), socket.gethostname()
     with single_blas_thread():
-        chain = Chain(config)
+        try:
+            chain = Chain(config)
+        except MemoryError as error:
+            problem = "this chain does not fit into memory; lower --hidden, --batch or --lag"
+            raise RuntimeUnavailableError(problem) from error
         yield Started(tuple(Place(k, os.getpid(), node, "inline", kernels) for k in range(config.boxes)))
         told = time.perf_counter()
         try:
@@ -55,6 +60,9 @@ class Chain:
         self.steppers = [
             Stepper(config, k, partial(self._send, k), cuts[k] if cuts else None, story) for k in range(config.boxes)
         ]
+        clock = Clock(shared=True)
+        for stepper in self.steppers:
+            stepper.begin(clock)
 
     def _send(self, k: int, channel: Channel, index: int, arrays: Arrays) -> None:
         copies = tuple(array.copy() for array in arrays)
@@ -91,11 +99,13 @@ class Chain:
 
     @staticmethod
     def _pause(waiting: list[Stepper]) -> None:
-        """Nobody can go on: sleeps until an emulated link lets a message through."""
+        """Nobody could go on a moment ago: sleeps until an emulated link lets a message through."""
+        before = [stepper.state for stepper in waiting]
         for stepper in waiting:
             stepper.advance()  # notes that it waits, and for what
         due = [stepper.next_due for stepper in waiting if stepper.next_due is not None]
-        if not due:
+        if due:
+            time.sleep(min(due))
+        elif [stepper.state for stepper in waiting] == before and not any(stepper.ready for stepper in waiting):
             stories = "; ".join(f"box {s.box.index} {s.state}" for s in waiting)
             raise DeadlockError(waiting[0].box.index, waiting[0].tick, f"every box waits: {stories}", waiting[0].story)
-        time.sleep(min(due))

@@ -10,63 +10,87 @@ from dni_actors.box.schedule import closes_window
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 
-# Sums since the run began; a window's row is the difference of two such lists.
+# Sums over the box's ticks since the run began; a window's row is the difference of two such lists.
 CPU, DELAY, WAIT_STATE, WAIT_GRADIENT, SLACK, GRADIENTS = range(6)
 WAITS = {Channel.STATE: WAIT_STATE, Channel.GRADIENT: WAIT_GRADIENT}
 
 
-class Meter:
-    """Evaluations are left out of everything it measures: time stands still between ticks."""
+class Clock:
+    """Seconds of training: wall time that is held during evaluations.
 
-    def __init__(self, config: RunConfig, box: int, first: int) -> None:
-        self._config, self._box = config, box
-        self._steady_first = first + math.ceil((config.ticks - first) / 10)
-        self._steady_seconds = 0.0
+    `shared` by the boxes of one process, it is held while any box evaluates; a box's own is held from the beginning of
+    its evaluation to the end, waiting included.
+    """
+
+    def __init__(self, shared: bool = False) -> None:
+        self.shared = shared
+        self._held_since: float | None = None
+        self._held = 0.0
+        self._start = time.perf_counter()
+
+    def now(self) -> float:
+        return (self._held_since or time.perf_counter()) - self._held - self._start
+
+    def hold(self, on: bool) -> None:
+        if on and self._held_since is None:
+            self._held_since = time.perf_counter()
+        elif not on and self._held_since is not None:
+            self._held += time.perf_counter() - self._held_since
+            self._held_since = None
+
+
+class Meter:
+    """Counts from its making on."""
+
+    def __init__(self, config: RunConfig, box: int, first: int, clock: Clock) -> None:
+        self._config, self._box, self._clock = config, box, clock
         self._first = self._window_first = self._done = first
-        self._training = True
-        self._wall = self._cpu = 0.0  # readings of the clocks when they were last looked at
+        self._steady_first = first + math.ceil((config.ticks - first) / 10)
+        self._training, self._running = True, False
+        self._began = time.perf_counter()
+        self._cpu = 0.0  # the thread's CPU clock when it was last looked at
         self._waiting_since: float | None = None
-        self._seconds = 0.0
         self._sums = [0.0] * 6
         self._before, self._seconds_before = list(self._sums), 0.0
         self._windows: deque[Window] = deque()
+        self.seconds = self._steady_seconds = 0.0
+        """of training, up to the last finished tick"""
+        self.cpu_seconds = self.elapsed = 0.0
+        """all of the thread's, and of the wall's, up to the last look; evaluations included"""
 
-    # Wall time goes on from `start` to the end; CPU time only between `resume` and `pause`, while this box has the
-    # thread. Both count only in `training`.
-
-    def start(self) -> None:
-        self._wall = time.perf_counter()
-
-    def resume(self) -> None:
+    def run(self, on: bool) -> None:
+        """The box gets the thread, or gives it back: only in between does the thread's CPU time belong to it."""
+        if not on:
+            self._look()
+        self._running = on
         self._cpu = time.thread_time()
+        self._hold()
 
-    def pause(self) -> None:
+    def train(self, on: bool) -> None:
+        """Off for an evaluation, on after it."""
+        self._look()
+        self._training = on
+        self._hold()
+
+    def _look(self) -> None:
         now = time.thread_time()
+        self.cpu_seconds += now - self._cpu
         if self._training:
             self._sums[CPU] += now - self._cpu
         self._cpu = now
+        self.elapsed = time.perf_counter() - self._began
 
-    def training(self, on: bool) -> None:
-        """Off for an evaluation, on after it."""
-        self.pause()
-        self._look()
-        self._training = on
+    def _hold(self) -> None:
+        self._clock.hold(not self._training and (self._running or not self._clock.shared))
 
-    def _look(self) -> float:
-        now = time.perf_counter()
-        if self._training:
-            self._seconds += now - self._wall
-        self._wall = now
-        return now
-
-    def wait(self, channel: Channel) -> None:
+    def wait(self) -> None:
         if self._waiting_since is None:
-            self._waiting_since = time.perf_counter()
+            self._waiting_since = self._clock.now()
 
     def took(self, take: Take, slack: int) -> None:
         if self._waiting_since is not None:
             if take.channel in WAITS:
-                self._sums[WAITS[take.channel]] += time.perf_counter() - self._waiting_since
+                self._sums[WAITS[take.channel]] += self._clock.now() - self._waiting_since
             self._waiting_since = None
         if take.channel is Channel.GRADIENT:
             self._sums[SLACK] += slack
@@ -77,12 +101,12 @@ class Meter:
 
     def ticked(self, n: int, tally: Tally) -> None:
         """Tick n is done: closes the window if it is full, or the run over."""
-        self._look()
+        self.seconds = self._clock.now()
         self._done = n + 1
         if self._done == self._steady_first:
-            self._steady_seconds = self._seconds
+            self._steady_seconds = self.seconds
         if closes_window(self._config, n):
-            self.pause()
+            self._look()
             self._close(n, tally)
 
     def _close(self, n: int, tally: Tally) -> None:
@@ -96,7 +120,7 @@ class Meter:
                 loss=means["loss"],
                 accuracy=means["accuracy"],
                 updates=int(means["updates"] or 0),
-                seconds=self._seconds - self._seconds_before,
+                seconds=self.seconds - self._seconds_before,
                 cpu_seconds=new[CPU],
                 delay_seconds=new[DELAY],
                 wait_state_seconds=new[WAIT_STATE],
@@ -107,7 +131,7 @@ class Meter:
                 norm_ratio=means["norm_ratio"],
             )
         )
-        self._before, self._seconds_before, self._window_first = list(self._sums), self._seconds, n + 1
+        self._before, self._seconds_before, self._window_first = list(self._sums), self.seconds, n + 1
         tally.reset()
 
     def new_windows(self) -> tuple[Window, ...]:
@@ -115,19 +139,11 @@ class Meter:
         return tuple(self._windows.popleft() for _ in range(len(self._windows)))
 
     @property
-    def seconds(self) -> float:
-        return self._seconds
-
-    @property
     def steady_rate(self) -> float:
-        """Ticks per second, the first tenth of the run left out as soon as there is more."""
+        """Ticks per second of training, the first tenth of the run left out as soon as there is more."""
         if self._done > self._steady_first:
-            return (self._done - self._steady_first) / (self._seconds - self._steady_seconds)
-        return (self._done - self._first) / self._seconds if self._seconds else 0.0
-
-    @property
-    def cpu_seconds(self) -> float:
-        return self._sums[CPU]
+            return (self._done - self._steady_first) / (self.seconds - self._steady_seconds)
+        return (self._done - self._first) / self.seconds if self.seconds else 0.0
 
     @property
     def delay_seconds(self) -> float:

@@ -21,7 +21,7 @@ from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
 from dni_actors.runtime.delays import Arrivals, Delay
-from dni_actors.runtime.meter import Meter
+from dni_actors.runtime.meter import Clock, Meter
 
 Send = Callable[[Channel, int, Arrays], None]
 Story = MutableSequence[tuple[int, int, Request]]
@@ -29,10 +29,15 @@ DELAYED = (Phase.FORWARD, Phase.BACKWARD, Phase.UPDATE)  # emulated work falls o
 
 
 class Stepper:
-    """Box k from the cut before tick `first` to the run's end. `send` carries a message to the neighbour's stepper."""
+    """Box k from a cut, or the beginning, to the run's end. `send` carries a message to the neighbour's stepper."""
 
     def __init__(
-        self, config: RunConfig, k: int, send: Send, cut: BoxCut | None = None, story: Story | None = None
+        self,
+        config: RunConfig,
+        k: int,
+        send: Send,
+        cut: BoxCut | None = None,
+        story: Story | None = None,
     ) -> None:
         seed = config.learning.seed
         self.box = TimeBox(config, k)
@@ -47,23 +52,26 @@ class Stepper:
         self._config = config
         self._send = send
         self._story = deque(maxlen=8) if story is None else story
-        self._arrivals = Arrivals(k, Delay(*config.link_delay, seed, Stream.LINK_DELAY))
+        self._arrivals = Arrivals(k, Delay(*config.link_delay, seed, Stream.LINK_DELAY), config.learning.lag)
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
-        self._meter = Meter(config, k, self.first)
         self._evaluations: deque[Evaluation] = deque()
         self._script = self._run()
         self._request: Request | None = None  # None: the script has not been started
 
+    def begin(self, clock: Clock) -> None:
+        """The run begins: once, before the first `advance`."""
+        self._meter = Meter(self._config, self.box.index, self.first, clock)
+
     def deliver(self, channel: Channel, index: int, arrays: Arrays) -> None:
         """A message for this box; from any thread."""
-        self._arrivals.add(channel, index, arrays, self.tick)
+        self._arrivals.add(channel, index, arrays)
 
     @property
     def ready(self) -> bool:
         """Whether `advance` would get anywhere."""
         if not isinstance(self._request, Take):
             return not self.done
-        self._arrivals.move(self.inbox, self.tick)
+        self._arrivals.move(self.inbox)
         return self.inbox.holds(self._request)
 
     @property
@@ -76,9 +84,7 @@ class Stepper:
 
         Raises BoxError: whatever goes wrong inside, with the box, the tick and the story.
         """
-        if self._request is None:
-            self._meter.start()
-        self._meter.resume()
+        self._meter.run(True)
         try:
             with np.errstate(all="ignore"):  # what overflows is caught as such, by name (NonFiniteError)
                 self._answer(most)
@@ -88,7 +94,7 @@ class Stepper:
         except Exception as error:
             raise BoxError(self.box.index, self.tick, f"{type(error).__name__}: {error}", self.story) from error
         finally:
-            self._meter.pause()
+            self._meter.run(False)
 
     def _answer(self, most: float) -> None:
         request = self._request
@@ -97,16 +103,17 @@ class Stepper:
             try:
                 if isinstance(request, Take):
                     if not self.inbox.holds(request):
-                        self._arrivals.move(self.inbox, self.tick)
+                        self._arrivals.move(self.inbox)
                     if not self.inbox.holds(request):
                         self.state = f"wait {request.channel} {request.index}"
-                        self._meter.wait(request.channel)
+                        self._meter.wait()
                         return
                     arrived = self.inbox.take(request)
                     self._meter.took(request, self.tick - arrived.at_tick)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
+                        self.inbox.sent(request)
                         self._send(*request)
                     elif isinstance(request, Work):
                         self.state = request.phase
@@ -128,12 +135,13 @@ class Stepper:
         config, box = self._config, self.box
         for n in range(self.first, config.ticks + 1):
             if n > self.first and evaluates(config, n):
-                self._meter.training(False)
+                self._meter.train(False)
                 evaluation = yield from evaluate(box, n)
                 if evaluation is not None:
                     self._evaluations.append(evaluation)
-                self._meter.training(True)
+                self._meter.train(True)
             if n < config.ticks:
+                self._arrivals.begin(n)
                 yield from tick(box, n)
                 if closes_window(config, n):
                     box.verify(n)
@@ -148,7 +156,7 @@ class Stepper:
     def cut(self) -> BoxCut:
         """The box's part of the cut it stands at; only when it is done."""
         assert self.done
-        self._arrivals.move(self.inbox, self.tick, everything=True)
+        self._arrivals.move(self.inbox, everything=True)
         return take(self.box, self.inbox, self.tick)
 
     def report(self) -> Report:
@@ -159,6 +167,7 @@ class Stepper:
             tick=self.tick,
             state=self.state,
             seconds=self._meter.seconds,
+            elapsed=self._meter.elapsed,
             steady_rate=self._meter.steady_rate,
             cpu_seconds=self._meter.cpu_seconds,
             delay_seconds=self._meter.delay_seconds,

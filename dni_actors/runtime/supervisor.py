@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Generator, Iterator
+from contextlib import suppress
 from typing import Any
 
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
 from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
-from dni_actors.runtime.cluster import Room, cluster, first_line
+from dni_actors.runtime.cluster import Room, cluster, last_line
 
 STATUS_EVERY = 0.1  # seconds between two questions to a box ...
 STATUS_RATE = 64  # ... or longer, so that there are no more than these a second in all
 LAST_WORDS_WITHIN = 1.0  # seconds that the other boxes get to report when a run is cut short
 START_WITHIN = 300  # seconds for all boxes to be up
-STATUS_WITHIN = 30  # seconds to find out which box it was that could not be started
+STALLED_AFTER = 60.0  # seconds in which no box that waits gets on
 
 
 def run(config: RunConfig) -> Generator[Event]:
@@ -37,6 +38,9 @@ class Boxes:
 
         self._ray = ray
         self._ticks = [0] * config.boxes
+        self._states = ["starting"] * config.boxes
+        self._states_before, self._moved = list(self._states), time.monotonic()
+        self._patience = STALLED_AFTER + config.link_delay[1]
         self._places: tuple[Place, ...] = ()
         run_name = config.output.name or "unnamed"
         remote: Any = ray.remote(BoxActor)
@@ -71,13 +75,13 @@ class Boxes:
                 "use fewer --boxes, or free the cluster's CPUs"
             ) from error
         except self._ray.exceptions.RayError:
+            answered, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
             for k, call in enumerate(calls):
                 try:
-                    self._ray.get(call, timeout=STATUS_WITHIN)
+                    if call in answered:
+                        self._ray.get(call)
                 except self._ray.exceptions.RayError as error:
-                    cause = getattr(error, "cause", None) or error
-                    told = f"it could not be started: {type(cause).__name__}: {first_line(cause)}"
-                    raise BoxError(k, 0, told) from error
+                    raise BoxDiedError(k, 0, f"it could not be started: {last_line(error)}") from error
             raise
 
     def watch(self) -> Iterator[Report]:
@@ -87,25 +91,44 @@ class Boxes:
         """
         interval = max(STATUS_EVERY, len(self._actors) / STATUS_RATE)
         asked: dict[Any, int] = {}
-        going = set(range(len(self._actors)))
+        everyone = set(range(len(self._actors)))
+        done: set[int] = set()
         failures: list[BoxError] = []
         try:
-            while going and not failures:
-                asked |= self._ask(going - set(asked.values()))
+            while done != everyone and not failures:
+                asked |= self._ask(everyone - set(asked.values()))  # a box that is done is still needed: it hears so
                 next_round = time.monotonic() + interval
                 for report in self._answers(asked, interval, failures):
-                    yield report
+                    if report.box not in done:
+                        yield report
                     if report.digest is not None:
-                        going.discard(report.box)
+                        done.add(report.box)
+                failures += self._stalled()
                 time.sleep(max(0.0, next_round - time.monotonic()))
         except KeyboardInterrupt:
-            yield from self._answers(self._ask(going), LAST_WORDS_WITHIN, failures)
+            yield from self._last_words(everyone - done, asked, failures)
             raise
         if failures:
-            known = {error.box for error in failures}
-            yield from self._answers(self._ask(going - known), LAST_WORDS_WITHIN, failures)
+            yield from self._last_words(everyone - done - {error.box for error in failures}, asked, failures)
             # A death explains the others' failures; of failures the earliest explains the rest.
             raise min(failures, key=lambda e: (not isinstance(e, BoxDiedError), e.tick, -e.box))
+
+    def _last_words(self, boxes: set[int], asked: dict[Any, int], failures: list[BoxError]) -> Iterator[Report]:
+        yield from self._answers(asked | self._ask(boxes - set(asked.values())), LAST_WORDS_WITHIN, failures)
+
+    def _stalled(self) -> list[BoxError]:
+        """A message is lost if every box waits and none has moved for long: Ray does not tell of a call that failed."""
+        if self._states != self._states_before:
+            self._states_before, self._moved = list(self._states), time.monotonic()
+        if time.monotonic() - self._moved < self._patience:
+            return []
+        if not all(state.startswith("wait") or state == "done" for state in self._states):
+            return []
+        k = next(k for k, state in enumerate(self._states) if state != "done")
+        waits = "; ".join(f"box {k}: {state}" for k, state in enumerate(self._states))
+        return [
+            BoxError(k, self._ticks[k], f"nothing has moved for {self._patience:.0f} s, a message is lost ({waits})")
+        ]
 
     def _ask(self, boxes: set[int]) -> dict[Any, int]:
         return {self._actors[k].status.remote(): k for k in sorted(boxes)}
@@ -119,17 +142,19 @@ class Boxes:
             k = asked.pop(call)
             try:
                 report: Report = self._ray.get(call)
-            except self._ray.exceptions.ActorDiedError:
-                cause = f"its process {self._places[k].pid} died (killed, out of memory, or crashed)"
-                failures.append(BoxDiedError(k, self._ticks[k], cause))
-                continue
             except self._ray.exceptions.ActorUnavailableError:
                 continue  # out of reach is not dead: it is asked again
-            self._ticks[k] = report.tick
+            except self._ray.exceptions.RayError as error:
+                usual = isinstance(error, self._ray.exceptions.ActorDiedError)
+                why = "killed, out of memory, or crashed" if usual else last_line(error)
+                failures.append(BoxDiedError(k, self._ticks[k], f"its process {self._places[k].pid} died ({why})"))
+                continue
+            self._ticks[k], self._states[k] = report.tick, report.state
             if report.error is not None:
                 failures.append(report.error)
             yield report
 
     def end(self) -> None:
         for actor in self._actors:
-            self._ray.kill(actor, no_restart=True)
+            with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
+                self._ray.kill(actor, no_restart=True)

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from dni_actors.box.report import Event, Report, Started
+from dni_actors.box.report import Event, Report, Started, plain
 from dni_actors.box.standing import Standing
 from dni_actors.view.frame import frame
 
@@ -63,7 +63,7 @@ class LiveView:
             config = self._standing.config
             where = "Ray and " if config.execution.runtime == "ray" else ""
             return Text(f"starting {where}{config.boxes} boxes ... {time.monotonic() - self._began:.0f} s", style="dim")
-        return frame(self._standing, time.monotonic() - self._began, self._console.width)
+        return frame(self._standing, time.monotonic() - self._began, *self._console.size)
 
 
 class PlainView:
@@ -136,7 +136,7 @@ class JsonView:
 
     @staticmethod
     def _line(**facts: Any) -> None:
-        print(json.dumps(facts), flush=True)
+        print(json.dumps(plain(facts), allow_nan=False), flush=True)
 
 
 class QuietView:

@@ -7,13 +7,13 @@ from rich.text import Text
 
 from dni_actors.box.standing import Standing
 
-MOST_ROWS = 24  # boxes shown; more are folded into a line
+OTHER_LINES = 6  # header, table's head, fold, progress, and a little air
 NARROW = 80  # columns; below, the table keeps to what matters most
 
 
-def frame(standing: Standing, elapsed: float, width: int) -> RenderableType:
-    """Header, a row per box, progress and accuracy, for a terminal of `width` columns after `elapsed` seconds."""
-    return Group(header(standing, elapsed), boxes(standing, width), progress(standing, width))
+def frame(standing: Standing, elapsed: float, width: int, height: int) -> RenderableType:
+    """Header, a row per box, progress and accuracy, after `elapsed` seconds, for `width` columns and `height` lines."""
+    return Group(header(standing, elapsed), boxes(standing, width, height), progress(standing, width))
 
 
 def header(standing: Standing, elapsed: float) -> Text:
@@ -28,8 +28,8 @@ def header(standing: Standing, elapsed: float) -> Text:
     return Text.assemble(*told, no_wrap=True, overflow="ellipsis")
 
 
-def boxes(standing: Standing, width: int) -> Table:
-    """Widths are fixed: nothing jumps when a number grows."""
+def boxes(standing: Standing, width: int, height: int) -> Table:
+    """Widths are fixed: nothing jumps when a number grows. Boxes that do not fit are folded into a line."""
     columns = [
         Column("box", justify="right", width=4),
         Column("doing", width=17, no_wrap=True),
@@ -44,10 +44,11 @@ def boxes(standing: Standing, width: int) -> Table:
             Column("waited", justify="right", width=6),
         ]
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    for k in range(min(MOST_ROWS, len(standing.reports))):
+    shown = min(max(1, height - OTHER_LINES), len(standing.reports))
+    for k in range(shown):
         table.add_row(*row(standing, k)[: len(columns)])
-    if len(standing.reports) > MOST_ROWS:
-        table.add_row("...", f"and {len(standing.reports) - MOST_ROWS} more")
+    if shown < len(standing.reports):
+        table.add_row("...", f"and {len(standing.reports) - shown} more")
     return table
 
 

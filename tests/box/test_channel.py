@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dni_actors.box.channel import Channel, Inbox, Take
+from dni_actors.box.channel import Channel, Inbox, Put, Take
 from dni_actors.box.errors import ProtocolError
 
 
@@ -16,13 +16,23 @@ def test_a_message_waits_for_its_index_whatever_the_order_of_arrival(inbox):
     assert inbox.holds(Take(Channel.STATE, 7))
     assert not inbox.holds(Take(Channel.GRADIENT, 7))
     assert inbox.take(Take(Channel.STATE, 7)).at_tick == 4
-    assert inbox.depth(Channel.STATE) == 1
+    assert list(inbox.pending(Channel.STATE)) == [8]
 
 
 def test_more_messages_than_the_bound_are_a_defect(inbox):
     inbox.add(Channel.GRADIENT, 0, (), at_tick=5)
     with pytest.raises(ProtocolError, match="box 1, tick 6: 2 messages wait on Gradient, more than 1"):
         inbox.add(Channel.GRADIENT, 1, (), at_tick=6)
+
+
+def test_more_states_out_than_the_bound_are_a_defect(inbox):
+    for n in range(2):
+        inbox.sent(Put(Channel.STATE, n, ()))
+    inbox.add(Channel.GRADIENT, 0, (), at_tick=1)
+    inbox.take(Take(Channel.GRADIENT, 0))
+    inbox.sent(Put(Channel.STATE, 2, ()))
+    with pytest.raises(ProtocolError, match="box 1, tick 3: 3 states are out unanswered at put State 3"):
+        inbox.sent(Put(Channel.STATE, 3, ()))
 
 
 def test_a_message_that_comes_twice_is_a_defect(inbox):

@@ -39,3 +39,4 @@ def test_agreement_tells_direction_length_and_error():
     assert agreement(g, g) == pytest.approx((0, 1, 1))
     assert agreement(-2 * g, g) == pytest.approx((9, -1, 2))
     assert agreement(0 * g, g) == pytest.approx((1, 0, 0))
+    assert agreement(g, 0 * g) is None

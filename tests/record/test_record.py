@@ -18,7 +18,7 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     assert sorted(p.name for p in folder.iterdir()) == [
         "boxes.json", "config.toml", "manifest.json", "metrics", "result.json"
     ]  # fmt: skip
-    assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native")
+    assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native", name=None)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {"packages", "kernels", "cpu", "host", "started", "ended", "how"} <= manifest.keys()
     assert [place["box"] for place in json.loads((folder / "boxes.json").read_text())] == [0, 1, 2]

@@ -74,15 +74,16 @@ class Exact:
         return Agreement(0, 1, 1)
 
 
+@pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("unroll", UNROLLS[1:], ids=str)
-def test_decoupled_boxes_with_the_exact_gradient_do_too(unroll):
-    config = setting(unroll, "float64", "synthetic")
+def test_decoupled_boxes_with_the_exact_gradient_do_too(unroll, precision):
+    config = setting(unroll, precision, "synthetic")
     chain = Chain(config)
     expected, boundaries = reference(config, weights_of(chain))
     for k, stepper in enumerate(chain.steppers[:-1]):
-        stepper.box.synthesizer = Exact([tick[k] for tick in boundaries])
+        stepper.box.synthesizer = Exact([tick[k].astype(precision) for tick in boundaries])
     chain.run()
-    assert_same_weights(weights_of(chain), expected, 1e-10)
+    assert_same_weights(weights_of(chain), expected, TOLERANCE[precision])
 
 
 def test_without_the_exact_gradient_they_do_not():

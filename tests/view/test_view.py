@@ -20,14 +20,15 @@ def standing(boxes=3):
         last = k == boxes - 1
         row = Window(k, 0, 49, 0.25 if last else None, 0.5, 50, 1.0, 0.5, 0.1, 0.2, 0.1, 1.5, 0.9, 0.75, 1.1)
         state = "wait Gradient 48" if k == 0 else "backward"
-        found.take(Report(k, 50, state, 1.0, 50.0, 0.5, 0.1, (row,), (Evaluation(50, 0.875, 0.3),) if last else ()))
+        evaluations = (Evaluation(50, 0.875, 0.3),) if last else ()
+        found.take(Report(k, 50, state, steady_rate=50.0, windows=(row,), evaluations=evaluations))
     return found
 
 
 def drawn(width, boxes=3, encoding="utf-8"):
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=file, width=width, force_terminal=False, legacy_windows=False)
-    console.print(frame(standing(boxes), 12.0, width))
+    console.print(frame(standing(boxes), 12.0, width, height=24))
     file.seek(0)
     return file.read()
 
@@ -41,10 +42,14 @@ def test_a_frame_shows_every_box_and_fits(width):
     assert ("slack" in text) == (width >= 80)
 
 
-def test_many_boxes_are_folded():
+@pytest.mark.parametrize("height", [10, 24, 40])
+def test_boxes_that_do_not_fit_are_folded_and_the_progress_stays(height):
     console = Console(file=io.StringIO(), width=80)
-    console.print(frame(Standing(RunConfig.of(task="rows", boxes=29)), 0.0, 80))
-    assert "and 5 more" in console.file.getvalue()
+    console.print(frame(Standing(RunConfig.of(task="rows", boxes=29)), 0.0, 80, height))
+    text = console.file.getvalue()
+    assert len(text.splitlines()) < height
+    assert ("more" in text) == (height < 40)
+    assert "0/1250" in text
 
 
 def test_a_terminal_without_unicode_gets_ascii():

@@ -1,0 +1,95 @@
+"""The parts of a configuration: frozen dataclasses, a doc line under each field (the command line shows it)."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class ChainConfig:
+    """The task and the chain of time boxes that learns it."""
+
+    task: str = "mnist01"
+    """What to learn: mnist01 (digits 0 and 1, whole image at every step) or rows (ten digits, 28 rows of 28 pixels)."""
+    boxes: int | None = None
+    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly."""
+    unroll: tuple[int, ...] | None = None
+    """Time steps of each box, one number for all or a list; they add up to the task's steps. The last may be 0."""
+    cell: Literal["rnn"] = "rnn"
+    """Recurrent cell of every box; each box owns its weights."""
+    hidden: int = 64
+    """Hidden units of a box."""
+    precision: Literal["float32", "float64"] = "float32"
+    """Floating-point type of all numerics (float64 is for checks)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class SynthesizerConfig:
+    """The model that predicts the gradient at a box's far boundary."""
+
+    synthesizer: Literal["linear", "mlp1", "mlp2"] = "linear"
+    """Form: linear, or with 1 or 2 hidden layers."""
+    conditioned: bool = True
+    """Whether the synthesizer sees the label, too (cDNI)."""
+    synthesizer_optimizer: Literal["sgd", "nlms", "adam"] = "adam"
+    """How the synthesizer learns; nlms (SGD over the inputs' mean squared norm) needs the linear form."""
+    synthesizer_learning_rate: float = 2e-3
+    """Learning rate of the synthesizer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class LearningConfig:
+    """How the boxes learn."""
+
+    update: Literal["synthetic", "truncated", "locked"] = "synthetic"
+    """Gradient a box uses at its far boundary: predicted (DNI), zero, or the true one, waited for (exact BPTT)."""
+    lag: int = 2
+    """Ticks after which a box consumes the gradient that answers its hidden state: memory and tolerance to delay."""
+    batch: int = 32
+    """Samples in a mini-batch: one tick."""
+    ticks: int | None = None
+    """Length of the run in ticks; excludes --epochs."""
+    epochs: int | None = None
+    """Length of the run in passes over the training data; excludes --ticks."""
+    seed: int = 0
+    """Seed of weights and mini-batches."""
+    optimizer: Literal["sgd", "momentum", "adam"] = "adam"
+    """How a box's cell and read-out learn."""
+    learning_rate: float = 1e-3
+    """Learning rate of cell and read-out."""
+    decay: Literal["none", "linear"] = "none"
+    """Course of both learning rates: constant, or linear to zero at the run's end."""
+    clip: float = 1.0
+    """Largest norm of a box's weight gradient (0: no clipping)."""
+    evaluate_every: int | None = None
+    """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ExecutionConfig:
+    """Where and how the boxes run."""
+
+    runtime: Literal["ray", "inline"] = "ray"
+    """One Ray actor per box, or all boxes in this process."""
+    wire: Literal["ray"] = "ray"
+    """What carries the messages between actors: Ray actor calls."""
+    kernels: Literal["native", "portable"] | None = None
+    """CPU kernels: this machine's fastest, or ones that give the same bits on every x86-64 machine with AVX2.
+    By default native, on a cluster portable."""
+    compute_delay_ms: str = "0"
+    """Emulated heavy boxes: extra milliseconds per tick, x or low:high; a third each in forward, backward, update."""
+    link_delay_ms: str = "0"
+    """Emulated slow links: milliseconds one way that each message is held back, x or low:high."""
+    address: str | None = None
+    """Ray cluster to join (host:port, or auto); by default RAY_ADDRESS, else a local one is started."""
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputConfig:
+    """What a run leaves and shows."""
+
+    name: str | None = None
+    """Name of the run's folder; by default task, date and a short id."""
+    storage: str = "runs"
+    """Folder that holds the runs' folders."""
+    console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
+    """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""

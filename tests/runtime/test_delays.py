@@ -1,0 +1,45 @@
+import numpy as np
+
+from dni_actors.box.channel import Channel, Inbox, Take
+from dni_actors.nn.streams import Stream
+from dni_actors.runtime import delays
+from dni_actors.runtime.delays import Arrivals, Delay
+
+
+class Hands:
+    """A clock that a test turns."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def perf_counter(self):
+        return self.now
+
+
+def test_a_slow_link_holds_a_message_and_its_slack_counts_from_when_it_came(monkeypatch):
+    clock = Hands()
+    monkeypatch.setattr(delays, "time", clock)
+    inbox = Inbox(0, {Channel.GRADIENT: 8})
+    arrivals = Arrivals(0, Delay(2.0, 2.0, 0, Stream.LINK_DELAY), lag=8)
+    arrivals.begin(3)
+    arrivals.add(Channel.GRADIENT, 0, (np.ones(1),))
+    clock.now = 101.0
+    arrivals.begin(4)
+    arrivals.move(inbox)
+    assert not inbox.holds(Take(Channel.GRADIENT, 0))
+    assert arrivals.next_due == 1.0
+    for n in (5, 6, 7):  # it comes in tick 4 + 1 s, and is looked for in tick 7
+        clock.now += 0.9
+        arrivals.begin(n)
+    arrivals.move(inbox)
+    assert inbox.take(Take(Channel.GRADIENT, 0)).at_tick == 5
+    assert arrivals.next_due is None
+
+
+def test_delays_are_functions_of_their_place_within_their_bounds():
+    delay = Delay(0.1, 0.3, 5, Stream.COMPUTE_DELAY)
+    drawn = [delay.draw(n, lane) for n in range(50) for lane in range(2)]
+    assert drawn == [delay.draw(n, lane) for n in range(50) for lane in range(2)]
+    assert len(set(drawn)) == 100
+    assert all(0.1 <= seconds <= 0.3 for seconds in drawn)
+    assert Delay(0.2, 0.2, 5, Stream.COMPUTE_DELAY).draw(7, 0) == 0.2
