@@ -24,11 +24,14 @@ OUT = Path(__file__).with_name("results") / "throughput.json"
 def rate(batch: int, hidden: int, ticks: int, runtime: str, processes: int) -> float:
     """Ticks per second, summed over processes that run at the same time."""
     flags = f"--task rows --boxes 4 --batch {batch} --hidden {hidden} --ticks {ticks} --runtime {runtime}"
-    command = [sys.executable, "-m", "dni_actors.launch", *flags.split(), "--evaluate-every", "0", "--console", "json"]
+    command = [sys.executable, "-m", "dni_actors.launch", *flags.split(), "--evaluate-every", "0", "--console", "quiet"]
     with tempfile.TemporaryDirectory() as folder:
-        started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) for _ in range(processes)]
-        results = [json.loads(process.communicate()[0].splitlines()[-1]) for process in started]
-    return sum(result["ticks_per_second"] for result in results)
+        started = [subprocess.Popen(command, cwd=folder) for _ in range(processes)]
+        codes = [process.wait() for process in started]  # all of them, whatever the first one says
+        if any(codes):
+            raise SystemExit(f"{' '.join(command)} failed")
+        results = [json.loads(path.read_text())["ticks_per_second"] for path in Path(folder).glob("runs/*/result.json")]
+    return sum(results)
 
 
 def main() -> None:

@@ -34,7 +34,7 @@ def launch(place, *argv, timeout=100):
 
 
 def begin(place, *argv):
-    """Starts a run and waits until every box has finished a tick: (process, folder, places)."""
+    """Starts a run and waits until its boxes are up: (process, folder, places)."""
     process = subprocess.Popen(
         [*LAUNCH, *argv, "--name", "it"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **place
     )
@@ -81,6 +81,27 @@ def test_ctrl_c_ends_the_run_with_a_summary(place):
     assert "Traceback" not in err
     assert json.loads((folder / "result.json").read_text())["status"] == "interrupted"
     assert eventually(lambda: not any(alive(pid) for pid in family))
+
+
+def test_ctrl_c_while_ray_starts_ends_just_as_well(place):
+    process = subprocess.Popen(
+        [*LAUNCH, "--name", "it"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **place
+    )
+    assert eventually(lambda: children(process.pid) or process.poll() is not None)  # the first of Ray's processes
+    process.send_signal(signal.SIGINT)
+    family = children(process.pid)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "dni_actors: interrupted\n")
+    assert "interrupted: no evaluation yet after 0 ticks" in out
+    assert json.loads((place["cwd"] / "runs" / "it" / "result.json").read_text())["status"] == "interrupted"
+    assert eventually(lambda: not any(alive(pid) for pid in family))
+
+
+def test_a_reader_that_goes_away_is_no_error(place):
+    shell = f"{' '.join(LAUNCH)} --help | head -1"
+    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, **place)
+    assert ended.stdout.startswith("usage: ")
+    assert ended.stderr == ""
 
 
 def test_thirty_two_boxes_start_and_listen_on_this_machine_only(place):
