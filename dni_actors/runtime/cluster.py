@@ -55,15 +55,15 @@ def cluster(config: RunConfig) -> Iterator[Room]:
     """
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)
-    import ray
-    from ray._private import ray_constants
-
-    clusters = ray_constants.ENABLE_RAY_CLUSTER
     address, environment = cluster_address(config), ONE_THREAD | kernel_environment(config)
-    if ray.is_initialized():
-        yield Room(joined_cpus(ray, config.boxes), environment)
-        return
-    with variables(token_mode() if address else LOCAL):
+    with variables(token_mode() if address else local_mode()):
+        import ray  # after the variables: Ray reads some of them once, now
+        from ray._private import ray_constants
+
+        if ray.is_initialized():
+            yield Room(joined_cpus(ray, config.boxes), environment)
+            return
+        clusters = ray_constants.ENABLE_RAY_CLUSTER
         try:
             if address:
                 check_answers(address)
@@ -79,6 +79,11 @@ def cluster(config: RunConfig) -> Iterator[Room]:
             with interrupts_held():
                 ray.shutdown()
             ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+def local_mode() -> dict[str, str]:
+    """What a private Ray needs. One that was imported before looks at the mode no more, but turns tokens on itself."""
+    return {name: value for name, value in LOCAL.items() if name != "RAY_AUTH_MODE" or "ray" not in sys.modules}
 
 
 @contextmanager
