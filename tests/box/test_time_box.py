@@ -17,12 +17,12 @@ def test_state_names_everything_that_a_box_carries(rng):
     config = tiny(optimizer="adam")
 
     def tick(box, n):
+        if n >= box.lag:
+            box.train_synthesizer(n, frozen(np.full((2, 4), 0.1 * n, np.float32)), n - box.lag)
         box.load(n)
         box.forward(frozen(np.full((2, 4), 0.1, np.float32)))
         box.backward(box.synthesize(n))
         box.update(n)
-        if n >= box.lag:
-            box.train_synthesizer(n, frozen(np.full((2, 4), 0.1 * n, np.float32)), n - box.lag)
 
     whole, first = TimeBox(config, 1), TimeBox(config, 1)
     for n in range(8):
