@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 LONGEST_DELAY = 3600.0  # seconds
 
@@ -27,13 +27,14 @@ def choose(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
 
 def checked_type(field: str, value: Any, hint: Any) -> Any:
     """The value if its type fits the hint, whole numbers and lists widened; else ConfigError."""
-    options = get_args(hint) if get_origin(hint) is UnionType or type(None) in get_args(hint) else (hint,)
+    options = get_args(hint) if get_origin(hint) in (UnionType, Union) else (hint,)
     if value is None and type(None) in options:
         return None
+    words = [word for option in options if get_origin(option) is Literal for word in get_args(option)]
+    if value in words:
+        return value
     hint = options[0]
     if get_origin(hint) is Literal:
-        if value in get_args(hint):
-            return value
         raise ConfigError(field, f"{value!r} is not known; {choose(str(value), get_args(hint))}")
     if get_origin(hint) is tuple:
         values = (value,) if isinstance(value, int) else value
@@ -48,6 +49,7 @@ def checked_type(field: str, value: Any, hint: Any) -> Any:
         return str(value)
     if type(value) is not hint:
         kind = {int: "a whole number", float: "a number", bool: "true or false", str: "a text"}[hint]
+        kind = " or ".join([kind, *words])
         raise ConfigError(field, f"{value!r} is not {kind}; give {kind}")
     return value
 

@@ -21,6 +21,7 @@ RANGES = {
     "hidden": (1, 65_536),
     "batch": (1, 2**31),
     "lag": (1, 1_000_000),
+    "micro_batches": (1, 2**31),
     "ticks": (1, 2**40),
     "epochs": (1, 2**31),
     "evaluate_every": (0, 2**40),
@@ -95,6 +96,22 @@ class RunConfig:
         return len(self.unrolls)
 
     @property
+    def lag(self) -> int:
+        """The lag as a number; only once `auto` has been settled."""
+        assert isinstance(self.learning.lag, int)
+        return self.learning.lag
+
+    @property
+    def rows(self) -> int:
+        """Samples in a message: the mini-batch, or a micro-batch of it."""
+        return self.learning.batch // self.learning.micro_batches
+
+    @property
+    def wire_dtype(self) -> str:
+        """Floating-point type of messages."""
+        return self.chain.wire_dtype or self.chain.precision
+
+    @property
     def ticks(self) -> int:
         """Length of the run: mini-batches."""
         return self.learning.ticks or (self.learning.epochs or 1) * self.ticks_per_epoch
@@ -134,7 +151,7 @@ class RunConfig:
             raise ConfigError("task", f"{chain.task!r} is not known; {choose(chain.task, TASKS)}")
         for name, (least, most) in RANGES.items():
             value = self.flat()[name]
-            if value is not None and not least <= value <= most:
+            if isinstance(value, int) and not least <= value <= most:
                 raise ConfigError(name, f"{value} is out of range; give a whole number from {least} to {most}")
         if learning.ticks is not None and learning.epochs is not None:
             raise ConfigError("ticks", f"{learning.ticks} and epochs {learning.epochs} exclude each other; give one")
@@ -150,6 +167,12 @@ class RunConfig:
                 f"{learning.batch} is larger than the {self.task.train} training samples of {chain.task}; "
                 f"give at most {self.task.train}",
             )
+        if learning.batch % learning.micro_batches:
+            told = f"{learning.micro_batches} does not divide the batch of {learning.batch}; give one of its divisors"
+            raise ConfigError("micro_batches", told)
+        if learning.micro_batches > 1 and learning.update != "locked":
+            told = f"{learning.micro_batches} pieces are for a locked chain, not {learning.update}; add --update locked"
+            raise ConfigError("micro_batches", told)
         self._check_unrolls()
         form, how = self.synthesizer.synthesizer, self.synthesizer.synthesizer_optimizer
         if how == "nlms" and form != "linear":

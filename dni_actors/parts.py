@@ -20,6 +20,8 @@ class ChainConfig:
     """Hidden units of a box."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating-point type of all numerics (float64 is for checks)."""
+    wire_dtype: Literal["float32", "float16"] | None = None
+    """Floating-point type of messages; float16 halves the traffic, and rounds. By default that of the numerics."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,10 +42,14 @@ class SynthesizerConfig:
 class LearningConfig:
     """How the boxes learn."""
 
-    update: Literal["synthetic", "truncated", "locked"] = "synthetic"
-    """Gradient a box uses at its far boundary: predicted (DNI), zero, or the true one, waited for (exact BPTT)."""
-    lag: int = 2
-    """Ticks after which a box consumes the gradient that answers its hidden state: memory and tolerance to delay."""
+    update: Literal["synthetic", "truncated", "locked", "delayed"] = "synthetic"
+    """Gradient a box uses at its far boundary: predicted (DNI), zero, the true one, waited for (exact BPTT), or the
+    true one, lag ticks late per boundary (DDG)."""
+    lag: int | Literal["auto"] = 2
+    """Ticks after which a box consumes the gradient that answers its hidden state: memory and tolerance to delay.
+    auto: the least that keeps the slowest box busy, from links and boxes measured before the run."""
+    micro_batches: int = 1
+    """Pieces that a locked chain cuts its mini-batch into, so that boxes overlap (GPipe)."""
     batch: int = 32
     """Samples in a mini-batch: one tick."""
     ticks: int | None = None
@@ -70,8 +76,11 @@ class ExecutionConfig:
 
     runtime: Literal["ray", "inline"] = "ray"
     """One Ray actor per box, or all boxes in this process."""
-    wire: Literal["ray"] = "ray"
-    """What carries the messages between actors: Ray actor calls."""
+    wire: Literal["zmq", "ray"] = "zmq"
+    """What carries the messages between actors: ZeroMQ sockets, or plain Ray calls, which need no port of their own."""
+    wire_security: Literal["auto", "curve"] = "auto"
+    """Sockets between boxes of one node are files that only this user can open, between nodes TCP with CURVE
+    encryption; curve: TCP with CURVE everywhere."""
     kernels: Literal["native", "portable"] | None = None
     """CPU kernels: this machine's fastest, or ones that give the same bits on every x86-64 machine with AVX2.
     By default native, on a cluster portable."""

@@ -37,9 +37,17 @@ def ray_cluster(tmp_path_factory):
         ray.shutdown()
 
 
-@pytest.fixture(params=["inline", "ray"])
+WIRES = {
+    "inline": {"runtime": "inline"},
+    "ray": {"wire": "ray"},
+    "zmq": {"wire": "zmq"},
+    "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
+}
+
+
+@pytest.fixture(params=WIRES)
 def runtime_name(request):
-    """Every runtime in turn: what a test says of one, it says of all."""
-    if request.param == "ray":
+    """Every runtime in turn, and every wire: what a test says of one, it says of all."""
+    if request.param != "inline":
         request.getfixturevalue("ray_cluster")
     return request.param

@@ -81,40 +81,44 @@ class Arrived(NamedTuple):
 
 
 class Inbox:
-    """Messages that came and were not taken yet, within the bounds that the lag gives (docs/protocol.md).
+    """Messages that came and were not taken yet, within the bounds that the lag gives (docs/protocol.md)."""
 
-    The bounds are asserted in the run: a message too many is a ProtocolError.
-    """
-
-    def __init__(self, box: int, bounds: dict[Channel, int]) -> None:
+    def __init__(self, box: int, reach: dict[Channel, int], first: dict[Channel, int] | None = None) -> None:
+        """`reach`: by channel, how far beyond the first index still to be taken a message can be. `first`: that one."""
         self._box = box
-        self._bounds = bounds
+        self._reach = reach
         self.unanswered = 0
         """states put and not yet answered by a gradient taken: waiting at the next box, in its hand, or on the way"""
-        self._waiting: dict[Channel, dict[int, Arrived]] = {channel: {} for channel in bounds}
+        self.first = dict.fromkeys(reach, 0) if first is None else first
+        """by channel: every index below has been taken, or will never come"""
+        self._waiting: dict[Channel, dict[int, Arrived]] = {channel: {} for channel in reach}
 
-    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> None:
-        """Keeps a message; ProtocolError if the channel holds more than its bound, or holds this index already."""
+    def within_reach(self, channel: Channel, index: int) -> bool:
+        return index < self.first[channel] + self._reach[channel]
+
+    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> bool:
+        """Keeps a message; False, and nothing is kept, if it came before. ProtocolError if it is out of reach."""
+        if not self.within_reach(channel, index):
+            told = f"{channel} {index} came, but not yet {channel} {self.first[channel]}"
+            raise ProtocolError(self._box, at_tick, f"{told}: more than {self._reach[channel]} messages are under way")
         waiting = self._waiting[channel]
-        if index in waiting:
-            raise ProtocolError(self._box, at_tick, f"{channel} {index} came twice")
+        if index < self.first[channel] or index in waiting:
+            return False
         waiting[index] = Arrived(arrays, at_tick)
-        if len(waiting) > self._bounds[channel]:
-            raise ProtocolError(
-                self._box, at_tick, f"{len(waiting)} messages wait on {channel}, more than {self._bounds[channel]}"
-            )
+        return True
 
     def holds(self, take: Take) -> bool:
         return take.index in self._waiting[take.channel]
 
     def take(self, take: Take) -> Arrived:
         self.unanswered -= take.channel is Channel.GRADIENT
+        self.first[take.channel] = take.index + 1
         return self._waiting[take.channel].pop(take.index)
 
     def sent(self, put: Put) -> None:
-        """The box puts a message: no more states may be out than the lag."""
+        """The box puts a message; ProtocolError if more states are out than the bound."""
         self.unanswered += put.channel is Channel.STATE
-        if self.unanswered > self._bounds[Channel.STATE]:
+        if self.unanswered > self._reach[Channel.STATE]:
             raise ProtocolError(self._box, put.index, f"{self.unanswered} states are out unanswered at {put}")
 
     def pending(self, channel: Channel) -> dict[int, Arrays]:

@@ -15,12 +15,13 @@ class Feed:
         first, steps = sum(config.unrolls[:k]), config.unrolls[k]
         train, test = config.task.load(first, steps)
         self._seed, self._per_epoch, self._batch = config.learning.seed, config.ticks_per_epoch, config.learning.batch
+        self._rows = config.rows
         self._train_x, self._test_x = (with_ones(s, config.chain.precision) for s in (train, test))
         self._train_labels, self._test_labels = train.labels, test.labels
         self._epoch, self._order = -1, np.arange(0)
 
-    def train(self, n: int, x: Array, labels: Array) -> None:
-        """Fills x [T, B, I + 1] and labels [B] with the mini-batch of tick n.
+    def train(self, n: int, part: int, x: Array, labels: Array) -> None:
+        """Fills x [T, b, I + 1] and labels [b] with part `part` of the mini-batch of tick n, b samples each.
 
         Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box.
         """
@@ -28,23 +29,23 @@ class Feed:
         if epoch != self._epoch:
             rng = generator(self._seed, Stream.BATCHES, epoch)
             self._epoch, self._order = epoch, rng.permutation(len(self._train_labels))
-        chosen = self._order[place * self._batch : (place + 1) * self._batch]
-        gather(self._train_x, self._train_labels, chosen, x, labels)
+        first = place * self._batch + part * len(labels)
+        gather(self._train_x, self._train_labels, self._order[first : first + len(labels)], x, labels)
 
     @property
     def chunks(self) -> int:
-        """An evaluation goes in chunks of one mini-batch's size: the same products, so the same bits, everywhere."""
-        return -(-len(self._test_labels) // self._batch)
+        """An evaluation goes in chunks of one message's size: the same products, so the same bits, everywhere."""
+        return -(-len(self._test_labels) // self._rows)
 
     def test(self, chunk: int, x: Array, labels: Array) -> int:
         """Fills x and labels with a chunk of the held-out samples; returns how many of them count.
 
         The last chunk is filled up by repeating its last sample, which does not count again.
         """
-        first, samples = chunk * self._batch, len(self._test_labels)
-        chosen = np.minimum(np.arange(first, first + self._batch), samples - 1)
+        first, samples = chunk * self._rows, len(self._test_labels)
+        chosen = np.minimum(np.arange(first, first + self._rows), samples - 1)
         gather(self._test_x, self._test_labels, chosen, x, labels)
-        return min(self._batch, samples - first)
+        return min(self._rows, samples - first)
 
 
 def gather(all_x: Array, all_labels: Array, chosen: Array, x: Array, labels: Array) -> None:

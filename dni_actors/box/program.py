@@ -9,7 +9,9 @@ Tick n of a decoupled box k of K (update rules `synthetic` and `truncated`), lag
     5  backward;                         put Gradient n: the box before learns from it, L ticks later
     6  weight gradients; update at once  -> nobody was waited for
 
-Under `locked` a box takes Gradient n after step 3 instead, and goes backward from it: exact backpropagation.
+Under `locked` a box takes Gradient n after step 3 instead, and goes backward from it: exact backpropagation. With the
+mini-batch cut into M pieces, M forwards and M backwards come before the one update: GPipe. Under `delayed` box k goes
+backward in tick n through tick n - L(K-1-k), from the true gradient that has come by then.
 
 A program is a generator. It yields `Take`, `Put` and `Work`, and a runtime answers: the program knows nothing of
 processes, wires or clocks. Between ticks it has no state of its own: all is in the box's arrays and in n, so it can be
@@ -37,7 +39,7 @@ Program = Generator[Request, Arrays, None]
 
 def tick(box: TimeBox, n: int) -> Program:
     """Tick n under the box's update rule."""
-    return (locked if box.update_rule == "locked" else decoupled)(box, n)
+    return PROGRAMS[box.update_rule](box, n)
 
 
 def decoupled(box: TimeBox, n: int) -> Program:
@@ -66,33 +68,70 @@ def decoupled(box: TimeBox, n: int) -> Program:
 
 
 def locked(box: TimeBox, n: int) -> Program:
-    """Forward through the whole chain, then backward through it: each box waits for the true gradient."""
+    """Forward through the whole chain, then backward through it, piece by piece: each box waits for the true gradient.
+
+    M pieces: GPipe (Huang et al. 2019, figure 2c). Message n M + m is piece m of tick n.
+    """
     box.load(n)
-    h_in = yield from state_in(box, Channel.STATE, n)
-    yield Work(Phase.FORWARD)
-    h_out = box.forward(h_in)
-    received = None
-    if not box.is_last:
-        yield Put(Channel.STATE, n, (h_out,))
-        (received,) = yield Take(Channel.GRADIENT, n)
-    yield Work(Phase.BACKWARD)
-    gradient = box.backward(received)
-    if not box.is_first:
-        yield Put(Channel.GRADIENT, n, (gradient,))
+    pieces = range(n * box.micro_batches, (n + 1) * box.micro_batches)
+    for m, index in enumerate(pieces):
+        h_in = yield from state_in(box, Channel.STATE, index)
+        yield Work(Phase.FORWARD)
+        h_out = box.forward(h_in, m)
+        if not box.is_last:
+            yield Put(Channel.STATE, index, (h_out,))
+    for m, index in enumerate(pieces):
+        received = None
+        if not box.is_last:
+            (received,) = yield Take(Channel.GRADIENT, index)
+        yield Work(Phase.BACKWARD)
+        gradient = box.backward(received, m)
+        if not box.is_first:
+            yield Put(Channel.GRADIENT, index, (gradient,))
     yield Work(Phase.UPDATE)
     box.update(n)
+
+
+def delayed(box: TimeBox, n: int) -> Program:
+    """The true gradient, L ticks late per boundary (DDG, Huo et al. 2018): backward through tick n - L (K-1-k).
+
+    Message n of box k+1 carries the gradient of tick n - L (K-2-k), and is empty while there is none.
+    """
+    answer: Arrays = ()
+    if not box.is_last and n >= box.lag:
+        answer = yield Take(Channel.GRADIENT, n - box.lag)
+    here, there = n % box.pieces, (n - box.delay) % box.pieces
+    box.load(n, here)
+    h_in = yield from state_in(box, Channel.STATE, n)
+    yield Work(Phase.FORWARD)
+    h_out = box.forward(h_in, here)
+    if not box.is_last:
+        yield Put(Channel.STATE, n, (h_out,))
+    gradient: Arrays = ()
+    if n >= box.delay:
+        yield Work(Phase.BACKWARD)
+        gradient = (box.backward(answer[0] if answer else None, there),)
+    if not box.is_first:
+        yield Put(Channel.GRADIENT, n, gradient)
+    if gradient:
+        yield Work(Phase.UPDATE)
+        box.update(n, there)
+
+
+PROGRAMS = {"synthetic": decoupled, "truncated": decoupled, "locked": locked, "delayed": delayed}
 
 
 def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | None]:
     """The held-out samples, forward only, in chunks, at the cut before tick n; the last box returns what came out."""
     samples, right, loss = 0, 0, 0.0
+    free = n % box.pieces  # no passage that is still to go back lies there: tick n will begin in it
     for chunk in range(box.chunks):
         index = n * box.chunks + chunk
         h_in = yield from state_in(box, Channel.SCORE, index)
         yield Work(Phase.EVALUATE)
-        h_out = box.score(chunk, h_in)
+        h_out = box.score(chunk, h_in, free)
         if box.is_last:
-            counted, correct, total = box.judge()
+            counted, correct, total = box.judge(free)
             samples, right, loss = samples + counted, right + correct, loss + total
         else:
             yield Put(Channel.SCORE, index, (h_out,))

@@ -42,6 +42,12 @@ class Window(NamedTuple):
     """emulated work"""
     wait_state_seconds: float
     wait_gradient_seconds: float
+    train_seconds: float
+    """CPU time and emulated work of the synthesizer's training and of loading the mini-batch; so the next four"""
+    forward_seconds: float
+    synthesize_seconds: float
+    backward_seconds: float
+    update_seconds: float
     slack: float | None
     """mean ticks a gradient lay ready before its turn: 0 means the box waited for it"""
     synthesizer_error: float | None
@@ -71,6 +77,8 @@ class Report:
     """emulated work"""
     windows: tuple[Window, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    messages: tuple[tuple[str, int], ...] = ()
+    """counts of the unusual ones: asked for, sent again, dropped and why"""
     digest: str | None = None
     """of its weights, at the end of the run"""
     error: BoxError | None = None

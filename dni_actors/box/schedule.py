@@ -14,12 +14,30 @@ def closes_window(config: RunConfig, n: int) -> bool:
     return (n + 1) % config.window == 0 or n + 1 == config.ticks
 
 
-def bounds(config: RunConfig, chunks: int) -> dict[Channel, int]:
-    """The most messages that can wait at a box, by channel (design, claim 2).
+def ahead(config: RunConfig) -> tuple[int, int]:
+    """How far a box can be ahead of the next one: in ticks, and in messages on State and Gradient channels.
 
-    State and Gradient: L, or 1 in lock-step, for a box takes the gradient of tick n-L before it puts the state of tick
-    n. Score: the evaluations that the box before can have passed while it is up to L ticks ahead.
+    L, or in lock-step one tick's pieces, for a box takes the gradient of tick n-L before it puts the state of tick n.
     """
-    ahead = 1 if config.learning.update == "locked" else config.learning.lag
-    evaluations = ahead // config.evaluate_every + 2
-    return {Channel.STATE: ahead, Channel.GRADIENT: ahead, Channel.SCORE: evaluations * chunks}
+    locked = config.learning.update == "locked"
+    return (1, config.learning.micro_batches) if locked else (config.lag, config.lag)
+
+
+def bounds(config: RunConfig, chunks: int) -> dict[Channel, int]:
+    """The most messages that can be under way, by channel (design, claim 2)."""
+    ticks, messages = ahead(config)
+    evaluations = ticks // config.evaluate_every + 2
+    return {Channel.STATE: messages, Channel.GRADIENT: messages, Channel.SCORE: evaluations * chunks}
+
+
+def reach(config: RunConfig, chunks: int) -> dict[Channel, int]:
+    """How far beyond the first index that a box still takes a message can be: as `bounds`, but Score indices leap."""
+    ticks, messages = ahead(config)
+    return {Channel.STATE: messages, Channel.GRADIENT: messages, Channel.SCORE: (ticks + 2) * chunks}
+
+
+def first_indices(config: RunConfig, chunks: int, n: int) -> dict[Channel, int]:
+    """The lowest index that a box may still take at the cut before tick n, by channel."""
+    pieces = config.learning.micro_batches
+    lag = 0 if config.learning.update == "locked" else config.lag
+    return {Channel.STATE: n * pieces, Channel.GRADIENT: max(0, n - lag) * pieces, Channel.SCORE: n * chunks}

@@ -19,6 +19,24 @@ CELL_KNOBS = "--learning-rate or --clip"
 SYNTHESIZER_KNOBS = "--synthesizer-learning-rate or --learning-rate"
 
 
+class Piece:
+    """Work arrays of one passage forward and back: of a mini-batch, or of a part of one (b samples)."""
+
+    def __init__(self, config: RunConfig, k: int, parameters: Parameters, readout: bool) -> None:
+        chain, dtype = config.chain, config.chain.precision
+        kind = cell_class(chain.cell, config.unrolls[k])
+        self.cell = kind(parameters, config.unrolls[k], config.rows, chain.hidden, dtype)
+        self.labels = np.zeros(config.rows, np.int64)
+        self.readout = Readout(parameters, config.rows, dtype) if readout else None
+        self.h_out: Array = zeros((0, 0), dtype)
+
+    def weight_gradients(self) -> None:
+        """Sums over steps and samples, into the parameters' gradients."""
+        self.cell.weight_gradients()
+        if self.readout is not None:
+            self.readout.weight_gradients()
+
+
 class TimeBox:
     """Box k of K. Shapes: T steps, B samples, I inputs, H state width, C classes, L ticks of lag.
 
@@ -28,8 +46,13 @@ class TimeBox:
     def __init__(self, config: RunConfig, k: int) -> None:
         chain, learning, dtype = config.chain, config.learning, config.chain.precision
         inputs, hidden, classes = config.task.inputs, chain.hidden, config.task.classes
-        self.index, self.update_rule, self.lag = k, learning.update, learning.lag
+        self.index, self.update_rule, self.lag = k, learning.update, config.lag
         self.is_first, self.is_last = k == 0, k == config.boxes - 1
+        self.micro_batches = learning.micro_batches
+        self.delay = self.lag * (config.boxes - 1 - k) if learning.update == "delayed" else 0
+        """ticks between a forward pass and its backward pass"""
+        self.pieces = max(self.micro_batches, self.delay + 1)
+        """passages that can be on their way"""
         self._slots = min(self.lag, config.ticks)
         self.tally = Tally()
         self._batch, self._clip, self._ticks = learning.batch, learning.clip, config.ticks
@@ -42,16 +65,13 @@ class TimeBox:
         readout_shapes = Readout.shapes(hidden, classes) if self.is_last else {}
         self.parameters = Parameters(cell.shapes(inputs, hidden) | readout_shapes, dtype)
         cell.initialise(self.parameters, rng)
-        self._cell = cell(self.parameters, config.unrolls[k], self._batch, hidden, dtype)
-        self._optimizer = OPTIMIZERS[learning.optimizer](self.parameters)
-        self._labels = np.zeros(self._batch, np.int64)
-        self._no_gradient = zeros((self._batch, hidden), dtype)
-        self.initial_state = zeros((self._batch, hidden), dtype)
-
-        self._readout: Readout | None = None
         if self.is_last:
             Readout.initialise(self.parameters, rng)
-            self._readout = Readout(self.parameters, self._batch, dtype)
+        self._pieces = [Piece(config, k, self.parameters, self.is_last) for _ in range(self.pieces)]
+        self._sum = zeros(self.parameters.gradients.shape if self.micro_batches > 1 else 0, dtype)
+        self._optimizer = OPTIMIZERS[learning.optimizer](self.parameters)
+        self._no_gradient = zeros((config.rows, hidden), dtype)
+        self.initial_state = zeros((config.rows, hidden), dtype)
 
         self.synthesizer: Synthesizer | None = None
         self.synthesizer_parameters = Parameters({}, dtype)
@@ -80,14 +100,17 @@ class TimeBox:
         power = float(np.vdot(z, z)) / self._batch
         self._synthesizer_optimizer.step(self._at(n, self._synthesizer_rate), power)
 
-    def load(self, n: int) -> None:
-        """Cuts the mini-batch of tick n."""
-        self._feed.train(n, self._cell.x, self._labels)
+    def load(self, n: int, piece: int | None = None) -> None:
+        """Cuts the mini-batch of tick n: into one piece, or shared out over all of them."""
+        pieces = self._pieces if piece is None else [self._pieces[piece]]
+        for part, into in enumerate(pieces):
+            self._feed.train(n, part, into.cell.x, into.labels)
 
-    def forward(self, h_in: Array) -> Array:
-        """State in [B, H] -> state out [B, H]."""
-        self._h_out = self._cell.forward(h_in)
-        return self._h_out
+    def forward(self, h_in: Array, piece: int = 0) -> Array:
+        """State in [b, H] -> state out [b, H]; b = B but for micro-batches."""
+        into = self._pieces[piece]
+        into.h_out = into.cell.forward(h_in)
+        return into.h_out
 
     def synthesize(self, n: int) -> Array:
         """The gradient [B, H] to use at once at the far boundary; stashes what the synthesizer saw.
@@ -96,28 +119,37 @@ class TimeBox:
         """
         if self.synthesizer is None:
             return self._no_gradient
-        z = self._stash[n % self._slots]
-        hidden = self._h_out.shape[1]
-        z[:, :hidden] = self._h_out
+        z, seen = self._stash[n % self._slots], self._pieces[0]
+        hidden = seen.h_out.shape[1]
+        z[:, :hidden] = seen.h_out
         if self._conditions:
             z[:, hidden:-1] = 0
-            z.reshape(-1)[np.add(self._ones_at, self._labels, out=self._at_labels)] = 1
+            z.reshape(-1)[np.add(self._ones_at, seen.labels, out=self._at_labels)] = 1
         return self.synthesizer.predict(z)
 
-    def backward(self, d_out: Array | None) -> Array:
-        """dL/d(state out) -> dL/d(state in), [B, H] per sample. The last box has no d_out but its read-out's loss."""
-        if self._readout is not None:
-            self._readout.forward(self._h_out, self._labels)
-            d_out = self._readout.backward()
-            self.tally.learned(self._batch, float(self._readout.loss.sum()), float(self._readout.correct.sum()))
+    def backward(self, d_out: Array | None, piece: int = 0) -> Array:
+        """dL/d(state out) -> dL/d(state in), [b, H] per sample. The last box has no d_out but its read-out's loss."""
+        of = self._pieces[piece]
+        if of.readout is not None:
+            of.readout.forward(of.h_out, of.labels)
+            d_out = of.readout.backward()
+            self.tally.learned(len(of.labels), float(of.readout.loss.sum()), float(of.readout.correct.sum()))
         assert d_out is not None
-        return self._cell.backward(d_out)
+        return of.cell.backward(d_out)
 
-    def update(self, n: int) -> None:
-        """Weight gradients as batch means, clipped to a global norm, and one step of the optimizer."""
-        self._cell.weight_gradients()
-        if self._readout is not None:
-            self._readout.weight_gradients()
+    def update(self, n: int, piece: int | None = None) -> None:
+        """Weight gradients as batch means, clipped to a global norm, and one step of the optimizer.
+
+        Of one piece, or summed over all of them.
+        """
+        if piece is not None or self.pieces == 1:
+            self._pieces[piece or 0].weight_gradients()
+        else:
+            self._sum[:] = 0
+            for one in self._pieces:
+                one.weight_gradients()
+                self._sum += self.parameters.gradients
+            self.parameters.gradients[:] = self._sum
         self.parameters.gradients /= self._batch
         norm = self.parameters.gradient_norm()
         self._check(n, norm, "the weight gradient", CELL_KNOBS)
@@ -144,17 +176,19 @@ class TimeBox:
     def chunks(self) -> int:
         return self._feed.chunks
 
-    def score(self, chunk: int, h_in: Array) -> Array:
-        """State in -> state out for a chunk of the held-out samples."""
-        self._counted = self._feed.test(chunk, self._cell.x, self._labels)
-        return self.forward(h_in)
+    def score(self, chunk: int, h_in: Array, piece: int) -> Array:
+        """State in -> state out for a chunk of the held-out samples, in a piece that is free."""
+        into = self._pieces[piece]
+        self._counted = self._feed.test(chunk, into.cell.x, into.labels)
+        return self.forward(h_in, piece)
 
-    def judge(self) -> tuple[int, int, float]:
+    def judge(self, piece: int) -> tuple[int, int, float]:
         """The last box, after `score`: (samples, how many right, sum of their losses) of the chunk."""
-        assert self._readout is not None
-        self._readout.forward(self._h_out, self._labels)
+        of = self._pieces[piece]
+        assert of.readout is not None
+        of.readout.forward(of.h_out, of.labels)
         counted = slice(self._counted)
-        return self._counted, int(self._readout.correct[counted].sum()), float(self._readout.loss[counted].sum())
+        return self._counted, int(of.readout.correct[counted].sum()), float(of.readout.loss[counted].sum())
 
     def digest(self) -> str:
         """Of every weight of cell, read-out and synthesizer."""
@@ -169,5 +203,8 @@ class TimeBox:
         }
         if self.synthesizer is not None:
             found["stash"] = self._stash
+        if self.delay:
+            for i, piece in enumerate(self._pieces):
+                found |= {f"piece {i}/{name}": array for name, array in piece.cell.activations().items()}
         found |= {f"optimizer/{name}": a for name, a in self._optimizer.state.items()}
         return found | {f"synthesizer/optimizer/{name}": a for name, a in self._synthesizer_optimizer.state.items()}

@@ -34,6 +34,9 @@ class Cell(Protocol):
     def weight_gradients(self) -> None:
         """Fills the parameters' gradients with sums over steps and samples."""
 
+    def activations(self) -> dict[str, Array]:
+        """By name, the arrays that `forward` leaves for `backward`: those themselves, not copies."""
+
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNN}
 

@@ -32,3 +32,6 @@ class Passage:
 
     def weight_gradients(self) -> None:
         pass
+
+    def activations(self) -> dict[str, Array]:
+        return {}

@@ -71,3 +71,6 @@ class RNN:
         """Sums over steps and samples into the parameters' gradients. After `backward`."""
         np.matmul(self._x_flat.T, self._d_flat, out=self._parameters.gradient("input"))
         np.matmul(self._h_flat.T, self._d_flat, out=self._parameters.gradient("recurrent"))
+
+    def activations(self) -> dict[str, Array]:
+        return {"x": self.x, "h": self._h}

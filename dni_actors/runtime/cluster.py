@@ -45,6 +45,8 @@ class Room(NamedTuple):
     cpus: float
     environment: dict[str, str]
     """variables that its process still needs to be given"""
+    private: bool = False
+    """whether all boxes run on this machine"""
 
 
 @contextmanager
@@ -73,7 +75,7 @@ def cluster(config: RunConfig) -> Iterator[Room]:
                 ray_constants.ENABLE_RAY_CLUSTER = False  # as LOCAL says, for a Ray that was imported before
                 # Workers inherit what is set while Ray starts; an environment of their own would start each anew.
                 with variables(environment):
-                    room = Room(start(ray, config.boxes), {})
+                    room = Room(start(ray, config.boxes), {}, private=True)
             yield room
         finally:
             with interrupts_held():

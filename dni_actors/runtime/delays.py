@@ -5,7 +5,8 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from dni_actors.box.channel import Arrays, Channel, Inbox
+from dni_actors.box.channel import Channel, Take
+from dni_actors.box.post import Message, Post
 from dni_actors.nn.streams import Stream, generator
 
 
@@ -23,21 +24,16 @@ class Delay(NamedTuple):
         return float(generator(self.seed, self.stream, index, lane).uniform(self.low, self.high))
 
 
-class Arrival(NamedTuple):
-    due: float
-    message: tuple[Channel, int, Arrays]
-
-
 class Arrivals:
     """Messages that reached a box's process, on their way to its inbox; a slow link keeps them here for a while.
 
     `add` may be called from any thread (an append to a deque is atomic); the rest belongs to the box's own thread.
     """
 
-    def __init__(self, box: int, link: Delay, lag: int) -> None:
-        self._box, self._link = box, link
-        self._new: deque[Arrival] = deque()
-        self._held: list[Arrival] = []
+    def __init__(self, box: int, link: Delay, lag: int, dtype: str) -> None:
+        self._box, self._link, self._dtype = box, link, dtype
+        self._new: deque[tuple[float, Message]] = deque()
+        self._held: list[tuple[float, Message]] = []
         # When the box's last ticks began, newest last: a message's slack counts from the tick it came in, and not from
         # the tick in which somebody looked.
         self._begun: deque[tuple[float, int]] = deque([(0.0, 0)], maxlen=lag + 1)
@@ -46,26 +42,34 @@ class Arrivals:
         """The box begins a tick."""
         self._begun.append((time.perf_counter(), tick))
 
-    def add(self, channel: Channel, index: int, arrays: Arrays) -> None:
-        due = time.perf_counter()
-        if self._link.high:
-            due += self._link.draw(index, self._box * len(Channel) + list(Channel).index(channel))
-        self._new.append(Arrival(due, (channel, index, arrays)))
+    def add(self, message: Message) -> None:
+        """A message came. A slow link counts from when it was sent, where sender and receiver share a clock."""
+        now = time.perf_counter()
+        if not self._link.high:
+            self._new.append((now, message))
+            return
+        lane = self._box * len(Channel) + list(Channel).index(message.channel)
+        self._new.append(((message.sent or now) + self._link.draw(message.index, lane), message))
 
-    def move(self, inbox: Inbox, everything: bool = False) -> None:
-        """Puts what is due, or everything, into the inbox."""
+    def move(self, post: Post, everything: bool = False) -> None:
+        """Puts what is due, or everything, into the box's inbox."""
+        if not (self._new or self._held):
+            return
         now = math.inf if everything else time.perf_counter()
         while self._new:
             self._held.append(self._new.popleft())
-        if not self._held:
-            return
-        for due, message in (arrival for arrival in self._held if arrival.due <= now):
-            at_tick = next((tick for begun, tick in reversed(self._begun) if begun <= due), self._begun[0][1])
-            inbox.add(*message, at_tick)
-        self._held = [arrival for arrival in self._held if arrival.due > now]
+        for due, message in self._held:
+            if due <= now:
+                at_tick = next((tick for begun, tick in reversed(self._begun) if begun <= due), self._begun[0][1])
+                post.admit(message, at_tick, self._dtype)
+        self._held = [(due, message) for due, message in self._held if due > now]
+
+    def expects(self, take: Take) -> bool:
+        """Whether the message is on its way in this process."""
+        return any(m.channel is take.channel and m.index == take.index for _, m in (*self._held, *self._new))
 
     @property
     def next_due(self) -> float | None:
         """Seconds until a held message is due; None if none is held or new."""
-        times = [arrival.due for arrival in (*self._held, *self._new)]
+        times = [due for due, _ in (*self._held, *self._new)]
         return max(0.0, min(times) - time.perf_counter()) if times else None

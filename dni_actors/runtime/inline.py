@@ -7,9 +7,9 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
-from dni_actors.box.channel import Arrays, Channel
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError, DeadlockError, RuntimeUnavailableError
+from dni_actors.box.post import Message
 from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
 from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
@@ -17,6 +17,7 @@ from dni_actors.runtime.meter import Clock
 from dni_actors.runtime.stepper import Stepper, Story
 
 REPORT_EVERY = 0.1  # seconds
+ASKS = 100  # times that boxes ask for what they wait for, before the chain is called dead
 
 
 def run(config: RunConfig) -> Generator[Event]:
@@ -58,17 +59,19 @@ class Chain:
     ) -> None:
         self._schedule = schedule
         self.steppers = [
-            Stepper(config, k, partial(self._send, k), cuts[k] if cuts else None, story) for k in range(config.boxes)
+            Stepper(config, k, partial(self._send, k), cut=cuts[k] if cuts else None, story=story)
+            for k in range(config.boxes)
         ]
         clock = Clock(shared=True)
         for stepper in self.steppers:
             stepper.begin(clock)
 
-    def _send(self, k: int, channel: Channel, index: int, arrays: Arrays) -> None:
-        copies = tuple(array.copy() for array in arrays)
-        for copy in copies:
-            copy.flags.writeable = False  # as messages from another process are
-        self.steppers[k + channel.direction].deliver(channel, index, copies)
+    def _send(self, k: int, direction: int, message: Message) -> None:
+        self.carry(k, direction, message)
+
+    def carry(self, k: int, direction: int, message: Message) -> None:
+        """The wire: from box k to the next (+1) or the previous (-1)."""
+        self.steppers[k + direction].deliver(message)
 
     def turns(self) -> Iterator[None]:
         """Runs to the end; yields after each turn of a box."""
@@ -97,15 +100,18 @@ class Chain:
         """The cut the finished chain stands at, one part for each box."""
         return [stepper.cut() for stepper in self.steppers]
 
-    @staticmethod
-    def _pause(waiting: list[Stepper]) -> None:
-        """Nobody could go on a moment ago: sleeps until an emulated link lets a message through."""
-        before = [stepper.state for stepper in waiting]
+    def _pause(self, waiting: list[Stepper]) -> None:
+        """Nobody could go on a moment ago: sleeps until an emulated link lets a message through, or asks for it."""
         for stepper in waiting:
             stepper.advance()  # notes that it waits, and for what
         due = [stepper.next_due for stepper in waiting if stepper.next_due is not None]
         if due:
             time.sleep(min(due))
-        elif [stepper.state for stepper in waiting] == before and not any(stepper.ready for stepper in waiting):
-            stories = "; ".join(f"box {s.box.index} {s.state}" for s in waiting)
-            raise DeadlockError(waiting[0].box.index, waiting[0].tick, f"every box waits: {stories}", waiting[0].story)
+            return
+        for _ in range(ASKS):
+            if any(stepper.ready for stepper in waiting):
+                return
+            for stepper in waiting:
+                stepper.ask()  # nothing comes by itself any more: what is missing was lost
+        stories = "; ".join(f"box {s.box.index} {s.state}" for s in waiting)
+        raise DeadlockError(waiting[0].box.index, waiting[0].tick, f"every box waits: {stories}", waiting[0].story)

@@ -4,14 +4,21 @@ import math
 import time
 from collections import deque
 
-from dni_actors.box.channel import Channel, Take
+from dni_actors.box.channel import Channel, Phase, Take
 from dni_actors.box.report import Window
 from dni_actors.box.schedule import closes_window
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 
 # Sums over the box's ticks since the run began; a window's row is the difference of two such lists.
-CPU, DELAY, WAIT_STATE, WAIT_GRADIENT, SLACK, GRADIENTS = range(6)
+CPU, DELAY, WAIT_STATE, WAIT_GRADIENT, SLACK, GRADIENTS, TRAIN, FORWARD, SYNTHESIZE, BACKWARD, UPDATE = range(11)
+PHASES = {
+    Phase.TRAIN: TRAIN,
+    Phase.FORWARD: FORWARD,
+    Phase.SYNTHESIZE: SYNTHESIZE,
+    Phase.BACKWARD: BACKWARD,
+    Phase.UPDATE: UPDATE,
+}
 WAITS = {Channel.STATE: WAIT_STATE, Channel.GRADIENT: WAIT_GRADIENT}
 
 
@@ -50,7 +57,8 @@ class Meter:
         self._began = time.perf_counter()
         self._cpu = 0.0  # the thread's CPU clock when it was last looked at
         self._waiting_since: float | None = None
-        self._sums = [0.0] * 6
+        self._sums = [0.0] * 11
+        self._phase = TRAIN
         self._before, self._seconds_before = list(self._sums), 0.0
         self._windows: deque[Window] = deque()
         self.seconds = self._steady_seconds = 0.0
@@ -77,6 +85,7 @@ class Meter:
         self.cpu_seconds += now - self._cpu
         if self._training:
             self._sums[CPU] += now - self._cpu
+            self._sums[self._phase] += now - self._cpu
         self._cpu = now
         self.elapsed = time.perf_counter() - self._began
 
@@ -96,17 +105,25 @@ class Meter:
             self._sums[SLACK] += slack
             self._sums[GRADIENTS] += 1
 
+    def work(self, phase: Phase) -> None:
+        """The box goes over to another phase; whatever lies before its first one in a tick counts as its own start."""
+        if self._training:
+            self._look()
+            self._phase = PHASES[phase]
+
     def delayed(self, seconds: float) -> None:
         self._sums[DELAY] += seconds
+        self._sums[self._phase] += seconds
 
     def ticked(self, n: int, tally: Tally) -> None:
         """Tick n is done: closes the window if it is full, or the run over."""
+        self._look()
+        self._phase = TRAIN  # the next tick begins with it
         self.seconds = self._clock.now()
         self._done = n + 1
         if self._done == self._steady_first:
             self._steady_seconds = self.seconds
         if closes_window(self._config, n):
-            self._look()
             self._close(n, tally)
 
     def _close(self, n: int, tally: Tally) -> None:
@@ -126,6 +143,11 @@ class Meter:
                 wait_state_seconds=new[WAIT_STATE],
                 wait_gradient_seconds=new[WAIT_GRADIENT],
                 slack=new[SLACK] / new[GRADIENTS] if new[GRADIENTS] else None,
+                train_seconds=new[TRAIN],
+                forward_seconds=new[FORWARD],
+                synthesize_seconds=new[SYNTHESIZE],
+                backward_seconds=new[BACKWARD],
+                update_seconds=new[UPDATE],
                 synthesizer_error=means["synthesizer_error"],
                 cosine=means["cosine"],
                 norm_ratio=means["norm_ratio"],

@@ -14,45 +14,54 @@ import numpy as np
 from dni_actors.box.channel import Arrays, Channel, Inbox, Phase, Put, Request, Take, Work
 from dni_actors.box.cut import BoxCut, restore, take
 from dni_actors.box.errors import BoxError
+from dni_actors.box.post import Carry, Message, Post
 from dni_actors.box.program import Evaluation, evaluate, tick
 from dni_actors.box.report import Report
-from dni_actors.box.schedule import bounds, closes_window, evaluates
+from dni_actors.box.schedule import bounds, closes_window, evaluates, first_indices, reach
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
 from dni_actors.runtime.delays import Arrivals, Delay
 from dni_actors.runtime.meter import Clock, Meter
 
-Send = Callable[[Channel, int, Arrays], None]
 Story = MutableSequence[tuple[int, int, Request]]
 DELAYED = (Phase.FORWARD, Phase.BACKWARD, Phase.UPDATE)  # emulated work falls on these, a third each
 
 
+def nothing() -> None:
+    pass
+
+
 class Stepper:
-    """Box k from a cut, or the beginning, to the run's end. `send` carries a message to the neighbour's stepper."""
+    """Box k from a cut, or the beginning, to the run's end. `carry` takes a message to a neighbour's stepper; `poll`
+    delivers what has come, without waiting, where the runtime has no thread that does so by itself."""
 
     def __init__(
         self,
         config: RunConfig,
         k: int,
-        send: Send,
+        carry: Carry,
+        poll: Callable[[], None] = nothing,
         cut: BoxCut | None = None,
         story: Story | None = None,
+        incarnation: int = 0,
     ) -> None:
         seed = config.learning.seed
         self.box = TimeBox(config, k)
-        self.inbox = Inbox(k, bounds(config, self.box.chunks))
-        self.first = 0
+        self.first = 0 if cut is None else cut.tick
+        chunks = self.box.chunks
+        self.inbox = Inbox(k, reach(config, chunks), first_indices(config, chunks, self.first))
         if cut is not None:
             restore(self.box, self.inbox, cut)
-            self.first = cut.tick
+        self.post = Post(self.inbox, bounds(config, chunks), config.wire_dtype, carry, incarnation)
         self.tick = self.first
         self.state = "starting"
         self.done = False
         self._config = config
-        self._send = send
+        self._poll = poll
         self._story = deque(maxlen=8) if story is None else story
-        self._arrivals = Arrivals(k, Delay(*config.link_delay, seed, Stream.LINK_DELAY), config.learning.lag)
+        link = Delay(*config.link_delay, seed, Stream.LINK_DELAY)
+        self._arrivals = Arrivals(k, link, config.lag, config.chain.precision)
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
         self._evaluations: deque[Evaluation] = deque()
         self._script = self._run()
@@ -62,16 +71,22 @@ class Stepper:
         """The run begins: once, before the first `advance`."""
         self._meter = Meter(self._config, self.box.index, self.first, clock)
 
-    def deliver(self, channel: Channel, index: int, arrays: Arrays) -> None:
-        """A message for this box; from any thread."""
-        self._arrivals.add(channel, index, arrays)
+    def deliver(self, message: Message) -> None:
+        """A message for this box; in the thread that advances it."""
+        if self.post.receive(message):
+            self._arrivals.add(message)
+
+    def ask(self) -> None:
+        """The box has waited for long: asks for what it waits for, if that is not on its way here."""
+        if isinstance(self._request, Take) and not self._arrivals.expects(self._request):
+            self.post.ask(self._request)
 
     @property
     def ready(self) -> bool:
         """Whether `advance` would get anywhere."""
         if not isinstance(self._request, Take):
             return not self.done
-        self._arrivals.move(self.inbox)
+        self._arrivals.move(self.post)
         return self.inbox.holds(self._request)
 
     @property
@@ -102,9 +117,7 @@ class Stepper:
             most -= 1
             try:
                 if isinstance(request, Take):
-                    if not self.inbox.holds(request):
-                        self._arrivals.move(self.inbox)
-                    if not self.inbox.holds(request):
+                    if not (self._came(request) or self._comes(request)):
                         self.state = f"wait {request.channel} {request.index}"
                         self._meter.wait()
                         return
@@ -113,12 +126,12 @@ class Stepper:
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
-                        self.inbox.sent(request)
-                        self._send(*request)
+                        self.post.put(request)
                     elif isinstance(request, Work):
                         self.state = request.phase
+                        self._meter.work(request.phase)
                         if self._heavy.high and request.phase in DELAYED:
-                            self._labour()
+                            self._labour(request.phase)
                     request = next(self._script)
             except StopIteration:
                 self.state, self.done = "done", True
@@ -126,8 +139,18 @@ class Stepper:
             self._request = request
             self._story.append((self.box.index, self.tick, request))
 
-    def _labour(self) -> None:
-        seconds = self._heavy.draw(self.tick, self.box.index) / len(DELAYED)
+    def _came(self, take: Take) -> bool:
+        if not self.inbox.holds(take):
+            self._arrivals.move(self.post)
+        return self.inbox.holds(take)
+
+    def _comes(self, take: Take) -> bool:
+        self._poll()
+        return self._came(take)
+
+    def _labour(self, phase: Phase) -> None:
+        pieces = 1 if phase is Phase.UPDATE else self._config.learning.micro_batches
+        seconds = self._heavy.draw(self.tick, self.box.index) / len(DELAYED) / pieces
         self._meter.delayed(seconds)
         time.sleep(seconds)
 
@@ -141,7 +164,9 @@ class Stepper:
                     self._evaluations.append(evaluation)
                 self._meter.train(True)
             if n < config.ticks:
+                self._poll()  # what came by now came in the tick before
                 self._arrivals.begin(n)
+                self.inbox.first[Channel.SCORE] = (n + 1) * box.chunks
                 yield from tick(box, n)
                 if closes_window(config, n):
                     box.verify(n)
@@ -156,7 +181,7 @@ class Stepper:
     def cut(self) -> BoxCut:
         """The box's part of the cut it stands at; only when it is done."""
         assert self.done
-        self._arrivals.move(self.inbox, everything=True)
+        self._arrivals.move(self.post, everything=True)
         return take(self.box, self.inbox, self.tick)
 
     def report(self) -> Report:
@@ -173,5 +198,6 @@ class Stepper:
             delay_seconds=self._meter.delay_seconds,
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
+            messages=tuple(self.post.counts.items()),
             digest=self.box.digest() if done else None,
         )

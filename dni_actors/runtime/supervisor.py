@@ -1,8 +1,11 @@
 """The Ray runtime: one actor per box, started, connected, watched and ended by the driver."""
 
+import secrets
+import shutil
 import time
 from collections.abc import Generator, Iterator
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
@@ -10,7 +13,7 @@ from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
 from dni_actors.runtime.cluster import Room, cluster, last_line
 
-STATUS_EVERY = 0.1  # seconds between two questions to a box ...
+STATUS_EVERY = 0.25  # seconds between two questions to a box ...
 STATUS_RATE = 64  # ... or longer, so that there are no more than these a second in all
 LAST_WORDS_WITHIN = 1.0  # seconds that the other boxes get to report when a run is cut short
 START_WITHIN = 300  # seconds for all boxes to be up
@@ -37,12 +40,15 @@ class Boxes:
         from dni_actors.runtime.actor import BoxActor
 
         self._ray = ray
+        self._wire, self._security = config.execution.wire, config.execution.wire_security
+        self._private = room.private
+        self._folders: list[str] = []
         self._ticks = [0] * config.boxes
         self._states = ["starting"] * config.boxes
         self._states_before, self._moved = list(self._states), time.monotonic()
         self._patience = STALLED_AFTER + config.link_delay[1]
         self._places: tuple[Place, ...] = ()
-        run_name = config.output.name or "unnamed"
+        run_name, secret = config.output.name or "unnamed", secrets.token_bytes(16)
         remote: Any = ray.remote(BoxActor)
         self._actors = [
             remote.options(
@@ -52,20 +58,58 @@ class Boxes:
                 max_task_retries=0,
                 enable_task_events=False,
                 runtime_env={"env_vars": room.environment} if room.environment else None,
-            ).remote(config, k)
+            ).remote(config, k, secret)
             for k in range(config.boxes)
         ]
 
     def places(self) -> tuple[Place, ...]:
         """Waits until every box is up, connects the neighbours, lets all of them start; where they run."""
-        self._places = tuple(self._all([actor.place.remote() for actor in self._actors]))
-        neighbours = [None, *self._actors, None]
-        self._all([a.connect.remote(neighbours[k], neighbours[k + 2]) for k, a in enumerate(self._actors)])
+        found = self._all([actor.place.remote() for actor in self._actors])
+        self._places = tuple(place for place, _, _ in found)
+        versions = sorted({version for _, _, version in found})
+        if len(versions) > 1:
+            told = f"the boxes speak versions {' and '.join(map(str, versions))} of the protocol"
+            raise RuntimeUnavailableError(f"{told}; install the same dni_actors on all nodes")
+        if self._wire == "zmq":
+            self._open_sockets([key for _, key, _ in found])
+        else:
+            neighbours = [None, *self._actors, None]
+            self._all([a.call.remote(neighbours[k], neighbours[k + 2]) for k, a in enumerate(self._actors)])
         self._all([actor.start.remote() for actor in self._actors])
         return self._places
 
+    def _open_sockets(self, keys: list[bytes]) -> None:
+        """Socket files between neighbours on one node, TCP between nodes; a box lets in its right neighbour only."""
+        boundaries = list(pairwise(self._places))
+        files = [left.node == right.node and self._security == "auto" for left, right in boundaries]
+        folders: dict[str, str] = {}
+        for (left, _), file in zip(boundaries, files, strict=True):
+            if file and left.node not in folders:
+                (folders[left.node],) = self._all([self._actors[left.box].folder.remote()])
+        if self._private:
+            self._folders = list(folders.values())
+        wheres = [
+            f"ipc://{folders[left.node]}/{left.box:03}"
+            if file
+            else f"tcp://{f'[{left.address}]' if ':' in left.address else left.address}:*"
+            for (left, _), file in zip(boundaries, files, strict=True)
+        ]
+        last = len(self._actors) - 1
+        addresses = self._all(
+            [
+                a.listen.remote(*((wheres[k], keys[k + 1]) if k < last else (None, b"")))
+                for k, a in enumerate(self._actors)
+            ]
+        )
+        self._all(
+            [
+                a.connect.remote(*((addresses[k - 1], keys[k - 1]) if k else (None, b"")))
+                for k, a in enumerate(self._actors)
+            ]
+        )
+
     def _all(self, calls: list[Any]) -> list[Any]:
-        """The calls' answers, one of each box; BoxError names the first box that has none."""
+        """The calls' answers; RuntimeUnavailableError or BoxError names what a box could not do, or that it is gone."""
         try:
             return list(self._ray.get(calls, timeout=START_WITHIN))
         except self._ray.exceptions.GetTimeoutError as error:
@@ -74,6 +118,10 @@ class Boxes:
                 f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
                 "use fewer --boxes, or free the cluster's CPUs"
             ) from error
+        except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, BoxError | RuntimeUnavailableError):
+                raise error.cause from error
+            raise
         except self._ray.exceptions.RayError:
             answered, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0)
             for k, call in enumerate(calls):
@@ -158,3 +206,5 @@ class Boxes:
         for actor in self._actors:
             with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
                 self._ray.kill(actor, no_restart=True)
+        for folder in self._folders:  # on this machine: gone when the command is, without waiting for the janitor
+            shutil.rmtree(folder, ignore_errors=True)

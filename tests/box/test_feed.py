@@ -11,7 +11,7 @@ def batches(config, k, ticks):
     labels = np.zeros(config.learning.batch, np.int64)
     shown = []
     for n in ticks:
-        feed.train(n, x, labels)
+        feed.train(n, 0, x, labels)
         shown.append((labels.copy(), x.copy()))
     return shown
 
@@ -35,6 +35,17 @@ def test_boxes_cut_the_same_samples_out_of_their_own_windows():
         np.testing.assert_array_equal(x, np.concatenate([x_0, x_1]))
         assert (labels == labels_0).all()
         assert (labels == labels_1).all()
+
+
+def test_parts_make_up_the_whole_mini_batch():
+    config = tiny(boxes=1, batch=4, update="locked", micro_batches=2)
+    ((labels, x),) = batches(tiny(boxes=1, batch=4), 0, [1])
+    feed = Feed(config, 0)
+    for part in range(2):
+        piece, some = zeros((7, 2, Tiny.inputs + 1), "float32"), np.zeros(2, np.int64)
+        feed.train(1, part, piece, some)
+        np.testing.assert_array_equal(piece, x[:, 2 * part : 2 * part + 2])
+        np.testing.assert_array_equal(some, labels[2 * part : 2 * part + 2])
 
 
 def test_a_batch_is_a_function_of_its_tick_alone():

@@ -28,7 +28,7 @@ def reference(config, boxes):
         x = [zeros((steps, batch, Tiny.inputs + 1), config.chain.precision) for steps in config.unrolls]
         labels = np.zeros(batch, np.int64)
         for feed, window in zip(feeds, x, strict=True):
-            feed.train(n, window, labels)
+            feed.train(n, 0, window, labels)
         found = bptt(boxes, [w[..., :-1] for w in x], labels, np.zeros((batch, config.chain.hidden)))
         boundaries.append(found.boundaries)
         for weights, gradients in zip(boxes, found.weights, strict=True):
@@ -37,11 +37,9 @@ def reference(config, boxes):
     return boxes, boundaries
 
 
-def setting(unroll, precision, update):
-    return tiny(
-        unroll=unroll, precision=precision, update=update, ticks=TICKS, batch=3, clip=0.0, optimizer="sgd",
-        learning_rate=RATE,
-    )  # fmt: skip
+def setting(unroll, precision, update, **fields):
+    chosen = {"ticks": TICKS, "batch": 3, "clip": 0.0, "optimizer": "sgd", "learning_rate": RATE}
+    return tiny(unroll=unroll, precision=precision, update=update, **(chosen | fields))
 
 
 def assert_same_weights(found, expected, tolerance):
@@ -59,6 +57,66 @@ def test_locked_boxes_do_backpropagation_through_time(unroll, precision):
     expected, _ = reference(config, weights_of(chain))
     chain.run()
     assert_same_weights(weights_of(chain), expected, TOLERANCE[precision])
+
+
+@pytest.mark.parametrize("precision", TOLERANCE)
+@pytest.mark.parametrize("pieces", [2, 3, 6])
+def test_so_do_they_with_their_mini_batch_in_pieces(pieces, precision):
+    config = setting((2, 2, 3, 0), precision, "locked", batch=6, micro_batches=pieces)
+    chain = Chain(config)
+    expected, _ = reference(config, weights_of(chain))
+    chain.run()
+    assert_same_weights(weights_of(chain), expected, TOLERANCE[precision])
+
+
+def late_gradients(config, boxes):
+    """The rule `delayed`, said plainly: in tick n box k goes back through tick n - L (K-1-k), by today's weights."""
+    lag, last, batch = config.learning.lag, config.boxes - 1, config.learning.batch
+    feeds = [Feed(config, k) for k in range(config.boxes)]
+    trails, sent = {}, {}  # by (box, tick): what went forward, and what was sent back, and of which tick it is
+    for n in range(config.ticks):
+        h, labels, steps = np.zeros((batch, config.chain.hidden)), np.zeros(batch, np.int64), []
+        for k, weights in enumerate(boxes):
+            x = zeros((config.unrolls[k], batch, Tiny.inputs + 1), "float64")
+            feeds[k].train(n, 0, x, labels)
+            trail = [h]
+            for x_t in x:
+                trail.append(np.tanh(x_t @ weights["input"] + trail[-1] @ weights["recurrent"]))
+            trails[k, n], h = (x, trail, labels.copy()), trail[-1]
+        for k, weights in enumerate(boxes):
+            of = n - lag * (last - k)
+            if of < 0:
+                continue
+            x, trail, labels_then = trails[k, of]
+            step = {name: np.zeros_like(w) for name, w in weights.items()}
+            if k == last:
+                p = np.exp(trail[-1] @ weights["readout"] + weights["readout_bias"])
+                d_logits = p / p.sum(axis=1, keepdims=True) - np.eye(Tiny.classes)[labels_then]
+                step["readout"], step["readout_bias"] = trail[-1].T @ d_logits / batch, d_logits.mean(axis=0)
+                d = d_logits @ weights["readout"].T
+            else:
+                d = sent[k + 1, n - lag]
+            for t in reversed(range(len(x))):
+                a = (1 - trail[t + 1] ** 2) * d
+                step["input"] += x[t].T @ a / batch
+                step["recurrent"] += trail[t].T @ a / batch
+                d = a @ weights["recurrent"].T
+            sent[k, n] = d
+            steps.append((weights, step))
+        for weights, step in steps:
+            for name, gradient in step.items():
+                weights[name] -= RATE * gradient
+    return boxes
+
+
+@pytest.mark.parametrize("unroll", [(7,), (4, 3), (3, 2, 2), (2, 2, 3, 0)], ids=str)
+@pytest.mark.parametrize("lag", [1, 2])
+def test_delayed_boxes_use_the_true_gradient_lag_ticks_late_per_boundary(unroll, lag):
+    config = setting(unroll, "float64", "delayed", lag=lag, ticks=12)
+    chain = Chain(config)
+    expected = late_gradients(config, weights_of(chain))
+    chain.run()
+    assert_same_weights(weights_of(chain), expected, TOLERANCE["float64"])
 
 
 class Exact:

@@ -1,16 +1,25 @@
 """What every runtime does, whatever carries its messages."""
 
 import os
+import random
 import signal
+import tempfile
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+import zmq
 
+from dni_actors.box.channel import Channel
 from dni_actors.box.errors import BoxDiedError, NonFiniteError
+from dni_actors.box.post import Kind, Message
 from dni_actors.box.report import Started
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
-from dni_actors.runtime import runtime
+from dni_actors.runtime import runtime, supervisor
+from dni_actors.runtime.wires.frames import Frames
+from tests.conftest import WIRES
 from tests.processes import alive, eventually
 
 
@@ -24,7 +33,8 @@ def setting(**fields):
 def finish(config, name, rows=None):
     """Runs to the end: how the chain stands then, and the rows of its metrics (added to `rows`)."""
     standing, rows = Standing(config), [] if rows is None else rows
-    for event in runtime(name)(config):
+    config = config.replace(**WIRES[name])
+    for event in runtime(config.execution.runtime)(config):
         standing.take(event)
         rows += getattr(event, "windows", ())
     return standing, rows
@@ -48,6 +58,9 @@ def inline_digest():
         {"update": "locked", "unroll": [20, 8, 0]},
         {"update": "locked", "unroll": [1, 2, 3, 4, 5, 6, 7]},
         {"boxes": 1, "update": "locked"},
+        {"update": "locked", "micro_batches": 4},
+        {"update": "delayed"},
+        {"wire_dtype": "float16"},
         {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"},
     ],
     ids=str,
@@ -99,6 +112,50 @@ def test_slow_links_and_heavy_boxes_are_felt(runtime_name):
     assert sum(row.delay_seconds for row in rows) == pytest.approx(12 * 3 * 3 / 1000)
     waited = sum(row.wait_gradient_seconds for row in rows if row.box == 0)
     assert waited >= 12 * 4 * 4 / 1000 or runtime_name == "inline"
+
+
+@pytest.fixture
+def known_secret(monkeypatch):
+    """The run's secret name, which only its boxes know otherwise."""
+    monkeypatch.setattr(supervisor.secrets, "token_bytes", lambda size: b"s" * size)
+    return b"s" * 16
+
+
+def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster, known_secret, tmp_path):
+    """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret."""
+    config = setting(boxes=3, ticks=400, evaluate_every=0)
+    events = runtime("ray")(config)
+    folders = set(Path(tempfile.gettempdir()).glob("dni-*"))
+    standing = Standing(config)
+    standing.take(next(events))
+    (folder,) = set(Path(tempfile.gettempdir()).glob("dni-*")) - folders
+    rng, context = random.Random(0), zmq.Context()
+    frames = Frames(known_secret, (config.rows, config.chain.hidden), "float32")
+    array = np.zeros((config.rows, config.chain.hidden), np.float32)
+
+    def gradient(index, incarnation, run=frames):
+        return [bytes(f) for f in run.encode(Message(Kind.DATA, Channel.GRADIENT, index, incarnation, (array,)), 0.0)]
+
+    strangers = [context.socket(zmq.DEALER) for _ in range(2)]
+    for k, stranger in enumerate(strangers):
+        stranger.sndhwm = 0
+        stranger.connect(f"ipc://{folder}/{k:03}")
+    for i in range(10_000):
+        foreign = [
+            [rng.randbytes(rng.randrange(200)) for _ in range(rng.randrange(1, 4))],
+            gradient(0, incarnation=7),
+            gradient(2**50, 0),
+            [gradient(3, 0)[0], rng.randbytes(17)],
+        ][i % 4]
+        strangers[i % 2].send_multipart(foreign)
+    for event in events:
+        standing.take(event)
+    counts = sum((Counter(dict(report.messages)) for report in standing.reports), Counter())
+    assert standing.digest == finish(config, "inline")[0].digest
+    assert counts["no message of this run"] == 10_000
+    for k, stranger in enumerate(strangers):
+        stranger.close(linger=0)
+    context.term()
 
 
 def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):

@@ -1,20 +1,44 @@
 """The wire of plain Ray actor calls: slow (about 0.6 ms of CPU a message), but it needs no port of its own."""
 
+import threading
+from collections import deque
+from collections.abc import Callable
 from typing import Any
 
-from dni_actors.box.channel import Arrays, Channel
+from dni_actors.box.post import Message
 
 
 class RayCalls:
-    """Sends a box's messages by calling `deliver` on its neighbours' actors (`left`, `right`; None at the ends).
+    """Sends a box's messages by calling `arrive` on its neighbours' actors (`left`, `right`; None at the ends).
 
-    Ray serialises the arrays before a call returns, so a box may go on to overwrite them. Calls keep their order from
-    one caller, but nothing here relies on it: a message is known by its channel and index.
+    Ray serialises the arrays before a call returns. Calls keep their order from one caller, but nothing here relies on
+    it: a message is known by its channel and index.
     """
 
-    def __init__(self, left: Any, right: Any) -> None:
+    def __init__(self, left: Any, right: Any, deliver: Callable[[Message], None]) -> None:
         calls = {-1: left, 1: right}
-        self._deliver = {d: box.deliver.options(num_returns=0) for d, box in calls.items() if box is not None}
+        self._arrive = {d: box.arrive.options(num_returns=0) for d, box in calls.items() if box is not None}
+        self._deliver = deliver
+        self._arrived: deque[Message] = deque()
+        self.dropped = self.broken = 0
+        self._news = threading.Event()
 
-    def send(self, channel: Channel, index: int, arrays: Arrays) -> None:
-        self._deliver[channel.direction].remote(channel, index, arrays)
+    def carry(self, direction: int, message: Message) -> None:
+        self._arrive[direction].remote(message)
+
+    def arrive(self, message: Message) -> None:
+        """A neighbour's message, from the actor's main thread."""
+        self._arrived.append(message)
+        self._news.set()
+
+    def poll(self) -> None:
+        self._news.clear()
+        while self._arrived:
+            self._deliver(self._arrived.popleft())
+
+    def wait(self, seconds: float) -> None:
+        self._news.wait(seconds)
+        self.poll()
+
+    def close(self) -> None:
+        pass

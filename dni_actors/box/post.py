@@ -1,0 +1,116 @@
+"""A box's post: keeps messages whole over wires that lose, repeat and delay them. No clock, no I/O: a wire carries.
+
+    DATA    a message of a channel
+    HELLO   "I am here, and want this channel from this index on": a box greets the one before it whenever a connection
+            is made, which answers with a HELLO of its own
+    ASK     "I want this channel from this index on": after waiting for long, and at once where an index is left out
+
+A sender keeps copies of the last messages of each channel, as many as can be under way (schedule.bounds), and sends
+again from the index wanted. What comes twice, from an earlier incarnation of the run, or far ahead, is dropped.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+from dni_actors.box.channel import Arrays, Channel, Inbox, Put, Take
+from dni_actors.nn.arrays import Array
+
+
+class Kind(IntEnum):
+    DATA = 0
+    HELLO = 1
+    ASK = 2
+
+
+class Message(NamedTuple):
+    """What a wire carries between two neighbours."""
+
+    kind: Kind
+    channel: Channel
+    index: int  # type: ignore[assignment]  # as in Take
+    incarnation: int = 0
+    arrays: Arrays = ()
+    sent: float = 0.0
+    """the sender's clock, if its runtime has set it"""
+
+
+Carry = Callable[[int, Message], None]
+IN_STEP = (Channel.STATE, Channel.GRADIENT)  # whose indices go up by one: a leap means a loss
+
+
+class Post:
+    """One box's end of all its channels. `carry(direction, message)` sends to the next (+1) or previous (-1) box."""
+
+    def __init__(
+        self, inbox: Inbox, bounds: dict[Channel, int], dtype: str, carry: Carry, incarnation: int = 0
+    ) -> None:
+        self._inbox, self._dtype, self._carry, self._incarnation = inbox, dtype, carry, incarnation
+        self._kept: dict[Channel, deque[Message]] = {c: deque(maxlen=bound) for c, bound in bounds.items()}
+        # By channel: the index after the highest that came.
+        self._next = {c: max(first, *(i + 1 for i in inbox.pending(c)), 0) for c, first in inbox.first.items()}
+        self.counts: Counter[str] = Counter()
+        """messages asked for, sent again, and dropped, by reason"""
+
+    def put(self, put: Put) -> None:
+        """Sends a message of the box's program; copies its arrays, rounded to the wire's type."""
+        self._inbox.sent(put)
+        copies = tuple(frozen(array.astype(self._dtype)) for array in put.arrays)
+        message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies)
+        self._kept[put.channel].append(message)
+        self._carry(put.channel.direction, message)
+
+    def receive(self, message: Message) -> bool:
+        """A message came: True if it is data on its way to the inbox; everything else is dealt with here."""
+        kind, channel, index, incarnation = message[:4]
+        if incarnation != self._incarnation:
+            self.counts["of another incarnation"] += 1
+            return False
+        if kind is not Kind.DATA:
+            self._send_again(channel, index)
+            if kind is Kind.HELLO and channel.direction > 0:
+                self.greet(1)
+            return False
+        if not self._inbox.within_reach(channel, index):
+            self.counts["far ahead"] += 1
+            return False
+        if channel in IN_STEP:
+            if index > self._next[channel]:
+                self._want(Kind.ASK, channel, self._next[channel])
+            self._next[channel] = max(self._next[channel], index + 1)
+        return True
+
+    def admit(self, message: Message, at_tick: int, dtype: str) -> None:
+        """Data that has arrived goes into the inbox, in the box's own type, unless it came before."""
+        arrays = tuple(frozen(array.astype(dtype, copy=False)) for array in message.arrays)
+        if not self._inbox.add(message.channel, message.index, arrays, at_tick):
+            self.counts["came twice"] += 1
+
+    def ask(self, take: Take) -> None:
+        """The box has waited for long."""
+        self._want(Kind.ASK, take.channel, take.index)
+
+    def greet(self, direction: int) -> None:
+        """A connection to the next (+1) or previous (-1) box was made: says what is wanted from there."""
+        kind = Kind.HELLO
+        for channel, index in self._inbox.first.items():
+            if channel.direction == -direction:
+                self._want(kind, channel, index)
+                kind = Kind.ASK
+
+    def _want(self, kind: Kind, channel: Channel, index: int) -> None:
+        self.counts["asked"] += kind is Kind.ASK
+        self._carry(-channel.direction, Message(kind, channel, index, self._incarnation))
+
+    def _send_again(self, channel: Channel, index: int) -> None:
+        for message in self._kept[channel]:
+            if message.index >= index:
+                self.counts["sent again"] += 1
+                self._carry(channel.direction, message)
+
+
+def frozen(array: Array) -> Array:
+    """The array, read-only, as messages are."""
+    array.flags.writeable = False
+    return array

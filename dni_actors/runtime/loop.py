@@ -1,0 +1,81 @@
+"""One box's loop: a thread that owns the program and the wire. It works while it can, and else waits on the wire."""
+
+import dataclasses
+import threading
+import time
+
+from dni_actors.box.errors import BoxError
+from dni_actors.box.post import Message
+from dni_actors.box.report import Report
+from dni_actors.config import RunConfig
+from dni_actors.runtime.meter import Clock
+from dni_actors.runtime.stepper import Stepper
+from dni_actors.runtime.wires.wire import Wire
+
+ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it (again)
+
+
+class Loop:
+    """Box k of a run. `wire` is set before `start`."""
+
+    wire: Wire
+
+    def __init__(self, config: RunConfig, k: int, incarnation: int = 0) -> None:
+        self.stepper = Stepper(config, k, self._carry, self._poll, incarnation=incarnation)
+        self._error: BoxError | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name=f"box {k}", daemon=True)
+
+    def start(self) -> None:
+        self.stepper.begin(Clock())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the thread at its next look; within ASK_AFTER if it waits."""
+        self._stopped = True
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def connected(self) -> None:
+        """The wire made a connection to the box on the left."""
+        self.stepper.post.greet(-1)
+
+    def report(self) -> Report:
+        """How the box stands and what is new since the last call; from any thread."""
+        error = self._error  # read first: nothing is added after it
+        report = self.stepper.report()
+        counted = (("no message of this run", self.wire.dropped), ("connections lost", self.wire.broken))
+        return dataclasses.replace(report, error=error, messages=report.messages + counted)
+
+    def _carry(self, direction: int, message: Message) -> None:
+        self.wire.carry(direction, message)
+
+    def _poll(self) -> None:
+        self.wire.poll()
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BoxError as error:
+            self._error = error
+        except Exception as error:
+            box, tick = self.stepper.box.index, self.stepper.tick
+            self._error = BoxError(box, tick, f"{type(error).__name__}: {error}", self.stepper.story)
+        finally:
+            self.wire.close()
+
+    def _work(self) -> None:
+        """A box that is done still listens: its neighbours may ask for what they missed."""
+        stepper = self.stepper
+        while not (stepper.done or self._stopped):
+            stepper.advance()
+            ask_at = time.monotonic() + ASK_AFTER
+            while not (stepper.done or stepper.ready or self._stopped):
+                patience = ask_at - time.monotonic()
+                if patience <= 0:
+                    stepper.ask()
+                    patience, ask_at = ASK_AFTER, time.monotonic() + ASK_AFTER
+                due = stepper.next_due
+                self.wire.wait(patience if due is None else min(patience, due))
+        while not self._stopped:
+            self.wire.wait(ASK_AFTER)

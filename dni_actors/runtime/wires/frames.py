@@ -1,0 +1,73 @@
+"""Messages as bytes: a header of fixed size, and the raw array in a frame of its own. Anything else is malformed.
+
+magic  version  kind  channel  run       incarnation  index  sent     dtype  rank  rows  columns
+4 s    u16      u8    u8       16 bytes  u32          i64    float64  u8     u8    u32   u32       little-endian
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from dni_actors.box.channel import Channel
+from dni_actors.box.post import Kind, Message
+from dni_actors.nn.arrays import Array
+
+MAGIC = b"DNIA"
+VERSION = 1
+HEADER = struct.Struct("<4sHBB16sIqdBBII")
+CHANNELS = tuple(Channel)
+CODES = {"float16": 2, "float32": 4, "float64": 8}
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Malformed(ValueError):
+    """Bytes that are no message of this run; the text says why."""
+
+
+class Frames(NamedTuple):
+    """How the messages of a run look: its secret name [16 bytes], shape [b, H] and type of the arrays."""
+
+    run: bytes
+    shape: tuple[int, int]
+    dtype: str
+
+    @property
+    def largest(self) -> int:
+        """Bytes of the largest frame."""
+        return max(HEADER.size, self.shape[0] * self.shape[1] * CODES[self.dtype])
+
+    def encode(self, message: Message, sent: float) -> list[bytes | Array]:
+        """Header, and the array if there is one."""
+        kind, channel, index, incarnation, arrays, _ = message
+        rank, rows, columns = (2, *arrays[0].shape) if arrays else (0, 0, 0)
+        place = CHANNELS.index(channel)
+        header = (MAGIC, VERSION, kind, place, self.run, incarnation, index, sent, CODES[self.dtype])
+        return [HEADER.pack(*header, rank, rows, columns), *arrays]
+
+    def decode(self, frames: Sequence[Buffer]) -> Message:
+        """The message; Malformed if it is none, of another run, or not of the shape and type of this one."""
+        if len(frames[0]) != HEADER.size:
+            raise Malformed(f"a header of {len(frames[0])} bytes, not {HEADER.size}")
+        magic, version, kind, place, run, incarnation, index, sent, code, rank, rows, columns = HEADER.unpack(frames[0])
+        if magic != MAGIC:
+            raise Malformed("no magic number")
+        if version != VERSION:
+            raise Malformed(f"version {version} of the protocol, not {VERSION}; install one dni_actors everywhere")
+        if run != self.run:
+            raise Malformed("of another run")
+        if kind not in set(Kind) or place >= len(CHANNELS) or index < 0:
+            raise Malformed(f"kind {kind}, channel {place}, index {index}")
+        shape = {0: (), 2: (rows, columns)}.get(rank)
+        if shape is None or len(frames) != 1 + (rank > 0) or (shape and kind != Kind.DATA):
+            raise Malformed(f"{len(frames)} frames for an array of rank {rank}")
+        arrays: tuple[Array, ...] = ()
+        if shape:
+            if shape != self.shape or code != CODES[self.dtype]:
+                raise Malformed(f"shape {shape} of type {code}, not {self.shape} of {CODES[self.dtype]}")
+            if len(frames[1]) != rows * columns * code:
+                raise Malformed(f"{len(frames[1])} bytes for shape {shape}")
+            arrays = (np.frombuffer(frames[1], self.dtype).reshape(shape),)
+        return Message(Kind(kind), CHANNELS[place], index, incarnation, arrays, sent)

@@ -1,0 +1,26 @@
+"""What a wire is to a box's loop."""
+
+from typing import Protocol
+
+from dni_actors.box.post import Message
+
+
+class Wire(Protocol):
+    """Carries messages to and from the two neighbours of a box; used by the box's loop thread only."""
+
+    dropped: int
+    """what came and was no message of this run"""
+    broken: int
+    """connections lost"""
+
+    def carry(self, direction: int, message: Message) -> None:
+        """Sends to the next (+1) or the previous (-1) box; never waits."""
+
+    def poll(self) -> None:
+        """Delivers what has come, without waiting."""
+
+    def wait(self, seconds: float) -> None:
+        """Delivers what has come, after waiting for something for at most `seconds`."""
+
+    def close(self) -> None:
+        """Gives back all that the wire holds; no message is waited for."""

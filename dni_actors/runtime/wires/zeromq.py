@@ -1,0 +1,204 @@
+"""The wire of ZeroMQ sockets: one ROUTER (left box, binds) and one DEALER (right box, connects) per boundary.
+
+Between boxes of one node the sockets are files in a private folder (`ipc://`); between nodes they are TCP with CURVE
+encryption, and a ROUTER lets in exactly one key: its right neighbour's. Connections that break are made anew by ZeroMQ;
+the DEALER's monitor tells, and the box says HELLO. What is not a message of this run is counted, told once and dropped.
+"""
+
+import errno
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import zmq
+from zmq.auth.thread import ThreadAuthenticator
+from zmq.utils.monitor import parse_monitor_message
+
+from dni_actors.box.errors import BoxError
+from dni_actors.box.post import Kind, Message
+from dni_actors.runtime.wires.frames import Frames, Malformed
+
+CONNECT_WITHIN = 20.0  # seconds
+HANDSHAKE = 1024  # bytes, more than any message of CURVE's handshake
+DOMAIN = "dni"
+HEARTBEAT = 5_000  # milliseconds; a peer that does not answer three of them has gone
+READ, EVENTS, NOBLOCK = zmq.POLLIN, zmq.EVENTS, zmq.NOBLOCK
+GREETED, LOST = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_DISCONNECTED
+REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+log = logging.getLogger(__name__)
+
+
+class Keys(NamedTuple):
+    """A CURVE key pair; the secret one never leaves its process."""
+
+    public: bytes
+    secret: bytes
+
+    @classmethod
+    def new(cls) -> "Keys":
+        return cls(*zmq.curve_keypair())
+
+
+class OnlyOne:
+    """What ZeroMQ asks who may come in: exactly one key. (Without it, all who know the server's key would.)"""
+
+    def __init__(self, allowed: bytes) -> None:
+        self._allowed = allowed
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        return key == self._allowed
+
+
+class ZeroMQ:
+    """Box k's two sockets. `deliver` takes a message; `connected` is called when a connection to the left box was made.
+
+    Once connected, it is for one thread. Raises BoxError when a socket cannot be made.
+    """
+
+    def __init__(
+        self, k: int, frames: Frames, deliver: Callable[[Message], None], connected: Callable[[], None]
+    ) -> None:
+        self._k, self._frames, self._deliver, self._connected = k, frames, deliver, connected
+        self._context = zmq.Context()
+        self._router: Any = None
+        self._dealer: Any = None
+        self._monitors: list[Any] = []
+        self._authenticator: ThreadAuthenticator | None = None
+        self._peer: bytes | None = None  # the right box's address at our ROUTER, once it has greeted
+        self._poller = zmq.Poller()
+        self._address = ""
+        self._connect_by = 0.0  # 0: connected, or never to be
+        self._refused = False
+        self.dropped = 0
+        """what was no message of this run"""
+        self.broken = 0
+        """connections lost; most are made anew at once"""
+
+    def listen(self, where: str, keys: Keys | None = None, allowed: bytes = b"") -> str:
+        """Opens the end for the box on the right: `where` is ipc://PATH, or tcp://HOST:*; the address to connect to."""
+        self._router = self._socket(zmq.ROUTER, where)
+        self._observe(self._router, LOST)
+        if keys is not None:
+            self._authenticator = ThreadAuthenticator(self._context)
+            self._authenticator.start()
+            self._authenticator.configure_curve_callback(DOMAIN, OnlyOne(allowed))
+            self._router.zap_domain = DOMAIN.encode()
+            self._router.curve_server = True
+            self._router.curve_publickey, self._router.curve_secretkey = keys
+        try:
+            self._router.bind(where)
+        except (zmq.ZMQError, ValueError) as error:
+            long = isinstance(error, zmq.ZMQError) and error.errno == errno.ENAMETOOLONG
+            remedy = "set TMPDIR to a folder with a shorter name" if long else "check the address, or use --wire ray"
+            raise BoxError(self._k, 0, f"{where} cannot be bound ({error}); {remedy}") from error
+        return str(self._router.last_endpoint.decode())
+
+    def connect(self, address: str, keys: Keys | None = None, server: bytes = b"") -> None:
+        """Joins the box on the left, which listens at `address` with the public key `server`."""
+        self._dealer, self._address = self._socket(zmq.DEALER, address), address
+        if keys is not None:
+            self._dealer.curve_serverkey = server
+            self._dealer.curve_publickey, self._dealer.curve_secretkey = keys
+        self._observe(self._dealer, GREETED | REFUSED | LOST)
+        self._dealer.connect(address)
+        self._connect_by = time.monotonic() + CONNECT_WITHIN
+
+    def _socket(self, kind: int, address: str) -> Any:
+        socket = self._context.socket(kind)
+        socket.linger = 0
+        socket.sndhwm = socket.rcvhwm = 0  # the lag is the flow control
+        socket.maxmsgsize = HANDSHAKE + 4 * self._frames.largest  # beyond, ZeroMQ itself ends the connection
+        socket.ipv6 = "[" in address
+        socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT, 3 * HEARTBEAT
+        self._poller.register(socket, READ)
+        return socket
+
+    def _observe(self, socket: Any, events: int) -> None:
+        monitor = socket.get_monitor_socket(events)
+        self._poller.register(monitor, READ)
+        self._monitors.append(monitor)
+
+    def carry(self, direction: int, message: Message) -> None:
+        frames = self._frames.encode(message, time.perf_counter())
+        if direction < 0:
+            self._dealer.send_multipart(frames)
+        elif self._peer is not None:  # before it has greeted, it cannot be reached; its HELLO asks for all it missed
+            self._router.send_multipart([self._peer, *frames])
+
+    def poll(self) -> None:
+        if self._router is not None:
+            while self._router.get(EVENTS) & READ:
+                sender, *frames = self._router.recv_multipart(NOBLOCK)
+                self._from_right(sender, frames)
+        if self._dealer is not None:
+            while self._dealer.get(EVENTS) & READ:
+                self._receive(-1, self._dealer.recv_multipart(NOBLOCK))
+
+    def wait(self, seconds: float) -> None:
+        if seconds < 1e-3:  # less than ZeroMQ's unit
+            time.sleep(seconds)
+        else:
+            self._poller.poll(int(seconds * 1000))
+        self.poll()
+        self._watch()
+
+    def _from_right(self, sender: bytes, frames: list[bytes]) -> None:
+        try:
+            message = self._decode(1, frames)
+        except Malformed as error:
+            return self._drop(str(error))
+        if message.kind is not Kind.DATA:  # who greets or asks, and knows the run's secret, is the neighbour
+            self._peer = sender
+        if sender != self._peer:
+            return self._drop("from a stranger")
+        return self._deliver(message)
+
+    def _receive(self, direction: int, frames: list[bytes]) -> None:
+        try:
+            message = self._decode(direction, frames)
+        except Malformed as error:
+            return self._drop(str(error))
+        return self._deliver(message)
+
+    def _decode(self, direction: int, frames: list[bytes]) -> Message:
+        """A message from the box in that direction; Malformed if such a one cannot come from there."""
+        message = self._frames.decode(frames or [b""])
+        goes = message.channel.direction if message.kind is Kind.DATA else -message.channel.direction
+        if goes != -direction:
+            raise Malformed(f"{message.kind.name} {message.channel} from the wrong side")
+        return message
+
+    def _drop(self, reason: str) -> None:
+        if not self.dropped:
+            log.warning("box %d dropped a message (%s); further ones are only counted", self._k, reason)
+        self.dropped += 1
+
+    def _watch(self) -> None:
+        """The monitors' news: connections made to the left box, refused, or lost."""
+        for monitor in self._monitors:
+            while monitor.get(EVENTS) & READ:
+                event = parse_monitor_message(monitor.recv_multipart())["event"]
+                if event == GREETED:
+                    self._connect_by = 0.0
+                    self._connected()
+                elif event == LOST:
+                    self.broken += 1
+                else:
+                    self._refused = True
+        if self._connect_by and time.monotonic() > self._connect_by:
+            why = "the keys do not fit" if self._refused else "nobody answers there"
+            told = f"box {self._k - 1} at {self._address} could not be reached ({why})"
+            remedy = "check that the nodes reach each other's ports, or use --wire ray"
+            raise BoxError(self._k, 0, f"{told}; {remedy}")
+
+    def close(self) -> None:
+        for socket in (self._router, self._dealer):
+            if socket is not None:
+                socket.disable_monitor()
+        if self._authenticator is not None:
+            self._authenticator.stop()
+        for socket in (self._router, self._dealer, *self._monitors):
+            if socket is not None:
+                socket.close(linger=0)
+        self._context.term()

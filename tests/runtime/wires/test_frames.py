@@ -1,0 +1,95 @@
+import random
+import struct
+
+import numpy as np
+import pytest
+
+from dni_actors.box.channel import Channel
+from dni_actors.box.post import Kind, Message
+from dni_actors.runtime.wires.frames import HEADER, Frames, Malformed
+
+FRAMES = Frames(run=bytes(range(16)), shape=(2, 3), dtype="float32")
+ARRAY = np.arange(6, dtype=np.float32).reshape(2, 3)
+
+
+def as_bytes(frames):
+    return [bytes(frame) for frame in frames]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,)),
+        Message(Kind.DATA, Channel.GRADIENT, 2**40, 0, ()),
+        Message(Kind.HELLO, Channel.STATE, 0),
+        Message(Kind.ASK, Channel.SCORE, 5, 2**32 - 1),
+    ],
+    ids=str,
+)
+def test_a_message_comes_out_as_it_went_in(message):
+    found = FRAMES.decode(as_bytes(FRAMES.encode(message, sent=1.5)))
+    assert found[:4] == message[:4]
+    assert found.sent == 1.5
+    assert len(found.arrays) == len(message.arrays)
+    for came, went in zip(found.arrays, message.arrays, strict=True):
+        np.testing.assert_array_equal(came, went)
+        assert not came.flags.writeable
+
+
+HEAD, BODY = as_bytes(FRAMES.encode(Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,)), 0.0))
+
+
+def changed(field, value):
+    values = list(HEADER.unpack(HEAD))
+    values[field] = value
+    return HEADER.pack(*values)
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([b""], "a header of 0 bytes"),
+        ([HEAD[:-1], BODY], "a header of"),
+        ([changed(0, b"HTTP"), BODY], "no magic number"),
+        ([changed(1, 2), BODY], "version 2 of the protocol, not 1; install one dni_actors everywhere"),
+        ([changed(4, b"x" * 16), BODY], "of another run"),
+        ([changed(2, 9), BODY], "kind 9"),
+        ([changed(3, 3), BODY], "channel 3"),
+        ([changed(6, -1), BODY], "index -1"),
+        ([changed(9, 7), BODY], "rank 7"),
+        ([HEAD], "1 frames for an array of rank 2"),
+        ([HEAD, BODY, BODY], "3 frames"),
+        ([changed(2, Kind.ASK), BODY], "2 frames"),
+        ([changed(10, 2**32 - 1), BODY], r"shape \(4294967295, 3\)"),
+        ([changed(8, 8), BODY], "of type 8"),
+        ([HEAD, BODY[:-1]], "23 bytes for shape"),
+        ([HEAD, BODY * 1000], "24000 bytes for shape"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_no_message_of_this_run_is_malformed_and_says_why(frames, reason):
+    with pytest.raises(Malformed, match=reason):
+        FRAMES.decode(frames)
+
+
+def test_random_bytes_and_flipped_bits_never_do_anything_else():
+    """Either malformed, or a message of the right shape: what a header can say is bounded by what it must say."""
+    rng = random.Random(0)
+    for _ in range(5000):
+        head, body = bytearray(HEAD), bytearray(BODY)
+        for _ in range(rng.randrange(1, 4)):
+            target = rng.choice([head, body])
+            target[rng.randrange(len(target))] ^= 1 << rng.randrange(8)
+        frames = rng.choice(
+            [[head, body], [head], [rng.randbytes(rng.randrange(100))], [rng.randbytes(len(HEAD)), body]]
+        )
+        try:
+            message = FRAMES.decode(frames)
+        except Malformed:
+            continue
+        assert all(array.shape == (2, 3) for array in message.arrays)
+        assert message.index >= 0
+
+
+def test_the_header_is_as_long_as_its_table_says():
+    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBBII") == 54

@@ -1,0 +1,193 @@
+"""Boxes on real sockets, one thread each, with networks between them that behave as networks do."""
+
+import threading
+
+import pytest
+import zmq
+
+from dni_actors.box.errors import BoxError
+from dni_actors.runtime.inline import Chain
+from dni_actors.runtime.loop import Loop
+from dni_actors.runtime.wires import zeromq
+from dni_actors.runtime.wires.folder import SocketFolder
+from dni_actors.runtime.wires.frames import Frames
+from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
+from tests.processes import eventually
+from tests.runtime.wires.relays import Cutter, Weather
+from tests.tiny import tiny
+
+RUN = b"r" * 16
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr("dni_actors.runtime.loop.ASK_AFTER", 0.05)
+
+
+@pytest.fixture
+def folder():
+    made = SocketFolder()
+    yield made.path
+    made.close()
+
+
+class Threads:
+    """A chain of boxes, a thread each; `between(address, k)` may stand a relay at boundary k."""
+
+    def __init__(self, config, folder, curve=False, between=None):
+        self.loops = [Loop(config, k) for k in range(config.boxes)]
+        frames = Frames(RUN, (config.rows, config.chain.hidden), config.wire_dtype)
+        keys = [Keys.new() if curve else None for _ in self.loops]
+        self.addresses = []
+        for k, loop in enumerate(self.loops):
+            wire = loop.wire = ZeroMQ(k, frames, loop.stepper.deliver, loop.connected)
+            if k:
+                wire.connect(self.addresses[-1], keys[k], keys[k - 1].public if curve else b"")
+            if k < config.boxes - 1:
+                where = "tcp://127.0.0.1:*" if curve else f"ipc://{folder}/{k:03}"
+                address = wire.listen(where, keys[k], keys[k + 1].public if curve else b"")
+                self.addresses.append(between(address, k) if between else address)
+
+    def run(self):
+        """To the end: the boxes' digests."""
+        for loop in self.loops:
+            loop.start()
+        try:
+            assert eventually(lambda: all(r.digest or r.error for r in self.reports()), within=100)
+            assert [report.error for report in self.reports()] == [None] * len(self.loops)
+            return [report.digest for report in self.reports()]
+        finally:
+            self.stop()
+
+    def reports(self):
+        return [loop.report() for loop in self.loops]
+
+    def counts(self, reason):
+        return sum(dict(report.messages).get(reason, 0) for report in self.reports())
+
+    def stop(self):
+        for loop in self.loops:
+            loop._stopped = True
+        for loop in self.loops:
+            loop.stop()
+
+
+CASES = {
+    "synthetic": {},
+    "lag 5": {"lag": 5},
+    "truncated": {"update": "truncated"},
+    "delayed": {"update": "delayed"},
+    "locked": {"update": "locked"},
+    "GPipe": {"update": "locked", "batch": 6, "micro_batches": 3},
+    "half precision": {"wire_dtype": "float16"},
+}
+
+
+def setting(**fields):
+    return tiny(boxes=4, ticks=60, hidden=16, evaluate_every=7, **fields)
+
+
+@pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
+@pytest.mark.parametrize("case", CASES)
+def test_the_digest_is_that_of_the_inline_runtime(folder, case, curve):
+    config = setting(**CASES[case])
+    chain = Threads(config, folder, curve)
+    assert chain.run() == Chain(config).run()
+    assert chain.counts("no message of this run") == 0
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_lost_repeated_late_and_garbled_messages_leave_the_digest_alone(folder, case):
+    config, relays = setting(**CASES[case]), []
+
+    def between(address, k):
+        relays.append(Weather(address, folder, seed=k))
+        return relays[-1].address
+
+    chain = Threads(config, folder, between=between)
+    try:
+        assert chain.run() == Chain(config).run()
+    finally:
+        for relay in relays:
+            relay.close()
+    assert chain.counts("sent again") > 0
+    assert chain.counts("no message of this run") > 0
+
+
+@pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
+def test_cut_connections_are_made_anew_and_leave_the_digest_alone(folder, curve):
+    config, relays = setting(), []
+
+    def between(address, k):
+        relays.append(Cutter(address, folder, seed=k, every=4_000))
+        return relays[-1].address
+
+    chain = Threads(config, folder, curve, between)
+    try:
+        assert chain.run() == Chain(config).run()
+    finally:
+        for relay in relays:
+            relay.close()
+    assert [relay.left for relay in relays] == [0] * 3, "every boundary was cut as often as it was to be"
+    assert chain.counts("connections lost") >= 3 * 4
+
+
+def test_a_stranger_cannot_take_the_neighbours_place(folder):
+    """It connects first, knows nothing of the run, and stays."""
+    config = setting()
+    chain = Threads(config, folder)
+    context = zmq.Context()
+    stranger = context.socket(zmq.DEALER)
+    stranger.linger = 0
+    stranger.connect(chain.addresses[0])
+    for frames in ([b""], [b"x" * 54, b"y"], [b"z"] * 5):
+        stranger.send_multipart(frames)
+    assert chain.run() == Chain(config).run()
+    assert chain.counts("no message of this run") == 3
+    assert not stranger.poll(0)
+    context.destroy()
+
+
+def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
+    monkeypatch.setattr(zeromq, "CONNECT_WITHIN", 1.5)
+    frames, nothing = Frames(RUN, (2, 4), "float32"), lambda *_: None
+    left, right, other = Keys.new(), Keys.new(), Keys.new()
+    server = ZeroMQ(0, frames, nothing, nothing)
+    address = server.listen("tcp://127.0.0.1:*", left, right.public)
+    for keys, key, fits in ((right, left.public, True), (other, left.public, False), (right, other.public, False)):
+        came = threading.Event()
+        client = ZeroMQ(1, frames, nothing, came.set)
+        client.connect(address, keys, key)
+        if fits:
+            assert eventually(lambda client=client, came=came: client.wait(0.1) or came.is_set(), within=10)
+        else:
+            told = r"box 1, tick 0: box 0 at tcp://127.0.0.1:\d+ could not be reached \(the keys do not fit\); .*--wire ray"
+            with pytest.raises(BoxError, match=told):
+                eventually(lambda client=client: client.wait(0.1), within=10)
+            assert not came.is_set()
+        client.close()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ("ipc://" + "/tmp/" + "x" * 120, "set TMPDIR to a folder with a shorter name"),
+        ("ipc:///nowhere/at/all", "check the address, or use --wire ray"),
+        ("tcp://192.0.2.1:*", "check the address, or use --wire ray"),
+    ],
+)
+def test_an_address_that_cannot_be_bound_is_told_with_a_remedy(where, sentence):
+    wire = ZeroMQ(2, Frames(RUN, (2, 4), "float32"), lambda _: None, lambda: None)
+    with pytest.raises(BoxError, match=rf"box 2, tick 0: {where.replace('*', '.')} cannot be bound \(.*\); {sentence}"):
+        wire.listen(where)
+    wire.close()
+
+
+def test_the_folder_is_private_and_gone_after_its_maker(tmp_path):
+    import os
+
+    made = SocketFolder()
+    assert os.stat(made.path).st_mode & 0o777 == 0o700
+    made.close()
+    assert eventually(lambda: not os.path.exists(made.path))
