@@ -7,8 +7,9 @@ from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
-from dni_actors.runtime import cluster_address, runtime
+from dni_actors.runtime import cluster_address, session
 from dni_actors.runtime.interrupts import interrupts_held
+from dni_actors.runtime.tuning import tune
 from dni_actors.view.console import view
 
 
@@ -27,11 +28,17 @@ def run(config: RunConfig) -> Result:
     status, told = "failed", None
     try:
         shown.open()
-        with closing(runtime(config.execution.runtime)(config)) as events:
-            for event in events:
-                standing.take(event)
-                recorder.take(event)
-                shown.show(event)
+        with session(config) as running:
+            if config.learning.lag == "auto":
+                tuned = tune(config, running)
+                config = standing.config = config.replace(lag=tuned.lag)
+                recorder.settle(config)
+                shown.show(tuned)
+            with closing(running.run(config)) as events:
+                for event in events:
+                    standing.take(event)
+                    recorder.take(event)
+                    shown.show(event)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"

@@ -24,6 +24,8 @@ class Channel(StrEnum):
     GRADIENT = "Gradient"
     SCORE = "Score"
 
+    __hash__ = str.__hash__  # an enum's own is Python code, and channels are looked up many times a tick
+
     @property
     def direction(self) -> int:
         """+1: to the next box, -1: to the one before."""

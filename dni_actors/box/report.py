@@ -85,10 +85,20 @@ class Report:
     """why it cannot go on"""
 
 
+class Tuned(NamedTuple):
+    """What `--lag auto` came to; seconds."""
+
+    lag: int
+    round_trip: float
+    """of the slowest boundary: from the put of a state to the end of learning from its gradient"""
+    busy: float
+    """what a tick takes when no box waits for a gradient"""
+
+
 class Started(NamedTuple):
     """All boxes are up, in their order."""
 
     places: tuple[Place, ...]
 
 
-Event = Started | Report
+Event = Tuned | Started | Report

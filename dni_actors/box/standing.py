@@ -1,9 +1,36 @@
 """The chain as its boxes' reports tell it: what the console shows and the record keeps, gathered in one place."""
 
+import math
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+
 from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Event, Place, Report, Started, Window
+from dni_actors.box.report import Event, Place, Report, Started, Tuned, Window
 from dni_actors.config import RunConfig
 from dni_actors.nn.digest import combine
+
+WAITED = 0.1  # share of its time that a box may wait before it is told
+
+
+@dataclass
+class Waits:
+    """How a box has waited, over the rows of its metrics."""
+
+    seconds: float = 0.0
+    state: float = 0.0
+    """seconds"""
+    gradient: float = 0.0
+    """seconds"""
+    slack: float = math.inf
+    """the least of a row"""
+
+    def add(self, row: Window) -> None:
+        self.seconds += row.seconds
+        self.state += row.wait_state_seconds
+        self.gradient += row.wait_gradient_seconds
+        if row.slack is not None:
+            self.slack = min(self.slack, row.slack)
 
 
 class Standing:
@@ -16,13 +43,19 @@ class Standing:
         self.windows: list[Window | None] = [None] * config.boxes
         """the newest row of each box"""
         self.evaluations: list[Evaluation] = []
+        self._waits = [Waits() for _ in range(config.boxes)]
 
     def take(self, event: Event) -> None:
+        if isinstance(event, Tuned):
+            return
         if isinstance(event, Started):
             self.places = event.places
             return
         self.reports[event.box] = event
         self.evaluations += event.evaluations
+        for window in event.windows:
+            if window.first_tick >= self.config.lag:
+                self._waits[event.box].add(window)
         if event.windows:
             self.windows[event.box] = event.windows[-1]
 
@@ -47,6 +80,36 @@ class Standing:
         worked = sum(report.cpu_seconds + report.delay_seconds for report in self.reports)
         elapsed = max(report.elapsed for report in self.reports)
         return worked / elapsed if elapsed else 0.0
+
+    @property
+    def hints(self) -> list[str]:
+        """Whether the lag fits.
+
+        Too small: at some boundary the left box waits for gradients (slack 0) while the right one waits for states. (A
+        left box that waits alone is held back by a slower one, as it should be.) Larger than needed: slack always L, or
+        one less, which is a gradient that comes in the very next tick.
+        """
+        lag, waits = self.config.lag, self._waits
+        alone = self.config.execution.runtime == "inline"  # there a box waits because others work
+        if alone or self.config.learning.update == "locked" or not all(box.seconds for box in waits):
+            return []
+        for k, (left, right) in enumerate(pairwise(waits)):
+            if min(left.gradient / left.seconds, right.state / right.seconds) > WAITED:
+                told = f"slack 0: box {k} waits {left.gradient / left.seconds:.0%} of its time for gradients"
+                told += f", box {k + 1} {right.state / right.seconds:.0%} for states"
+                return [f"{told}: the lag of {lag} is too small; --lag auto measures what is needed"]
+        if lag > 2 and len(waits) > 1 and all(box.slack > lag - 1.1 for box in waits):
+            told = f"slack {min(box.slack for box in waits):.1f}, always: the lag of {lag} is larger than needed"
+            return [f"{told}; a smaller one learns from fresher gradients"]
+        return []
+
+    @property
+    def messages(self) -> dict[str, int]:
+        """Of all boxes, the unusual ones: asked for, sent again, dropped and why."""
+        total: Counter[str] = Counter()
+        for report in self.reports:
+            total.update(dict(report.messages))
+        return {what: count for what, count in sorted(total.items()) if count}
 
     @property
     def kernels(self) -> tuple[str, ...]:

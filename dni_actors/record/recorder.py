@@ -29,6 +29,10 @@ class Recorder:
     def name(self) -> str:
         return self._folder.path.name
 
+    def settle(self, config: RunConfig) -> None:
+        """What the configuration left open is known now."""
+        self._folder.write_config(config)
+
     def take(self, event: Event) -> None:
         if isinstance(event, Started):
             self._manifest["kernels"] = sorted({place.kernels for place in event.places})

@@ -42,6 +42,12 @@ class Result:
     seed: int
     kernels: list[str]
     """CPU kernels at work; more than one is a warning: the last bits may differ between such machines"""
+    lag: int | str
+    """ticks; as measured, if it was auto"""
+    messages: dict[str, int]
+    """of all boxes, the unusual ones: asked for, sent again, dropped and why"""
+    hints: list[str]
+    """what the run shows that another setting would do better"""
     evaluations: list[dict[str, Any]]
     """tick, accuracy and loss of each evaluation"""
     path: Path
@@ -64,6 +70,9 @@ class Result:
             runtime=config.execution.runtime,
             wire=config.execution.wire if config.execution.runtime == "ray" else None,
             seed=config.learning.seed,
+            lag=config.learning.lag,
+            messages=standing.messages,
+            hints=standing.hints,
             kernels=list(standing.kernels),
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
             path=path,

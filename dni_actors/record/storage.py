@@ -37,13 +37,16 @@ class RunFolder:
             raise unwritable(config, error) from error
         try:
             (folder.path / "metrics").mkdir()
-            # Without the name: the file is there to run the same again, under another one.
-            fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
-            folder.write("config.toml", tomli_w.dumps(fields))
+            folder.write_config(config)
         except OSError as error:
             folder.discard()
             raise unwritable(config, error) from error
         return folder
+
+    def write_config(self, config: RunConfig) -> None:
+        """Without the run's name: the file is there to run the same again, under another one."""
+        fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
+        self.write("config.toml", tomli_w.dumps(fields))
 
     def write(self, name: str, content: str) -> None:
         """Writes a text file: under another name first, to the disk, then renamed."""

@@ -1,29 +1,38 @@
-"""Who runs the programs: all boxes in one process (inline), or one Ray actor each. A runtime is a function.
+"""Who runs the programs: all boxes in one process (inline), or one Ray actor each.
 
-    run(config) -> generator of events
+    with session(config) as running:            what the runtime needs is there: Ray, for one
+        for event in running.run(config): ...
 
-It yields `Started`, then reports of boxes as they come, the last one of each box with its digest; it raises BoxError
+A run yields `Started`, then reports of boxes as they come, the last one of each box with its digest; it raises BoxError
 if a box cannot go on, and leaves nothing behind however it ends (closing the generator stops the run).
 """
 
 import os
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from typing import NamedTuple
 
 from dni_actors.box.report import Event
 from dni_actors.config import RunConfig
 
-Runtime = Callable[[RunConfig], Generator[Event]]
+
+class Session(NamedTuple):
+    """A runtime that is up."""
+
+    run: Callable[[RunConfig], Generator[Event]]
+    cores: float
+    """that the boxes of a run share"""
 
 
-def runtime(name: str) -> Runtime:
-    """The runtime called `name`; imports Ray only if it is asked for."""
-    if name == "inline":
+def session(config: RunConfig) -> AbstractContextManager[Session]:
+    """The configured runtime; imports Ray only if it is asked for."""
+    if config.execution.runtime == "inline":
         from dni_actors.runtime import inline
 
-        return inline.run
+        return inline.session()
     from dni_actors.runtime import supervisor
 
-    return supervisor.run
+    return supervisor.session(config)
 
 
 def cluster_address(config: RunConfig) -> str | None:

@@ -5,6 +5,7 @@ import random
 import socket
 import time
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from dni_actors.box.cut import BoxCut
@@ -12,12 +13,19 @@ from dni_actors.box.errors import BoxError, DeadlockError, RuntimeUnavailableErr
 from dni_actors.box.post import Message
 from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
+from dni_actors.runtime import Session
 from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
 from dni_actors.runtime.meter import Clock
 from dni_actors.runtime.stepper import Stepper, Story
 
 REPORT_EVERY = 0.1  # seconds
 ASKS = 100  # times that boxes ask for what they wait for, before the chain is called dead
+
+
+@contextmanager
+def session() -> Iterator[Session]:
+    """See the package's docstring."""
+    yield Session(run, cores=1)
 
 
 def run(config: RunConfig) -> Generator[Event]:

@@ -21,7 +21,7 @@ class Loop:
     wire: Wire
 
     def __init__(self, config: RunConfig, k: int, incarnation: int = 0) -> None:
-        self.stepper = Stepper(config, k, self._carry, self._poll, incarnation=incarnation)
+        self.stepper = Stepper(config, k, self._carry, self._poll, self._wait, incarnation=incarnation)
         self._error: BoxError | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"box {k}", daemon=True)
@@ -50,8 +50,8 @@ class Loop:
     def _carry(self, direction: int, message: Message) -> None:
         self.wire.carry(direction, message)
 
-    def _poll(self) -> None:
-        self.wire.poll()
+    def _poll(self, side: int) -> None:
+        self.wire.poll(side)
 
     def _run(self) -> None:
         try:
@@ -66,16 +66,19 @@ class Loop:
 
     def _work(self) -> None:
         """A box that is done still listens: its neighbours may ask for what they missed."""
-        stepper = self.stepper
-        while not (stepper.done or self._stopped):
-            stepper.advance()
-            ask_at = time.monotonic() + ASK_AFTER
-            while not (stepper.done or stepper.ready or self._stopped):
-                patience = ask_at - time.monotonic()
-                if patience <= 0:
-                    stepper.ask()
-                    patience, ask_at = ASK_AFTER, time.monotonic() + ASK_AFTER
-                due = stepper.next_due
-                self.wire.wait(patience if due is None else min(patience, due))
+        while not (self.stepper.done or self._stopped):
+            self.stepper.advance()
         while not self._stopped:
-            self.wire.wait(ASK_AFTER)
+            self.wire.wait(ASK_AFTER, 1)
+
+    def _wait(self) -> None:
+        """Until the message is there that the program needs."""
+        stepper = self.stepper
+        side, ask_at = stepper.side, time.monotonic() + ASK_AFTER
+        while not (stepper.ready or self._stopped):
+            patience = ask_at - time.monotonic()
+            if patience <= 0:
+                stepper.ask()
+                patience, ask_at = ASK_AFTER, time.monotonic() + ASK_AFTER
+            due = stepper.next_due
+            self.wire.wait(patience if due is None else min(patience, due), side)

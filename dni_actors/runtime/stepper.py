@@ -28,20 +28,22 @@ Story = MutableSequence[tuple[int, int, Request]]
 DELAYED = (Phase.FORWARD, Phase.BACKWARD, Phase.UPDATE)  # emulated work falls on these, a third each
 
 
-def nothing() -> None:
+def nothing(side: int) -> None:
     pass
 
 
 class Stepper:
     """Box k from a cut, or the beginning, to the run's end. `carry` takes a message to a neighbour's stepper; `poll`
-    delivers what has come, without waiting, where the runtime has no thread that does so by itself."""
+    delivers what has come from the next (+1) or previous (-1) box, without waiting, where messages must be fetched.
+    `wait` waits for the message that the box needs, where there is nothing else to do; `advance` returns without it."""
 
     def __init__(
         self,
         config: RunConfig,
         k: int,
         carry: Carry,
-        poll: Callable[[], None] = nothing,
+        poll: Callable[[int], None] = nothing,
+        wait: Callable[[], None] | None = None,
         cut: BoxCut | None = None,
         story: Story | None = None,
         incarnation: int = 0,
@@ -55,10 +57,10 @@ class Stepper:
             restore(self.box, self.inbox, cut)
         self.post = Post(self.inbox, bounds(config, chunks), config.wire_dtype, carry, incarnation)
         self.tick = self.first
-        self.state = "starting"
         self.done = False
+        self._phase: str = "starting"
         self._config = config
-        self._poll = poll
+        self._poll, self._wait = poll, wait
         self._story = deque(maxlen=8) if story is None else story
         link = Delay(*config.link_delay, seed, Stream.LINK_DELAY)
         self._arrivals = Arrivals(k, link, config.lag, config.chain.precision)
@@ -82,12 +84,27 @@ class Stepper:
             self.post.ask(self._request)
 
     @property
+    def state(self) -> str:
+        """What the box does: a phase, `wait State 7`, or `done`."""
+        if self.done:
+            return "done"
+        request = self._request
+        if isinstance(request, Take) and not self.inbox.holds(request):
+            return f"wait {request.channel} {request.index}"
+        return self._phase
+
+    @property
     def ready(self) -> bool:
         """Whether `advance` would get anywhere."""
         if not isinstance(self._request, Take):
             return not self.done
         self._arrivals.move(self.post)
         return self.inbox.holds(self._request)
+
+    @property
+    def side(self) -> int:
+        """From where the box waits for a message: the next (+1) or the previous (-1) box."""
+        return -self._request.channel.direction if isinstance(self._request, Take) else 1
 
     @property
     def next_due(self) -> float | None:
@@ -118,9 +135,11 @@ class Stepper:
             try:
                 if isinstance(request, Take):
                     if not (self._came(request) or self._comes(request)):
-                        self.state = f"wait {request.channel} {request.index}"
                         self._meter.wait()
-                        return
+                        if self._wait is not None:
+                            self._wait()
+                        if not self._came(request):
+                            return
                     arrived = self.inbox.take(request)
                     self._meter.took(request, self.tick - arrived.at_tick)
                     request = self._script.send(arrived.arrays)
@@ -128,13 +147,13 @@ class Stepper:
                     if isinstance(request, Put):
                         self.post.put(request)
                     elif isinstance(request, Work):
-                        self.state = request.phase
+                        self._phase = request.phase
                         self._meter.work(request.phase)
                         if self._heavy.high and request.phase in DELAYED:
                             self._labour(request.phase)
                     request = next(self._script)
             except StopIteration:
-                self.state, self.done = "done", True
+                self.done = True
                 return
             self._request = request
             self._story.append((self.box.index, self.tick, request))
@@ -145,7 +164,7 @@ class Stepper:
         return self.inbox.holds(take)
 
     def _comes(self, take: Take) -> bool:
-        self._poll()
+        self._poll(-take.channel.direction)
         return self._came(take)
 
     def _labour(self, phase: Phase) -> None:
@@ -164,7 +183,7 @@ class Stepper:
                     self._evaluations.append(evaluation)
                 self._meter.train(True)
             if n < config.ticks:
-                self._poll()  # what came by now came in the tick before
+                self._poll(1)  # gradients that came by now came in the tick before
                 self._arrivals.begin(n)
                 self.inbox.first[Channel.SCORE] = (n + 1) * box.chunks
                 yield from tick(box, n)

@@ -4,13 +4,15 @@ import secrets
 import shutil
 import time
 from collections.abc import Generator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
 from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
+from dni_actors.runtime import Session
 from dni_actors.runtime.cluster import Room, cluster, last_line
 
 STATUS_EVERY = 0.25  # seconds between two questions to a box ...
@@ -20,15 +22,20 @@ START_WITHIN = 300  # seconds for all boxes to be up
 STALLED_AFTER = 60.0  # seconds in which no box that waits gets on
 
 
-def run(config: RunConfig) -> Generator[Event]:
+@contextmanager
+def session(config: RunConfig) -> Iterator[Session]:
     """See the package's docstring."""
     with cluster(config) as room:
-        boxes = Boxes(config, room)
-        try:
-            yield Started(boxes.places())
-            yield from boxes.watch()
-        finally:
-            boxes.end()
+        yield Session(partial(run, room), cores=room.cpus * config.boxes)
+
+
+def run(room: Room, config: RunConfig) -> Generator[Event]:
+    boxes = Boxes(config, room)
+    try:
+        yield Started(boxes.places())
+        yield from boxes.watch()
+    finally:
+        boxes.end()
 
 
 class Boxes:

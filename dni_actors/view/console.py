@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from dni_actors.box.report import Event, Report, Started, plain
+from dni_actors.box.report import Event, Report, Started, Tuned, plain
 from dni_actors.box.standing import Standing
 from dni_actors.view.frame import frame
 
@@ -62,7 +62,9 @@ class LiveView:
         if not self._standing.places:
             config = self._standing.config
             where = "Ray and " if config.execution.runtime == "ray" else ""
-            return Text(f"starting {where}{config.boxes} boxes ... {time.monotonic() - self._began:.0f} s", style="dim")
+            then = " and measuring links and boxes" if config.learning.lag == "auto" else ""
+            told = f"starting {where}{config.boxes} boxes{then} ... {time.monotonic() - self._began:.0f} s"
+            return Text(told, style="dim")
         return frame(self._standing, time.monotonic() - self._began, *self._console.size)
 
 
@@ -87,7 +89,10 @@ class PlainView:
         )
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Started):
+        if isinstance(event, Tuned):
+            times = {"round_trip_ms": f"{event.round_trip * 1e3:.2f}", "tick_ms": f"{event.busy * 1e3:.2f}"}
+            self._line(event="tuned", lag=event.lag, **times)
+        elif isinstance(event, Started):
             self._line(event="started", boxes=len(event.places))
         elif time.monotonic() - self._told >= LINE_EVERY:
             standing = self._standing
@@ -122,7 +127,9 @@ class JsonView:
         pass
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Started):
+        if isinstance(event, Tuned):
+            self._line(event="tuned", **event._asdict())
+        elif isinstance(event, Started):
             self._line(event="started", boxes=[place._asdict() for place in event.places])
         elif isinstance(event, Report):
             for window in event.windows:
@@ -164,6 +171,7 @@ def summary(result: dict[str, Any]) -> str:
         f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
         f"  {result['path']}",
     ]
+    lines[2:2] = [f"  {hint}" for hint in result["hints"]]
     if len(result["kernels"]) > 1:
         told = "; ".join(result["kernels"])
         lines.insert(2, f"  warning: boxes used different CPU kernels ({told}): for equal bits use --kernels portable")

@@ -7,13 +7,14 @@ from rich.text import Text
 
 from dni_actors.box.standing import Standing
 
-OTHER_LINES = 6  # header, table's head, fold, progress, and a little air
+OTHER_LINES = 7  # header, table's head, fold, progress, hint, and a little air
 NARROW = 80  # columns; below, the table keeps to what matters most
 
 
 def frame(standing: Standing, elapsed: float, width: int, height: int) -> RenderableType:
     """Header, a row per box, progress and accuracy, after `elapsed` seconds, for `width` columns and `height` lines."""
-    return Group(header(standing, elapsed), boxes(standing, width, height), progress(standing, width))
+    hints = [Text(hint, style="yellow", no_wrap=True, overflow="ellipsis") for hint in standing.hints]
+    return Group(header(standing, elapsed), boxes(standing, width, height), progress(standing, width), *hints)
 
 
 def header(standing: Standing, elapsed: float) -> Text:

@@ -17,7 +17,7 @@ from dni_actors.box.post import Kind, Message
 from dni_actors.box.report import Started
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
-from dni_actors.runtime import runtime, supervisor
+from dni_actors.runtime import session, supervisor
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import WIRES
 from tests.processes import alive, eventually
@@ -30,11 +30,15 @@ def setting(**fields):
     return RunConfig.of(**{**chosen, **fields})
 
 
+def run(config):
+    with session(config) as running:
+        yield from running.run(config)
+
+
 def finish(config, name, rows=None):
     """Runs to the end: how the chain stands then, and the rows of its metrics (added to `rows`)."""
     standing, rows = Standing(config), [] if rows is None else rows
-    config = config.replace(**WIRES[name])
-    for event in runtime(config.execution.runtime)(config):
+    for event in run(config.replace(**WIRES[name])):
         standing.take(event)
         rows += getattr(event, "windows", ())
     return standing, rows
@@ -124,7 +128,7 @@ def known_secret(monkeypatch):
 def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster, known_secret, tmp_path):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret."""
     config = setting(boxes=3, ticks=400, evaluate_every=0)
-    events = runtime("ray")(config)
+    events = run(config)
     folders = set(Path(tempfile.gettempdir()).glob("dni-*"))
     standing = Standing(config)
     standing.take(next(events))
@@ -153,14 +157,14 @@ def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster,
     counts = sum((Counter(dict(report.messages)) for report in standing.reports), Counter())
     assert standing.digest == finish(config, "inline")[0].digest
     assert counts["no message of this run"] == 10_000
-    for k, stranger in enumerate(strangers):
+    for stranger in strangers:
         stranger.close(linger=0)
     context.term()
 
 
 def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
     config = setting(ticks=100_000, evaluate_every=0)
-    events = runtime("ray")(config)
+    events = run(config)
     started = next(events)
     assert isinstance(started, Started)
     victim = started.places[1].pid
@@ -175,7 +179,7 @@ def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
 
 
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
-    events = runtime("ray")(setting(ticks=100_000, evaluate_every=0))
+    events = run(setting(ticks=100_000, evaluate_every=0))
     started = next(events)
     assert len({place.pid for place in started.places}) == 3
     events.close()

@@ -17,7 +17,8 @@ from dni_actors.nn.arrays import Array
 MAGIC = b"DNIA"
 VERSION = 1
 HEADER = struct.Struct("<4sHBB16sIqdBBII")
-CHANNELS = tuple(Channel)
+CHANNELS, KINDS = tuple(Channel), tuple(Kind)
+PLACES = {channel: place for place, channel in enumerate(CHANNELS)}
 CODES = {"float16": 2, "float32": 4, "float64": 8}
 
 Buffer = bytes | bytearray | memoryview
@@ -43,9 +44,9 @@ class Frames(NamedTuple):
         """Header, and the array if there is one."""
         kind, channel, index, incarnation, arrays, _ = message
         rank, rows, columns = (2, *arrays[0].shape) if arrays else (0, 0, 0)
-        place = CHANNELS.index(channel)
-        header = (MAGIC, VERSION, kind, place, self.run, incarnation, index, sent, CODES[self.dtype])
-        return [HEADER.pack(*header, rank, rows, columns), *arrays]
+        place, code = PLACES[channel], CODES[self.dtype]
+        header = HEADER.pack(MAGIC, VERSION, kind, place, self.run, incarnation, index, sent, code, rank, rows, columns)
+        return [header, *arrays]
 
     def decode(self, frames: Sequence[Buffer]) -> Message:
         """The message; Malformed if it is none, of another run, or not of the shape and type of this one."""
@@ -58,16 +59,16 @@ class Frames(NamedTuple):
             raise Malformed(f"version {version} of the protocol, not {VERSION}; install one dni_actors everywhere")
         if run != self.run:
             raise Malformed("of another run")
-        if kind not in set(Kind) or place >= len(CHANNELS) or index < 0:
+        if kind >= len(KINDS) or place >= len(CHANNELS) or index < 0:
             raise Malformed(f"kind {kind}, channel {place}, index {index}")
-        shape = {0: (), 2: (rows, columns)}.get(rank)
-        if shape is None or len(frames) != 1 + (rank > 0) or (shape and kind != Kind.DATA):
+        if rank not in (0, 2) or len(frames) != 1 + (rank > 0) or (rank and kind != Kind.DATA):
             raise Malformed(f"{len(frames)} frames for an array of rank {rank}")
         arrays: tuple[Array, ...] = ()
-        if shape:
+        if rank:
+            shape = (rows, columns)
             if shape != self.shape or code != CODES[self.dtype]:
                 raise Malformed(f"shape {shape} of type {code}, not {self.shape} of {CODES[self.dtype]}")
             if len(frames[1]) != rows * columns * code:
                 raise Malformed(f"{len(frames[1])} bytes for shape {shape}")
             arrays = (np.frombuffer(frames[1], self.dtype).reshape(shape),)
-        return Message(Kind(kind), CHANNELS[place], index, incarnation, arrays, sent)
+        return Message(KINDS[kind], CHANNELS[place], index, incarnation, arrays, sent)

@@ -31,14 +31,14 @@ class RayCalls:
         self._arrived.append(message)
         self._news.set()
 
-    def poll(self) -> None:
+    def poll(self, side: int) -> None:
         self._news.clear()
         while self._arrived:
             self._deliver(self._arrived.popleft())
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float, side: int) -> None:
         self._news.wait(seconds)
-        self.poll()
+        self.poll(side)
 
     def close(self) -> None:
         pass

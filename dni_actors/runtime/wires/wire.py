@@ -16,11 +16,11 @@ class Wire(Protocol):
     def carry(self, direction: int, message: Message) -> None:
         """Sends to the next (+1) or the previous (-1) box; never waits."""
 
-    def poll(self) -> None:
-        """Delivers what has come, without waiting."""
+    def poll(self, side: int) -> None:
+        """Delivers what has come from the next (+1) or the previous (-1) box, without waiting."""
 
-    def wait(self, seconds: float) -> None:
-        """Delivers what has come, after waiting for something for at most `seconds`."""
+    def wait(self, seconds: float, side: int) -> None:
+        """Delivers what has come, after waiting for something, from that side before all, for at most `seconds`."""
 
     def close(self) -> None:
         """Gives back all that the wire holds; no message is waited for."""

@@ -9,6 +9,7 @@ import errno
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import zmq
@@ -20,6 +21,7 @@ from dni_actors.box.post import Kind, Message
 from dni_actors.runtime.wires.frames import Frames, Malformed
 
 CONNECT_WITHIN = 20.0  # seconds
+GLANCE = 0.1  # seconds that a box blocks on one socket, before it looks at the other and at the monitors
 HANDSHAKE = 1024  # bytes, more than any message of CURVE's handshake
 DOMAIN = "dni"
 HEARTBEAT = 5_000  # milliseconds; a peer that does not answer three of them has gone
@@ -66,7 +68,6 @@ class ZeroMQ:
         self._monitors: list[Any] = []
         self._authenticator: ThreadAuthenticator | None = None
         self._peer: bytes | None = None  # the right box's address at our ROUTER, once it has greeted
-        self._poller = zmq.Poller()
         self._address = ""
         self._connect_by = 0.0  # 0: connected, or never to be
         self._refused = False
@@ -111,13 +112,10 @@ class ZeroMQ:
         socket.maxmsgsize = HANDSHAKE + 4 * self._frames.largest  # beyond, ZeroMQ itself ends the connection
         socket.ipv6 = "[" in address
         socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT, 3 * HEARTBEAT
-        self._poller.register(socket, READ)
         return socket
 
     def _observe(self, socket: Any, events: int) -> None:
-        monitor = socket.get_monitor_socket(events)
-        self._poller.register(monitor, READ)
-        self._monitors.append(monitor)
+        self._monitors.append(socket.get_monitor_socket(events))
 
     def carry(self, direction: int, message: Message) -> None:
         frames = self._frames.encode(message, time.perf_counter())
@@ -126,39 +124,39 @@ class ZeroMQ:
         elif self._peer is not None:  # before it has greeted, it cannot be reached; its HELLO asks for all it missed
             self._router.send_multipart([self._peer, *frames])
 
-    def poll(self) -> None:
-        if self._router is not None:
-            while self._router.get(EVENTS) & READ:
-                sender, *frames = self._router.recv_multipart(NOBLOCK)
-                self._from_right(sender, frames)
-        if self._dealer is not None:
-            while self._dealer.get(EVENTS) & READ:
-                self._receive(-1, self._dealer.recv_multipart(NOBLOCK))
+    def poll(self, side: int) -> None:
+        socket = self._router if side > 0 else self._dealer
+        while socket is not None and socket.get(EVENTS) & READ:
+            self._received(side, socket.recv_multipart(NOBLOCK))
 
-    def wait(self, seconds: float) -> None:
-        if seconds < 1e-3:  # less than ZeroMQ's unit
-            time.sleep(seconds)
+    def wait(self, seconds: float, side: int) -> None:
+        """Blocks on the socket of that side, without a poller before it: that is a third cheaper for small messages."""
+        socket = self._router if side > 0 else self._dealer
+        milliseconds = int(min(seconds, GLANCE) * 1000)
+        if milliseconds and socket is not None:
+            if socket.rcvtimeo != milliseconds:
+                socket.rcvtimeo = milliseconds
+            with suppress(zmq.Again):
+                return self._received(side, socket.recv_multipart())
         else:
-            self._poller.poll(int(seconds * 1000))
-        self.poll()
+            time.sleep(min(seconds, GLANCE))
+        # Nothing has come: time to look around.
         self._watch()
+        for one in (-1, 1):
+            self.poll(one)
+        return None
 
-    def _from_right(self, sender: bytes, frames: list[bytes]) -> None:
+    def _received(self, side: int, frames: list[bytes]) -> None:
+        sender = frames.pop(0) if side > 0 else b""
         try:
-            message = self._decode(1, frames)
+            message = self._decode(side, frames)
         except Malformed as error:
             return self._drop(str(error))
-        if message.kind is not Kind.DATA:  # who greets or asks, and knows the run's secret, is the neighbour
-            self._peer = sender
-        if sender != self._peer:
-            return self._drop("from a stranger")
-        return self._deliver(message)
-
-    def _receive(self, direction: int, frames: list[bytes]) -> None:
-        try:
-            message = self._decode(direction, frames)
-        except Malformed as error:
-            return self._drop(str(error))
+        if side > 0:
+            if message.kind is not Kind.DATA:  # who greets or asks, and knows the run's secret, is the neighbour
+                self._peer = sender
+            if sender != self._peer:
+                return self._drop("from a stranger")
         return self._deliver(message)
 
     def _decode(self, direction: int, frames: list[bytes]) -> Message:

@@ -1,0 +1,63 @@
+"""The lag law: how long a tick takes, from what each box costs and how slow each link is. Pure arithmetic.
+
+With s = train synthesizer, f = forward until the put, b = synthesize and backward until the put, u = update of a box,
+c = s + f + b + u, and d the one-way delays of a boundary, there and back:
+
+    synthetic, delayed  max( max_k c_k, max_k (f_k + f_k+1 + b_k+1 + s_k + d_there + d_back) / L, sum_k cpu_k / cores )
+    locked              sum_k (f_k + b_k) + sum_k (d_there + d_back) + u
+    GPipe, M pieces     (M + K - 1) / M  max_k (f_k + b_k) + sum_k (d_there + d_back) + u
+
+Boxes that share cores work in turns: what they do in a round trip then takes longer, as much as a whole tick does.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+
+class Cost(NamedTuple):
+    """Seconds of a box's work in a tick."""
+
+    train: float
+    forward: float
+    backward: float
+    """with the synthesis before it"""
+    update: float
+    cpu: float
+    """the part of all these in which it needs a core: all but emulated work"""
+
+    @property
+    def tick(self) -> float:
+        return self.train + self.forward + self.backward + self.update
+
+
+def busy(costs: Sequence[Cost], cores: float = math.inf) -> float:
+    """Seconds a tick takes at best: as long as the slowest box works, or as the cores need for all of them."""
+    return max(max(cost.tick for cost in costs), sum(cost.cpu for cost in costs) / cores)
+
+
+def round_trips(costs: Sequence[Cost], links: Sequence[float], cores: float = math.inf) -> list[float]:
+    """Per boundary: seconds from the put of a state to the end of learning from its gradient; links there and back."""
+    stretch = busy(costs, cores) / busy(costs)
+    return [
+        stretch * (here.forward + there.forward + there.backward + here.train) + link
+        for (here, there), link in zip(pairwise(costs), links, strict=True)
+    ]
+
+
+def decoupled_period(costs: Sequence[Cost], links: Sequence[float], lag: int, cores: float = math.inf) -> float:
+    """Seconds a tick takes under `synthetic`, `truncated` and `delayed`."""
+    return max(busy(costs, cores), *(trip / lag for trip in round_trips(costs, links, cores)), 0.0)
+
+
+def locked_period(costs: Sequence[Cost], links: Sequence[float], pieces: int = 1) -> float:
+    """Seconds a tick takes under `locked`, its mini-batch in M pieces; with cores enough for all boxes."""
+    passes = [cost.forward + cost.backward for cost in costs]
+    flow = sum(passes) if pieces == 1 else (pieces + len(costs) - 1) / pieces * max(passes)
+    return flow + sum(links) + max(cost.update for cost in costs)
+
+
+def least_lag(costs: Sequence[Cost], links: Sequence[float], cores: float = math.inf) -> int:
+    """The smallest lag with which no box waits for a gradient longer than the slowest box, or the cores, make it."""
+    return max(1, *(math.ceil(trip / busy(costs, cores)) for trip in round_trips(costs, links, cores)), 1)

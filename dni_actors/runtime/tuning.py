@@ -1,0 +1,59 @@
+"""`--lag auto`: measures the links and the boxes with two short runs, and takes the least lag that the lag law allows.
+
+Run in lock-step, only one box works at a time: what a box waits beyond the work of those after it is its link, there
+and back, and no two machines' clocks are compared. Run as they will be, boxes tell what each phase of theirs costs, in
+CPU time and emulated work, which other boxes on the same cores do not distort.
+"""
+
+import statistics
+from collections.abc import Sequence
+
+from dni_actors.box.law import Cost, busy, least_lag, round_trips
+from dni_actors.box.report import Report, Tuned, Window
+from dni_actors.config import RunConfig
+from dni_actors.runtime import Session
+
+LOCKED_TICKS, OWN_TICKS = 12, 24
+WARM = 4  # ticks left out at the beginning
+
+
+def tune(config: RunConfig, session: Session) -> Tuned:
+    """What `auto` comes to for this configuration, on these machines, now."""
+    if config.boxes == 1 or config.learning.update == "locked":
+        return Tuned(1, 0.0, 0.0)
+    locked = measure(config.replace(update="locked", lag=1, ticks=LOCKED_TICKS, evaluate_every=0), session)
+    own = measure(config.replace(lag=2, ticks=OWN_TICKS, evaluate_every=0), session)
+    costs = [cost(rows) for rows in own]
+    links = links_of(locked)
+    return Tuned(
+        lag=least_lag(costs, links, session.cores),
+        round_trip=max(round_trips(costs, links, session.cores)),
+        busy=busy(costs, session.cores),
+    )
+
+
+def measure(config: RunConfig, session: Session) -> list[list[Window]]:
+    """A short run: each box's rows, one for a tick, without the first ones."""
+    rows: list[list[Window]] = [[] for _ in range(config.boxes)]
+    for event in session.run(config):
+        if isinstance(event, Report):
+            rows[event.box] += event.windows
+    return [of_box[WARM:] for of_box in rows]
+
+
+def cost(rows: Sequence[Window]) -> Cost:
+    """What a box's tick costs: medians."""
+    return Cost(
+        train=statistics.median(row.train_seconds for row in rows),
+        forward=statistics.median(row.forward_seconds for row in rows),
+        backward=statistics.median(row.synthesize_seconds + row.backward_seconds for row in rows),
+        update=statistics.median(row.update_seconds for row in rows),
+        cpu=statistics.median(row.cpu_seconds for row in rows),
+    )
+
+
+def links_of(locked: Sequence[Sequence[Window]]) -> list[float]:
+    """Per boundary, seconds there and back: a box's wait in lock-step, less work and wait of the box after it."""
+    waits = [statistics.median(row.wait_gradient_seconds for row in rows) for rows in locked[:-1]] + [0.0]
+    works = [statistics.median(row.forward_seconds + row.backward_seconds for row in rows) for rows in locked]
+    return [max(0.0, waits[k] - works[k + 1] - waits[k + 1]) for k in range(len(locked) - 1)]
