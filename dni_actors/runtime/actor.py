@@ -49,17 +49,17 @@ class BoxActor:
         """Messages go by calls of the neighbours' actors; None at the chain's ends."""
         self._loop.wire = RayCalls(left, right, self._loop.stepper.deliver)
 
-    def listen(self, where: str | None, allowed: bytes) -> str | None:
+    def listen(self, where: str | None, allowed: bytes, near: bool) -> str | None:
         """Messages go by sockets: opens the one for the box on the right, who has the key `allowed`; its address."""
         loop = self._loop
         wire = loop.wire = ZeroMQ(loop.stepper.box.index, self._frames, loop.stepper.deliver, loop.connected)
-        return None if where is None else wire.listen(where, self._keys_for(where), allowed)
+        return None if where is None else wire.listen(where, self._keys_for(where), allowed, near)
 
-    def connect(self, address: str | None, server: bytes) -> None:
+    def connect(self, address: str | None, server: bytes, near: bool) -> None:
         """Joins the box on the left, who listens there and has the key `server`."""
         wire = self._loop.wire
         if address is not None and isinstance(wire, ZeroMQ):
-            wire.connect(address, self._keys_for(address), server)
+            wire.connect(address, self._keys_for(address), server, near)
 
     def _keys_for(self, address: str) -> Keys | None:
         return self._keys if address.startswith("tcp:") else None

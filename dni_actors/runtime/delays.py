@@ -25,7 +25,7 @@ class Delay(NamedTuple):
 
 
 class Arrivals:
-    """Messages that reached a box's process, on their way to its inbox; a slow link keeps them here for a while.
+    """Messages that reached a box's process, but that an emulated slow link keeps from its inbox for a while.
 
     `add` may be called from any thread (an append to a deque is atomic); the rest belongs to the box's own thread.
     """
@@ -43,13 +43,10 @@ class Arrivals:
         self._begun.append((time.perf_counter(), tick))
 
     def add(self, message: Message) -> None:
-        """A message came. A slow link counts from when it was sent, where sender and receiver share a clock."""
-        now = time.perf_counter()
-        if not self._link.high:
-            self._new.append((now, message))
-            return
+        """A message came. Its delay counts from when it was sent, where sender and receiver share a clock."""
         lane = self._box * len(Channel) + list(Channel).index(message.channel)
-        self._new.append(((message.sent or now) + self._link.draw(message.index, lane), message))
+        left = message.sent or time.perf_counter()
+        self._new.append((left + self._link.draw(message.index, lane), message))
 
     def move(self, post: Post, everything: bool = False) -> None:
         """Puts what is due, or everything, into the box's inbox."""

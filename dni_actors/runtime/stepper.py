@@ -63,7 +63,9 @@ class Stepper:
         self._poll, self._wait = poll, wait
         self._story = deque(maxlen=8) if story is None else story
         link = Delay(*config.link_delay, seed, Stream.LINK_DELAY)
+        self._slow_link, self._dtype = link.high > 0, config.chain.precision
         self._arrivals = Arrivals(k, link, config.lag, config.chain.precision)
+        self._begun = self.first  # the newest tick that has begun
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
         self._evaluations: deque[Evaluation] = deque()
         self._script = self._run()
@@ -75,8 +77,12 @@ class Stepper:
 
     def deliver(self, message: Message) -> None:
         """A message for this box; in the thread that advances it."""
-        if self.post.receive(message):
+        if not self.post.receive(message):
+            return
+        if self._slow_link:
             self._arrivals.add(message)
+        else:
+            self.post.admit(message, self._begun, self._dtype)
 
     def ask(self) -> None:
         """The box has waited for long: asks for what it waits for, if that is not on its way here."""
@@ -98,8 +104,7 @@ class Stepper:
         """Whether `advance` would get anywhere."""
         if not isinstance(self._request, Take):
             return not self.done
-        self._arrivals.move(self.post)
-        return self.inbox.holds(self._request)
+        return self._came(self._request)
 
     @property
     def side(self) -> int:
@@ -159,7 +164,7 @@ class Stepper:
             self._story.append((self.box.index, self.tick, request))
 
     def _came(self, take: Take) -> bool:
-        if not self.inbox.holds(take):
+        if self._slow_link:
             self._arrivals.move(self.post)
         return self.inbox.holds(take)
 
@@ -184,7 +189,9 @@ class Stepper:
                 self._meter.train(True)
             if n < config.ticks:
                 self._poll(1)  # gradients that came by now came in the tick before
-                self._arrivals.begin(n)
+                if self._slow_link:
+                    self._arrivals.begin(n)
+                self._begun = n
                 self.inbox.first[Channel.SCORE] = (n + 1) * box.chunks
                 yield from tick(box, n)
                 if closes_window(config, n):

@@ -88,32 +88,22 @@ class Boxes:
     def _open_sockets(self, keys: list[bytes]) -> None:
         """Socket files between neighbours on one node, TCP between nodes; a box lets in its right neighbour only."""
         boundaries = list(pairwise(self._places))
-        files = [left.node == right.node and self._security == "auto" for left, right in boundaries]
+        near = [left.node == right.node for left, right in boundaries]
+        file = [same and self._security == "auto" for same in near]
         folders: dict[str, str] = {}
-        for (left, _), file in zip(boundaries, files, strict=True):
-            if file and left.node not in folders:
-                (folders[left.node],) = self._all([self._actors[left.box].folder.remote()])
+        wheres = []
+        for k, (left, _) in enumerate(boundaries):
+            host = f"[{left.address}]" if ":" in left.address else left.address
+            if file[k] and left.node not in folders:
+                (folders[left.node],) = self._all([self._actors[k].folder.remote()])
+            wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file[k] else f"tcp://{host}:*")
         if self._private:
             self._folders = list(folders.values())
-        wheres = [
-            f"ipc://{folders[left.node]}/{left.box:03}"
-            if file
-            else f"tcp://{f'[{left.address}]' if ':' in left.address else left.address}:*"
-            for (left, _), file in zip(boundaries, files, strict=True)
-        ]
-        last = len(self._actors) - 1
-        addresses = self._all(
-            [
-                a.listen.remote(*((wheres[k], keys[k + 1]) if k < last else (None, b"")))
-                for k, a in enumerate(self._actors)
-            ]
-        )
-        self._all(
-            [
-                a.connect.remote(*((addresses[k - 1], keys[k - 1]) if k else (None, b"")))
-                for k, a in enumerate(self._actors)
-            ]
-        )
+        nobody = (None, b"", True)
+        rights = [*zip(wheres, keys[1:], near, strict=True), nobody]
+        addresses = self._all([a.listen.remote(*right) for a, right in zip(self._actors, rights, strict=True)])
+        lefts = [nobody, *zip(addresses[:-1], keys[:-1], near, strict=True)]
+        self._all([a.connect.remote(*left) for a, left in zip(self._actors, lefts, strict=True)])
 
     def _all(self, calls: list[Any]) -> list[Any]:
         """The calls' answers; RuntimeUnavailableError or BoxError names what a box could not do, or that it is gone."""

@@ -69,6 +69,7 @@ class ZeroMQ:
         self._authenticator: ThreadAuthenticator | None = None
         self._peer: bytes | None = None  # the right box's address at our ROUTER, once it has greeted
         self._address = ""
+        self._near = {-1: True, 1: True}
         self._connect_by = 0.0  # 0: connected, or never to be
         self._refused = False
         self.dropped = 0
@@ -76,8 +77,12 @@ class ZeroMQ:
         self.broken = 0
         """connections lost; most are made anew at once"""
 
-    def listen(self, where: str, keys: Keys | None = None, allowed: bytes = b"") -> str:
-        """Opens the end for the box on the right: `where` is ipc://PATH, or tcp://HOST:*; the address to connect to."""
+    def listen(self, where: str, keys: Keys | None = None, allowed: bytes = b"", near: bool = True) -> str:
+        """Opens the end for the box on the right: `where` is ipc://PATH, or tcp://HOST:*; the address to connect to.
+
+        `near`: whether that box shares this one's clock, being on the same machine.
+        """
+        self._near[1] = near
         self._router = self._socket(zmq.ROUTER, where)
         self._observe(self._router, LOST)
         if keys is not None:
@@ -95,8 +100,9 @@ class ZeroMQ:
             raise BoxError(self._k, 0, f"{where} cannot be bound ({error}); {remedy}") from error
         return str(self._router.last_endpoint.decode())
 
-    def connect(self, address: str, keys: Keys | None = None, server: bytes = b"") -> None:
-        """Joins the box on the left, which listens at `address` with the public key `server`."""
+    def connect(self, address: str, keys: Keys | None = None, server: bytes = b"", near: bool = True) -> None:
+        """Joins the box on the left, which listens at `address` with the public key `server`; `near` as in `listen`."""
+        self._near[-1] = near
         self._dealer, self._address = self._socket(zmq.DEALER, address), address
         if keys is not None:
             self._dealer.curve_serverkey = server
@@ -157,7 +163,7 @@ class ZeroMQ:
                 self._peer = sender
             if sender != self._peer:
                 return self._drop("from a stranger")
-        return self._deliver(message)
+        return self._deliver(message if self._near[side] else message._replace(sent=0.0))
 
     def _decode(self, direction: int, frames: list[bytes]) -> Message:
         """A message from the box in that direction; Malformed if such a one cannot come from there."""
