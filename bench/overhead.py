@@ -2,21 +2,23 @@
 
     python -m bench.overhead [--ticks 20000] [--rounds 5]
 
-Null numerics: every method of a time box that computes returns at once, messages keep their size (32 x 64 float32, 8 KiB).
-`inline`: three boxes in one process. `sockets`: three boxes, a process each, over ZeroMQ's ipc; all threads count, ZeroMQ's
-own among them. Both are CPU time, so a loaded machine makes them little worse.
+Null numerics: every method of a time box that computes returns at once; messages keep their size (32 x 64 float32).
+`inline`: three boxes in one process. `sockets`: three boxes, a process each, over ZeroMQ's ipc; all threads count,
+those of ZeroMQ among them. Both are CPU time, so a loaded machine makes them little worse.
+
+Then, at 128 x 256: four boxes inline on one core beside the arithmetic alone, the same products and element-wise
+operations in a bare loop.
 """
 
 import argparse
-import json
 import multiprocessing
 import statistics
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.measure import save
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.runtime.inline import Chain
@@ -27,7 +29,6 @@ from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.zeromq import ZeroMQ
 
 BOXES = 3
-OUT = Path(__file__).with_name("results") / "overhead.json"
 
 
 def null_numerics() -> None:
@@ -92,13 +93,105 @@ def sockets(ticks: int) -> float:
     return statistics.mean(found)
 
 
-def alone(ticks: int) -> float:
+def apart(job: Any, ticks: int) -> float:
+    """What a function tells that runs in a process of its own."""
     context = multiprocessing.get_context("spawn")
     told = context.Queue()
-    process = context.Process(target=inline, args=(ticks, told))
+    process = context.Process(target=job, args=(ticks, told))
     process.start()
+    found = float(told.get())
     process.join()
-    return float(told.get())
+    return found
+
+
+def whole_inline(ticks: int, told: Any) -> None:
+    """Seconds per tick of four boxes at 128 x 256, by the inline runtime."""
+    config = RunConfig.of(task="rows", boxes=4, batch=128, hidden=256, ticks=ticks, lag=3, evaluate_every=0)
+    with single_blas_thread():
+        chain = Chain(config)
+        began = time.process_time()
+        for _ in chain.turns():
+            if chain.steppers[-1].tick == ticks:  # without the evaluation at the end
+                break
+        told.put((time.process_time() - began) / ticks)
+
+
+def bare(ticks: int, told: Any) -> None:
+    """The same arithmetic, no time boxes: forward, backward, weight gradients, norms, Adam; synthesizer and its Adam."""
+    steps, batch, inputs, hidden, seen, classes = 7, 128, 29, 256, 256 + 10 + 1, 10
+    rng = np.random.default_rng(0)
+
+    def array(*shape: int) -> Any:
+        return rng.standard_normal(shape).astype(np.float32) / 16
+
+    def adam(w: Any, g: Any, m: Any, v: Any, a: Any, b: Any) -> None:
+        np.multiply(m, 0.9, out=m)
+        np.add(m, np.multiply(g, 0.1, out=a), out=m)
+        np.multiply(v, 0.999, out=v)
+        np.multiply(g, g, out=a)
+        np.add(v, np.multiply(a, 0.001, out=a), out=v)
+        np.add(np.sqrt(v, out=a), 1e-8, out=a)
+        np.divide(m, a, out=b)
+        np.subtract(w, np.multiply(b, 1e-3, out=b), out=w)
+
+    def box(last: bool) -> Any:
+        x, h, p, d = array(steps, batch, inputs), array(steps + 1, batch, hidden), array(steps, batch, hidden), None
+        d = array(steps, batch, hidden)
+        size = inputs * hidden + hidden * hidden
+        flat = [np.abs(array(size)) for _ in range(6)]
+        w_x, w_h = (part.reshape(-1, hidden) for part in np.split(flat[0], [inputs * hidden]))
+        g_x, g_h = (part.reshape(-1, hidden) for part in np.split(flat[1], [inputs * hidden]))
+        w_t, carried, out = array(hidden, hidden), array(batch, hidden), array(batch, hidden)
+        z, received, old = array(batch, seen), array(batch, hidden), array(batch, seen)
+        s = [np.abs(array(seen * hidden)) for _ in range(6)]
+        w_s, g_s = s[0].reshape(seen, hidden), s[1].reshape(seen, hidden)
+        v, logits = array(hidden, classes), array(batch, classes)
+
+        def tick() -> None:
+            if not last:
+                np.matmul(old, w_s, out=out)
+                for one, other in ((out, out), (received, received), (out, received)):
+                    np.vdot(one, other)
+                np.subtract(out, received, out=out)
+                np.divide(out, batch, out=out)
+                np.matmul(old.T, out, out=g_s)
+                np.vdot(g_s, g_s)
+                np.vdot(old, old)
+                adam(*s)
+            np.matmul(x.reshape(-1, inputs), w_x, out=p.reshape(-1, hidden))
+            for t in range(steps):
+                np.matmul(h[t], w_h, out=h[t + 1])
+                np.add(h[t + 1], p[t], out=h[t + 1])
+                np.tanh(h[t + 1], out=h[t + 1])
+            if last:
+                np.matmul(h[-1], v, out=logits)
+                np.matmul(logits, v.T, out=out)
+            else:
+                z[:, :hidden] = h[-1]
+                np.matmul(z, w_s, out=out)
+            np.copyto(w_t, w_h.T)
+            back = out
+            for t in reversed(range(steps)):
+                np.multiply(h[t + 1], h[t + 1], out=d[t])
+                np.subtract(1, d[t], out=d[t])
+                np.multiply(d[t], back, out=d[t])
+                np.matmul(d[t], w_t, out=carried)
+                back = carried
+            np.matmul(x.reshape(-1, inputs).T, d.reshape(-1, hidden), out=g_x)
+            np.matmul(h[:-1].reshape(-1, hidden).T, d.reshape(-1, hidden), out=g_h)
+            np.divide(flat[1], batch, out=flat[1])
+            np.vdot(flat[1], flat[1])
+            adam(*flat)
+
+        return tick
+
+    with single_blas_thread(), np.errstate(all="ignore"):
+        ticks_of = [box(last=k == 3) for k in range(4)]
+        began = time.process_time()
+        for _ in range(ticks):
+            for one in ticks_of:
+                one()
+        told.put((time.process_time() - began) / ticks)
 
 
 def main() -> None:
@@ -106,13 +199,22 @@ def main() -> None:
     options.add_argument("--ticks", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
-    seconds: dict[str, list[float]] = {"inline": [], "sockets": []}
+    seconds: dict[str, list[float]] = {"inline": [], "sockets": [], "inline 128x256": [], "bare 128x256": []}
     for _ in range(chosen.rounds):
-        seconds["inline"].append(alone(chosen.ticks))
+        seconds["inline"].append(apart(inline, chosen.ticks))
         seconds["sockets"].append(sockets(chosen.ticks))
-    for name, several in seconds.items():
-        print(f"{name:10} {statistics.median(several) * 1e6:6.0f} CPU-microseconds per box and tick")
-    OUT.write_text(json.dumps({"rounds": chosen.rounds, "seconds_per_box_and_tick": seconds}, indent=1) + "\n")
+        seconds["inline 128x256"].append(apart(whole_inline, 60))
+        seconds["bare 128x256"].append(apart(bare, 60))
+    medians = {name: statistics.median(several) for name, several in seconds.items()}
+    for name in ("inline", "sockets"):
+        print(f"null numerics, {name:8} {medians[name] * 1e6:6.0f} CPU-microseconds per box and tick")
+    whole, arithmetic = medians["inline 128x256"], medians["bare 128x256"]
+    print(
+        f"128x256, four boxes inline {whole * 1e3:.2f} ms per tick, the arithmetic alone {arithmetic * 1e3:.2f} ms:",
+        end=" ",
+    )
+    print(f"{whole / arithmetic:.3f} times")
+    save("overhead", {"rounds": chosen.rounds, "seconds": seconds})
 
 
 if __name__ == "__main__":

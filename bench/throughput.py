@@ -1,57 +1,142 @@
-"""How fast? Ticks per second of 4 boxes of 7 steps (task rows), inline and over Ray, beside the two-core limit.
+"""How fast? Mini-batches per second of a tanh RNN on 28 x 28 inputs, ours beside other frameworks, on this machine.
 
-    python bench/throughput.py [--rounds 5]
+    python -m bench.throughput [--rounds 5] [--sizes 32x64 128x256]
 
-The limit is what two inline processes do at the same time, added up: perfect use of two cores by this code. Contenders
-take turns within a round, so that a noisy machine is noisy for all of them; medians are told. Each contender runs as a
-user runs it, as a process of its own, and reports its steady state (the first tenth left out).
+Ours: 4 boxes of 7 steps and 2 of 14, over sockets, over Ray calls, in one process; `locked` and GPipe are the same boxes
+in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch with 1 and 2 threads, eager and compiled, JAX, NumPy in
+one process and data-parallel in two. The limit is two inline processes at once: perfect use of two cores by this code.
 """
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+import multiprocessing
+import time
+from functools import partial
 
-SIZES = {"32x64": (32, 64, 1500), "128x256": (128, 256, 200)}  # batch, hidden, ticks
-CONTENDERS = {"inline": ("inline", 1), "ray": ("ray", 1), "two inline at once": ("inline", 2)}
-OUT = Path(__file__).with_name("results") / "throughput.json"
+import numpy as np
+
+from bench.measure import Contender, Figure, median, ours, rival_figure, save, take_turns
+from dni_actors.config import RunConfig
+from dni_actors.runtime import Session, inline, session
+from dni_actors.runtime.kernels import single_blas_thread
+
+SIZES = {"32x64": (32, 64, 2000), "128x128": (128, 128, 700), "128x256": (128, 256, 250), "256x512": (256, 512, 50)}
+LAG = 3
 
 
-def rate(batch: int, hidden: int, ticks: int, runtime: str, processes: int) -> float:
-    """Ticks per second, summed over processes that run at the same time."""
-    flags = f"--task rows --boxes 4 --batch {batch} --hidden {hidden} --ticks {ticks} --runtime {runtime}"
-    command = [sys.executable, "-m", "dni_actors.launch", *flags.split(), "--evaluate-every", "0", "--console", "quiet"]
-    with tempfile.TemporaryDirectory() as folder:
-        started = [subprocess.Popen(command, cwd=folder) for _ in range(processes)]
-        codes = [process.wait() for process in started]  # all of them, whatever the first one says
-        if any(codes):
-            raise SystemExit(f"{' '.join(command)} failed")
-        results = [json.loads(path.read_text())["ticks_per_second"] for path in Path(folder).glob("runs/*/result.json")]
-    return sum(results)
+def setting(size: str, boxes: int, **fields: object) -> RunConfig:
+    batch, hidden, ticks = SIZES[size]
+    chosen = {"batch": batch, "hidden": hidden, "ticks": ticks, "lag": LAG, "evaluate_every": 0}
+    return RunConfig.of(task="rows", boxes=boxes, **(chosen | fields))
+
+
+def one_process(config: RunConfig, go: object, told: object) -> None:
+    with inline.session() as running:
+        go.wait()  # type: ignore[attr-defined]
+        told.put(ours(running, config))  # type: ignore[attr-defined]
+
+
+def at_once(config: RunConfig, processes: int) -> Figure:
+    """So many inline runs at the same time, added up; CPU seconds per mini-batch of one."""
+    context = multiprocessing.get_context("spawn")
+    go, told = context.Barrier(processes), context.SimpleQueue()
+    started = [context.Process(target=one_process, args=(config, go, told)) for _ in range(processes)]
+    for process in started:
+        process.start()
+    figures = [told.get() for _ in started]
+    for process in started:
+        process.join()
+    return Figure(sum(f.rate for f in figures), figures[0].cpu, sum(f.overlap for f in figures))
+
+
+def on_ray(size: str, running: Session) -> dict[str, Contender]:
+    of = partial(setting, size)
+    return {
+        "ours, 4 boxes": partial(ours, running, of(4)),
+        "ours, 2 boxes": partial(ours, running, of(2)),
+        "ours, 4 boxes, Ray calls": partial(ours, running, of(4, wire="ray")),
+        "locked, 4 boxes": partial(ours, running, of(4, update="locked")),
+        "GPipe of 4, 4 boxes": partial(ours, running, of(4, update="locked", micro_batches=4)),
+        "GPipe of 4, 2 boxes": partial(ours, running, of(2, update="locked", micro_batches=4)),
+    }
+
+
+def without_ray(size: str) -> dict[str, Contender]:
+    batch, hidden, ticks = SIZES[size]
+    flags = ("--batch", batch, "--hidden", hidden, "--mini-batches", ticks)
+    four, two = (setting(size, boxes, runtime="inline") for boxes in (4, 2))
+    found: dict[str, Contender] = {
+        "limit, 4 boxes": partial(at_once, four, 2),
+        "limit, 2 boxes": partial(at_once, two, 2),
+        "ours, 4 boxes, inline": partial(at_once, four, 1),
+        "NumPy, 1 process": partial(rival_figure, "data_parallel", *flags, "--processes", 1),
+        "NumPy, data-parallel in 2": partial(rival_figure, "data_parallel", *flags, "--processes", 2),
+    }
+    for threads in (1, 2):
+        for form in ("--no-compiled", "--compiled"):
+            name = f"PyTorch, {threads} thread{'s' * (threads - 1)}{', compiled' * (form == '--compiled')}"
+            found[name] = partial(rival_figure, "torch_bptt", *flags, "--threads", threads, form)
+        name = f"JAX, {threads} thread{'s' * (threads - 1)}"
+        found[name] = partial(rival_figure, "jax_bptt", *flags, "--threads", threads, "--unroll", 28)
+    return found
+
+
+def sgemm_peak(told: object) -> None:
+    with single_blas_thread():
+        a = np.ones((1024, 1024), np.float32)
+        best = min(timed(a) for _ in range(20))
+    told.put(2 * 1024**3 / best)  # type: ignore[attr-defined]
+
+
+def timed(a: np.ndarray) -> float:
+    began = time.perf_counter()
+    a @ a
+    return time.perf_counter() - began
+
+
+def two_peaks() -> float:
+    """Floating-point operations per second of matrix products, two processes at once, added up."""
+    context = multiprocessing.get_context("spawn")
+    told = context.SimpleQueue()
+    started = [context.Process(target=sgemm_peak, args=(told,)) for _ in range(2)]
+    for process in started:
+        process.start()
+    total = sum(told.get() for _ in started)
+    for process in started:
+        process.join()
+    return float(total)
+
+
+def operations(batch: int, hidden: int) -> int:
+    """Of the matrix products of one mini-batch: projection, recurrence, its transpose, and the weight gradients."""
+    return 28 * 2 * batch * hidden * (29 + hidden + hidden + 29 + hidden)
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
-    rounds = options.parse_args().rounds
-    rates: dict[str, dict[str, list[float]]] = {size: {name: [] for name in CONTENDERS} for size in SIZES}
-    for _ in range(rounds):
-        for size, (batch, hidden, ticks) in SIZES.items():
-            for name, (runtime, processes) in CONTENDERS.items():
-                rates[size][name].append(rate(batch, hidden, ticks, runtime, processes))
-    print(
-        f"{'batch x hidden':16}{'contender':20}{'ticks/s':>10}{'of the limit':>14}   ({os.cpu_count()} cores, medians)"
-    )
-    for size, found in rates.items():
-        limit = statistics.median(found["two inline at once"])
-        for name, several in found.items():
-            median = statistics.median(several)
-            print(f"{size:16}{name:20}{median:10.1f}{median / limit:14.2f}")
-    OUT.write_text(json.dumps({"rounds": rounds, "ticks_per_second": rates}, indent=1) + "\n")
+    options.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
+    chosen = options.parse_args()
+    rows: dict[str, dict[str, list[Figure]]] = {size: {} for size in chosen.sizes}
+    for n in range(chosen.rounds):
+        for size in chosen.sizes:
+            # Ray is down while the others run: its idle processes alone make PyTorch's two threads wait for each other.
+            take_turns(without_ray(size), rows[size], n)
+            with session(setting(size, 4)) as running:
+                take_turns(on_ray(size, running), rows[size], n)
+    peak = two_peaks()
+    save("throughput", {"rounds": chosen.rounds, "sgemm_peak_of_two": peak, "figures": rows})
+    for size, found in rows.items():
+        batch, hidden, _ = SIZES[size]
+        ceiling = peak / operations(batch, hidden)
+        print(f"\n{size} (batch x hidden); matrix products alone at peak on two cores: {ceiling:.0f}/s")
+        print(
+            f"{'':28}{'mini-batches/s':>15}{'of the limit':>14}{'of sgemm peak':>15}{'CPU ms each':>13}{'overlap':>9}"
+        )
+        for name, figures in sorted(found.items(), key=lambda pair: -median(pair[1])):
+            limit = median(found["limit, 2 boxes" if "2 boxes" in name else "limit, 4 boxes"])
+            rate, cpu, overlap = (median(figures, field) for field in Figure._fields)
+            told = f"{overlap:9.2f}" if overlap else ""
+            print(f"{name:28}{rate:15.1f}{rate / limit:14.2f}{rate / ceiling:15.2f}{cpu * 1e3:13.2f}{told}")
 
 
 if __name__ == "__main__":

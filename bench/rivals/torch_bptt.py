@@ -2,7 +2,9 @@
 
     python -m bench.rivals.torch_bptt --batch 32 --hidden 64 --mini-batches 1250 --threads 1 --compiled
 
-Prints one line of JSON (`common.Figures`). Compiling takes up to half a minute, off the clock.
+Prints one line of JSON (`common.Figures`). Compiling takes up to half a minute, off the clock. Two threads want two
+idle cores: OpenMP's threads spin for each other, and with a third process at work the rate falls to a tenth.
+(OMP_WAIT_POLICY=PASSIVE prevents that, but halves the rate on idle cores.)
 """
 
 import argparse

@@ -10,7 +10,7 @@ import ray
 from dni_actors.box.post import Message
 from dni_actors.box.report import Place, Report
 from dni_actors.config import RunConfig
-from dni_actors.runtime.kernels import describe_kernels, single_blas_thread
+from dni_actors.runtime.kernels import describe_kernels, single_blas_thread, work_in_turns
 from dni_actors.runtime.loop import Loop
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import VERSION, Frames
@@ -27,6 +27,7 @@ class BoxActor:
         """`run`: the run's secret name, in every header of its messages."""
         self._blas = single_blas_thread()
         self._blas.__enter__()  # for as long as the process lives
+        work_in_turns()
         self._loop = Loop(config, k)
         self._frames = Frames(run, self._loop.stepper.box.initial_state.shape, config.wire_dtype)
         self._keys = Keys.new()

@@ -1,0 +1,163 @@
+"""What do slow links cost? Ticks per second against one-way delay and against the number of boxes, beside the lag law.
+
+    python -m bench.links [--rounds 5] [--parts delays boxes real accuracy]
+
+delays, boxes   emulated boxes of 10 ms (a third each forward, backward, update) with tiny numerics, on emulated links:
+                does every contender take as long as the lag law says, and no longer?
+real            128 x 256, 4 boxes, real arithmetic on two cores: ours with the lag that `--lag auto` finds, against the
+                locked ones (lock-step, GPipe) and NumPy data parallelism in two processes, one all-reduce a step over
+                the same links
+accuracy        seconds of training until 88 % test accuracy on `rows`, every rival at the best of its batches and lags
+"""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from bench.measure import Figure, median, ours, rival, rival_figure, save, take_turns
+from dni_actors.box.law import Cost, decoupled_period, locked_period
+from dni_actors.box.standing import Standing
+from dni_actors.config import RunConfig
+from dni_actors.runtime import Session, session
+from dni_actors.runtime.tuning import tune
+
+DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
+REAL_DELAYS = (5, 20, 50)
+WORK = 0.010  # seconds of an emulated box's tick
+THIRD = Cost(train=0.0, forward=WORK / 3, backward=WORK / 3, update=WORK / 3, cpu=0.0)
+SMALL = {"task": "rows", "hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
+RULES: dict[str, dict[str, Any]] = {
+    "synthetic, lag 1": {"lag": 1},
+    "synthetic, lag 2": {"lag": 2},
+    "synthetic, lag 4": {"lag": 4},
+    "synthetic, lag 8": {"lag": 8},
+    "delayed, lag 4": {"update": "delayed", "lag": 4},
+    "locked": {"update": "locked"},
+    "GPipe of 8": {"update": "locked", "micro_batches": 8},
+}
+
+
+def law(boxes: int, delay: float, update: str = "synthetic", lag: int = 2, micro_batches: int = 1) -> float:
+    """Ticks per second that the lag law gives."""
+    costs, links = [THIRD] * boxes, [2 * delay / 1000] * (boxes - 1)
+    if update == "locked":
+        return 1 / locked_period(costs, links, micro_batches)
+    return 1 / decoupled_period(costs, links, lag)
+
+
+def emulated(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -> Figure:
+    expected = law(boxes, delay, **rule)
+    # Long enough for 2 s, and for the steady state of every box; lock-step is steady from its first tick on.
+    ticks = max(8, int(2 * expected)) if rule.get("update") == "locked" else max(6 * rule["lag"], int(2 * expected), 60)
+    unroll = {"boxes": boxes} if boxes <= 28 else {"task": "mnist01", "boxes": boxes}
+    config = RunConfig.of(**(SMALL | unroll | rule | {"ticks": ticks, "link_delay_ms": str(delay)}))
+    return ours(running, config)
+
+
+def sweep(running: Session, points: Iterable[tuple[int, float]], rounds: int) -> dict[str, Any]:
+    """Emulated boxes at (boxes, delay): medians beside the law."""
+    rows: dict[str, Any] = {}
+    print(f"{'boxes':>5}{'delay':>7}  {'contender':20}{'ticks/s':>9}{'law':>9}{'of the law':>12}{'samples/s':>11}")
+    for boxes, delay in points:
+        found: dict[str, list[Figure]] = {}
+        for n in range(rounds):
+            take_turns({name: bound(running, boxes, delay, rule) for name, rule in RULES.items()}, found, n)
+        for name, figures in found.items():
+            rate, expected = median(figures), law(boxes, delay, **RULES[name])
+            told = f"{rate:9.1f}{expected:9.1f}{rate / expected:12.2f}{rate * SMALL['batch']:11.0f}"
+            print(f"{boxes:5}{delay:5} ms  {name:20}{told}", flush=True)
+            rows[f"{boxes} boxes, {delay} ms, {name}"] = {"rates": [f.rate for f in figures], "law": expected}
+    return rows
+
+
+def bound(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -> Any:
+    return lambda: emulated(running, boxes, delay, rule)
+
+
+def real(rounds: int) -> dict[str, Any]:
+    size = {"task": "rows", "boxes": 4, "batch": 128, "hidden": 256, "evaluate_every": 0}
+    rows: dict[str, Any] = {}
+    print(f"{'delay':>7}  {'contender':28}{'ticks/s':>9}{'ours / it':>11}")
+    for delay in REAL_DELAYS:
+        link = {"link_delay_ms": str(delay)}
+        found: dict[str, list[Figure]] = {}
+        flags = ("--batch", 128, "--hidden", 256, "--mini-batches", 120, "--link-delay-ms", delay)
+        for n in range(rounds):
+            parallel = {"NumPy, data-parallel in 2": lambda flags=flags: rival_figure("data_parallel", *flags)}
+            take_turns(parallel, found, n)
+            with session(RunConfig.of(**size)) as running:
+                if n == 0:
+                    lag = tune(RunConfig.of(**size, **link, lag="auto"), running).lag
+                    rows[f"{delay} ms, lag"] = lag
+                own = RunConfig.of(**size, **link, lag=lag, ticks=max(250, 8 * lag))
+                locked = RunConfig.of(**size, **link, update="locked", ticks=30)
+                pieces = RunConfig.of(**size, **link, update="locked", micro_batches=4, ticks=30)
+                turns = {f"ours, lag {lag}": own, "locked": locked, "GPipe of 4": pieces}
+                take_turns({name: lambda c=c, r=running: ours(r, c) for name, c in turns.items()}, found, n)
+        mine = median(found[f"ours, lag {lag}"])
+        for name, figures in found.items():
+            print(f"{delay:5} ms  {name:28}{median(figures):9.1f}{mine / median(figures):11.2f}", flush=True)
+            rows[f"{delay} ms, {name}"] = [figure.rate for figure in figures]
+    return rows
+
+
+UNTIL, EPOCHS = 0.88, 12
+
+
+def seconds_until(running: Session, config: RunConfig) -> float | None:
+    """Of training, until an evaluation (one each quarter epoch) reached the accuracy wanted; read off the ticks."""
+    standing = Standing(config)
+    for event in running.run(config):
+        standing.take(event)
+        for evaluation in standing.evaluations:
+            if evaluation.accuracy >= UNTIL:
+                return evaluation.tick / standing.ticks_per_second
+    return None
+
+
+def accuracy(rounds: int) -> dict[str, Any]:
+    """Hidden 64; ours with boxes of their own weights, data parallelism with one RNN's."""
+    rows: dict[str, Any] = {}
+    print(f"{'delay':>7}  {'contender':34}{'seconds to 88 %':>16}")
+    for delay in (0, *REAL_DELAYS):
+        link = {"link_delay_ms": str(delay)}
+        for batch in (32, 128):
+            rate = 1e-3 * (batch / 32) ** 0.5
+            flags = ("--batch", batch, "--hidden", 64, "--mini-batches", EPOCHS * 4000 // batch, "--until", UNTIL)
+            told = rival("data_parallel", *flags, "--learning-rate", rate, "--link-delay-ms", delay)["seconds_until"]
+            rows[f"{delay} ms, data-parallel, batch {batch}"] = told
+            fields = {"task": "rows", "boxes": 4, "batch": batch, "epochs": EPOCHS, "learning_rate": rate, **link}
+            fields |= {"synthesizer_learning_rate": 2 * rate, "evaluate_every": 1000 // batch}
+            with session(RunConfig.of(**fields)) as running:
+                least = tune(RunConfig.of(**fields, lag="auto"), running).lag
+                for lag in sorted({least, max(1, least // 4)}):
+                    told = seconds_until(running, RunConfig.of(**fields, lag=lag))
+                    rows[f"{delay} ms, ours, batch {batch}, lag {lag}"] = told
+                if batch == 128:
+                    locked = RunConfig.of(**fields, update="locked")
+                    rows[f"{delay} ms, locked, batch {batch}"] = seconds_until(running, locked)
+        for name, told in rows.items():
+            if name.startswith(f"{delay} ms"):
+                print(f"{name:43}{'not reached' if told is None else f'{told:.1f}':>16}", flush=True)
+    return rows
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--parts", nargs="*", default=["delays", "boxes", "real", "accuracy"])
+    chosen = options.parse_args()
+    if "delays" in chosen.parts:
+        with session(RunConfig.of(task="rows", boxes=4)) as running:
+            save("links_delays", {"rows": sweep(running, [(4, delay) for delay in DELAYS], chosen.rounds)})
+    if "boxes" in chosen.parts:
+        with session(RunConfig.of(boxes=max(BOXES))) as running:
+            save("links_boxes", {"rows": sweep(running, [(boxes, 20) for boxes in BOXES], chosen.rounds)})
+    if "real" in chosen.parts:
+        save("links_real", {"rows": real(chosen.rounds)})
+    if "accuracy" in chosen.parts:
+        save("links_accuracy", {"rows": accuracy(chosen.rounds)})
+
+
+if __name__ == "__main__":
+    main()
