@@ -117,7 +117,7 @@ def whole_inline(ticks: int, told: Any) -> None:
 
 
 def bare(ticks: int, told: Any) -> None:
-    """The same arithmetic, no time boxes: forward, backward, weight gradients, norms, Adam; synthesizer and its Adam."""
+    """The same arithmetic, no time boxes: forward, backward, weight gradients, Adam; the synthesizer and its Adam."""
     steps, batch, inputs, hidden, seen, classes = 7, 128, 29, 256, 256 + 10 + 1, 10
     rng = np.random.default_rng(0)
 

