@@ -1,9 +1,9 @@
 # Prerequisites: Python >= 3.11 and make.
-# Usage: make run | make test | make check | make install
+# Usage: make run | make test | make check | make bench | make install
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check install golden
+.PHONY: run test check bench install golden
 
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
@@ -16,6 +16,15 @@ check: .venv/made-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_floors.py
+
+# About an hour and a half on two cores that have nothing else to do; bench/README.md has each part's command.
+bench: .venv/made-bench
+	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.messages
+	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.links
+	$(BIN)/python -m bench.figures
 
 install: .venv/made-test
 
@@ -31,4 +40,8 @@ golden: .venv/made-test
 
 .venv/made-test: .venv/made
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/made-bench: .venv/made
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@

@@ -4,11 +4,14 @@ import json
 import os
 import pty
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +29,15 @@ def place(tmp_path):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "OMP_", "OPENBLAS_"))}
     work = tmp_path / "work"
     work.mkdir()
-    return {"cwd": work, "env": kept | {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100"}}
+    sockets = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # a short name: 107 bytes are all that a socket's may have
+    given = {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100", "TMPDIR": str(sockets), "RAY_TMPDIR": "/tmp"}
+    yield {"cwd": work, "env": kept | given}
+    assert eventually(lambda: not list(sockets.glob("dni-*"))), "the sockets' folder is gone, however a run ends"
+    shutil.rmtree(sockets)
+
+
+def socket_folders(place):
+    return list(Path(place["env"]["TMPDIR"]).glob("dni-*"))
 
 
 def launch(place, *argv, timeout=100):
@@ -49,7 +60,7 @@ def test_the_seed_run_as_it_is(place):
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     result = lines[-1]
     assert result == json.loads((place["cwd"] / result["path"] / "result.json").read_text())
-    assert (result["status"], result["runtime"], result["wire"], result["ticks"]) == ("finished", "ray", "ray", 1600)
+    assert (result["status"], result["runtime"], result["wire"], result["ticks"]) == ("finished", "ray", "zmq", 1600)
     assert result["test_accuracy"] >= 0.975
     assert len({where["pid"] for where in lines[0]["boxes"]}) == 3
     inline = launch(place, "--console", "json", "--runtime", "inline", "--kernels", "native")
@@ -71,8 +82,19 @@ def test_a_killed_box_ends_the_run_with_one_sentence(place):
     assert eventually(lambda: not any(alive(pid) for pid in family))
 
 
+def test_a_killed_driver_leaves_no_box_and_no_folder(place):
+    process, _, places = begin(place, *ENDLESS)
+    (sockets,) = socket_folders(place)
+    assert sockets.stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in sockets.iterdir()) == ["000", "001"]
+    process.kill()
+    process.communicate(timeout=60)
+    assert eventually(lambda: not any(alive(where["pid"]) for where in places))
+
+
 def test_ctrl_c_ends_the_run_with_a_summary(place):
     process, folder, _ = begin(place, *ENDLESS)
+    assert len(socket_folders(place)) == 1
     family = children(process.pid)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -108,14 +130,16 @@ def test_thirty_two_boxes_start_and_listen_on_this_machine_only(place):
     process, _, places = begin(place, "--boxes", "32", "--hidden", "4", *ENDLESS)
     assert len({where["pid"] for where in places}) == 32
     family = children(process.pid) | {process.pid}
-    assert listening(family) <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    assert {address for address, _ in listening(family)} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    for where in places:  # each box listens once: as a worker of Ray's, not for its neighbours
+        assert len(listening({where["pid"]})) == 1
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert eventually(lambda: not any(alive(pid) for pid in family))
 
 
 def listening(pids):
-    """Addresses on which processes listen."""
+    """Addresses and ports on which processes listen."""
     inodes = set()
     for pid in pids:
         try:
@@ -130,7 +154,7 @@ def listening(pids):
                 if row[3] == "0A" and row[9] in inodes:
                     words = bytes.fromhex(row[1].partition(":")[0])
                     packed = b"".join(words[i : i + 4][::-1] for i in range(0, len(words), 4))
-                    found.add(socket.inet_ntop(family, packed))
+                    found.add((socket.inet_ntop(family, packed), row[1].partition(":")[2]))
     return found
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from dni_actors.box.report import Window
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.tasks import TASKS, Samples
@@ -35,3 +36,14 @@ def tiny(**fields: Any) -> RunConfig:
         if given in fields:
             del chosen[dropped]
     return RunConfig.of(**{**chosen, **fields})
+
+
+def window(box: int, **fields: Any) -> Window:
+    """A row of the metrics: 50 ticks in a second, half of it at work."""
+    row = {
+        "box": box, "first_tick": 0, "last_tick": 49, "loss": None, "accuracy": 0.5, "updates": 50, "seconds": 1.0,
+        "cpu_seconds": 0.5, "delay_seconds": 0.1, "wait_state_seconds": 0.2, "wait_gradient_seconds": 0.1,
+        "train_seconds": 0.1, "forward_seconds": 0.1, "synthesize_seconds": 0.1, "backward_seconds": 0.1,
+        "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75, "norm_ratio": 1.1,
+    }  # fmt: skip
+    return Window(**(row | fields))

@@ -8,7 +8,7 @@ from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.report import Window
 from dni_actors.options import parse
 from dni_actors.record.metrics import SCHEMA, Metrics, read_metrics
-from tests.tiny import tiny
+from tests.tiny import tiny, window
 
 
 def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
@@ -61,15 +61,15 @@ def test_storage_that_cannot_be_written_is_refused(tmp_path):
         run(tiny(storage=str(tmp_path / "file")))
 
 
-def window(tick):
-    return Window(0, tick, tick, None, None, 1, 0.1, 0.1, 0.0, 0.0, 0.0, 1.0, None, None, None)
+def row(tick):
+    return window(0, first_tick=tick, last_tick=tick, cosine=None)
 
 
 def test_metrics_are_parts_that_stand_alone(tmp_path):
     metrics = Metrics(tmp_path)
-    metrics.add((window(1),))
+    metrics.add((row(1),))
     metrics.flush()
-    metrics.add((window(0),))
+    metrics.add((row(0),))
     metrics.flush()
     metrics.flush()
     (tmp_path / ".part-00002.parquet.part").write_bytes(b"half a fi")
@@ -80,7 +80,7 @@ def test_metrics_are_parts_that_stand_alone(tmp_path):
 def test_metrics_that_could_not_be_written_wait_for_the_next_attempt(tmp_path):
     folder = tmp_path / "metrics"
     metrics = Metrics(folder)
-    metrics.add((window(0),))
+    metrics.add((row(0),))
     with pytest.raises(OSError):  # noqa: PT011  the folder is not there yet
         metrics.flush()
     folder.mkdir()

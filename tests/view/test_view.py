@@ -5,12 +5,12 @@ import pytest
 from rich.console import Console
 
 from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Place, Report, Started, Window
+from dni_actors.box.report import Place, Report, Started, Tuned
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
 from dni_actors.view.console import summary, view
 from dni_actors.view.frame import frame
-from tests.tiny import tiny
+from tests.tiny import tiny, window
 
 
 def standing(boxes=3):
@@ -18,7 +18,7 @@ def standing(boxes=3):
     found.take(Started(tuple(Place(k, 100 + k, "node", "host", "blas") for k in range(boxes))))
     for k in range(boxes):
         last = k == boxes - 1
-        row = Window(k, 0, 49, 0.25 if last else None, 0.5, 50, 1.0, 0.5, 0.1, 0.2, 0.1, 1.5, 0.9, 0.75, 1.1)
+        row = window(k, loss=0.25 if last else None, slack=1.5)
         state = "wait Gradient 48" if k == 0 else "backward"
         evaluations = (Evaluation(50, 0.875, 0.3),) if last else ()
         found.take(Report(k, 50, state, steady_rate=50.0, windows=(row,), evaluations=evaluations))
@@ -58,7 +58,7 @@ def test_a_terminal_without_unicode_gets_ascii():
 
 RESULT = {
     "status": "finished", "test_accuracy": 0.995, "ticks": 1600, "seconds": 4.0, "ticks_per_second": 390.0,
-    "overlap": 0.7, "digest": "abc", "path": "runs/x", "kernels": ["a"],
+    "overlap": 0.7, "digest": "abc", "path": "runs/x", "kernels": ["a"], "hints": [],
 }  # fmt: skip
 
 
@@ -71,6 +71,7 @@ def test_the_summary_tells_what_was_reached():
     ):
         assert piece in text
     assert "warning" not in text
+    assert "  the lag does not fit\n" in summary(RESULT | {"hints": ["the lag does not fit"]})
     assert "warning: boxes used different CPU kernels (a; b)" in summary(RESULT | {"kernels": ["a", "b"]})
     assert "no evaluation yet" in summary(RESULT | {"status": "interrupted", "test_accuracy": None, "digest": None})
 
@@ -78,11 +79,13 @@ def test_the_summary_tells_what_was_reached():
 def test_json_lines_end_with_the_result(capsys):
     shown = view("json", standing())
     shown.open()
+    shown.show(Tuned(3, 0.04, 0.01))
     shown.show(Started((Place(0, 1, "n", "h", "k"),)))
     shown.show(standing().reports[2])
     shown.close(RESULT)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line.get("event") for line in lines] == ["started", "window", "evaluation", None]
+    assert [line.get("event") for line in lines] == ["tuned", "started", "window", "evaluation", None]
+    assert lines[0] == {"event": "tuned", "lag": 3, "round_trip": 0.04, "busy": 0.01}
     assert lines[-1] == RESULT
 
 
