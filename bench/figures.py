@@ -1,6 +1,6 @@
 """Draws results/*.json: one picture a claim, results/*.png.
 
-    python -m bench.figures
+python -m bench.figures
 """
 
 import json

@@ -115,7 +115,7 @@ def sockets(
 def by_sockets(wire: str, size: int) -> tuple[float, float]:
     """(CPU seconds, hops per second) of one hop."""
     context = multiprocessing.get_context("spawn")
-    folder = SocketFolder()
+    folder = SocketFolder(0)
     told, line, ball = context.SimpleQueue(), context.Pipe(), context.Pipe()
     players = [
         context.Process(target=end, args=(d, wire, size, folder.path, line[d < 0], ball[d < 0], told)) for d in (1, -1)

@@ -80,7 +80,7 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
 
 
 def sockets(ticks: int) -> float:
-    folder = SocketFolder()
+    folder = SocketFolder(0)
     context = multiprocessing.get_context("spawn")
     told = context.Queue()
     boxes = [context.Process(target=box, args=(k, ticks, folder.path, told)) for k in range(BOXES)]

@@ -98,6 +98,10 @@ PLAINER = (
         r"'\1' is not a whole number; give one",
     ),
     (
+        r"no type matching INT\|\{auto\} could be instantiated from \['?(.*?)'?\]\.?",
+        r"'\1' is not a whole number or auto; give one",
+    ),
+    (
         r"no type matching \{None\}\|\{\[INT.*instantiated from \[(.*?)\]\.?",
         r"\1 are not whole numbers; give them as 1 1 0",
     ),

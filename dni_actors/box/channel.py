@@ -99,15 +99,16 @@ class Inbox:
         return index < self.first[channel] + self._reach[channel]
 
     def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> bool:
-        """Keeps a message; False, and nothing is kept, if it came before. ProtocolError if it is out of reach."""
-        if not self.within_reach(channel, index):
-            told = f"{channel} {index} came, but not yet {channel} {self.first[channel]}"
-            raise ProtocolError(self._box, at_tick, f"{told}: more than {self._reach[channel]} messages are under way")
+        """Keeps a message within reach; False, and nothing is kept, if it came before."""
         waiting = self._waiting[channel]
         if index < self.first[channel] or index in waiting:
             return False
         waiting[index] = Arrived(arrays, at_tick)
         return True
+
+    def skip(self, channel: Channel, index: int) -> None:
+        """Every message of the channel below this index will never come."""
+        self.first[channel] = index
 
     def holds(self, take: Take) -> bool:
         return take.index in self._waiting[take.channel]

@@ -25,7 +25,7 @@ def restore(box: TimeBox, inbox: Inbox, cut: BoxCut) -> None:
     """Puts a fresh box and its empty inbox to where the cut was taken."""
     state = box.state()
     for name, array in cut.arrays.items():
-        state[name][...] = array
+        state[name][: len(array)] = array  # a stash that was no longer than its run goes into a longer one
     inbox.unanswered = len(cut.gradients)
     for index, arrays in cut.gradients.items():
         inbox.add(Channel.GRADIENT, index, arrays, cut.tick)

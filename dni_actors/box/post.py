@@ -68,8 +68,10 @@ class Post:
             self.counts["of another incarnation"] += 1
             return False
         if kind is not Kind.DATA:
-            self._send_again(channel, index)
-            if kind is Kind.HELLO and channel.direction > 0:
+            again = self._send_again(channel, index)
+            if kind is Kind.ASK:
+                self.counts["sent again"] += again
+            elif channel.direction > 0:
                 self.greet(1)
             return False
         if not self._inbox.within_reach(channel, index):
@@ -77,6 +79,7 @@ class Post:
             return False
         if channel in IN_STEP:
             if index > self._next[channel]:
+                self.counts["asked"] += 1
                 self._want(Kind.ASK, channel, self._next[channel])
             self._next[channel] = max(self._next[channel], index + 1)
         return True
@@ -89,6 +92,7 @@ class Post:
 
     def ask(self, take: Take) -> None:
         """The box has waited for long."""
+        self.counts["asked"] += 1
         self._want(Kind.ASK, take.channel, take.index)
 
     def greet(self, direction: int) -> None:
@@ -100,14 +104,14 @@ class Post:
                 kind = Kind.ASK
 
     def _want(self, kind: Kind, channel: Channel, index: int) -> None:
-        self.counts["asked"] += kind is Kind.ASK
         self._carry(-channel.direction, Message(kind, channel, index, self._incarnation))
 
-    def _send_again(self, channel: Channel, index: int) -> None:
-        for message in self._kept[channel]:
-            if message.index >= index:
-                self.counts["sent again"] += 1
-                self._carry(channel.direction, message)
+    def _send_again(self, channel: Channel, index: int) -> int:
+        """All that is kept from an index on; how many."""
+        wanted = [message for message in self._kept[channel] if message.index >= index]
+        for message in wanted:
+            self._carry(channel.direction, message)
+        return len(wanted)
 
 
 def frozen(array: Array) -> Array:

@@ -70,7 +70,8 @@ def decoupled(box: TimeBox, n: int) -> Program:
 def locked(box: TimeBox, n: int) -> Program:
     """Forward through the whole chain, then backward through it, piece by piece: each box waits for the true gradient.
 
-    M pieces: GPipe (Huang et al. 2019, figure 2c). Message n M + m is piece m of tick n.
+    M pieces: GPipe (Huang et al. 2019, figure 2c; there the last piece goes back first, which takes as long). Message
+    n M + m is piece m of tick n.
     """
     box.load(n)
     pieces = range(n * box.micro_batches, (n + 1) * box.micro_batches)

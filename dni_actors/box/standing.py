@@ -89,10 +89,11 @@ class Standing:
         left box that waits alone is held back by a slower one, as it should be.) Larger than needed: slack always L, or
         one less, which is a gradient that comes in the very next tick.
         """
-        lag, waits = self.config.lag, self._waits
+        waits = self._waits
         alone = self.config.execution.runtime == "inline"  # there a box waits because others work
         if alone or self.config.learning.update == "locked" or not all(box.seconds for box in waits):
             return []
+        lag = self.config.lag
         for k, (left, right) in enumerate(pairwise(waits)):
             if min(left.gradient / left.seconds, right.state / right.seconds) > WAITED:
                 told = f"slack 0: box {k} waits {left.gradient / left.seconds:.0%} of its time for gradients"

@@ -51,7 +51,7 @@ class TimeBox:
         self.micro_batches = learning.micro_batches
         self.delay = self.lag * (config.boxes - 1 - k) if learning.update == "delayed" else 0
         """ticks between a forward pass and its backward pass"""
-        self.pieces = max(self.micro_batches, self.delay + 1)
+        self.pieces = max(self.micro_batches, min(self.delay, config.ticks) + 1)
         """passages that can be on their way"""
         self._slots = min(self.lag, config.ticks)
         self.tally = Tally()

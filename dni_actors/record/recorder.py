@@ -17,6 +17,7 @@ class Recorder:
 
     def __init__(self, config: RunConfig) -> None:
         self._folder = RunFolder.create(config)
+        self._config: RunConfig | None = None  # as it is to be written anew
         self._metrics = Metrics(self._folder.path / "metrics")
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
@@ -31,7 +32,8 @@ class Recorder:
 
     def settle(self, config: RunConfig) -> None:
         """What the configuration left open is known now."""
-        self._folder.write_config(config)
+        self._config = config
+        self._write()
 
     def take(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -62,10 +64,13 @@ class Recorder:
         """Writes all that is still to be written; what cannot be, waits for the next time."""
         self.problem = None
         jobs = {name: partial(self._folder.write_json, name, content) for name, content in self._unwritten.items()}
+        if self._config is not None:
+            jobs["config.toml"] = partial(self._folder.write_config, self._config)
         for name, job in (jobs | {"metrics": self._metrics.flush}).items():
             try:
                 job()
                 self._unwritten.pop(name, None)
+                self._config = None if name == "config.toml" else self._config
             except OSError as error:
                 told = error.strerror or str(error)
                 self.problem = (

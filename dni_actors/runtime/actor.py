@@ -43,7 +43,7 @@ class BoxActor:
 
     def folder(self) -> str:
         """Makes the folder for the sockets of all boxes on this node; it is gone soon after this process."""
-        self._folder = SocketFolder()
+        self._folder = SocketFolder(self._loop.stepper.box.index)
         return self._folder.path
 
     def call(self, left: Any, right: Any) -> None:

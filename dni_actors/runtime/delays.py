@@ -27,7 +27,7 @@ class Delay(NamedTuple):
 class Arrivals:
     """Messages that reached a box's process, but that an emulated slow link keeps from its inbox for a while.
 
-    `add` may be called from any thread (an append to a deque is atomic); the rest belongs to the box's own thread.
+    For the box's own thread alone.
     """
 
     def __init__(self, box: int, link: Delay, lag: int, dtype: str) -> None:
@@ -45,7 +45,8 @@ class Arrivals:
     def add(self, message: Message) -> None:
         """A message came. Its delay counts from when it was sent, where sender and receiver share a clock."""
         lane = self._box * len(Channel) + list(Channel).index(message.channel)
-        left = message.sent or time.perf_counter()
+        now = time.perf_counter()
+        left = min(message.sent, now) or now
         self._new.append((left + self._link.draw(message.index, lane), message))
 
     def move(self, post: Post, everything: bool = False) -> None:

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,8 @@ def work_in_turns() -> None:
     For the threads that this one starts from now on, where the system knows such a policy (Linux: SCHED_BATCH).
     """
     if hasattr(os, "SCHED_BATCH"):
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+        with suppress(OSError):  # a sandbox may not allow it
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def describe_kernels() -> str:

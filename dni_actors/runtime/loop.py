@@ -12,7 +12,8 @@ from dni_actors.runtime.meter import Clock
 from dni_actors.runtime.stepper import Stepper
 from dni_actors.runtime.wires.wire import Wire
 
-ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it (again)
+ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it; then twice as long, and so on ...
+ASK_AT_LEAST_EVERY = 30.0  # ... lest asking and answering alone fill a slow link
 
 
 class Loop:
@@ -74,11 +75,13 @@ class Loop:
     def _wait(self) -> None:
         """Until the message is there that the program needs."""
         stepper = self.stepper
-        side, ask_at = stepper.side, time.monotonic() + ASK_AFTER
+        side, interval = stepper.side, ASK_AFTER
+        ask_at = time.monotonic() + interval
         while not (stepper.ready or self._stopped):
             patience = ask_at - time.monotonic()
             if patience <= 0:
                 stepper.ask()
-                patience, ask_at = ASK_AFTER, time.monotonic() + ASK_AFTER
+                patience = interval = min(2 * interval, ASK_AT_LEAST_EVERY)
+                ask_at = time.monotonic() + interval
             due = stepper.next_due
             self.wire.wait(patience if due is None else min(patience, due), side)

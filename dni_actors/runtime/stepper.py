@@ -192,7 +192,7 @@ class Stepper:
                 if self._slow_link:
                     self._arrivals.begin(n)
                 self._begun = n
-                self.inbox.first[Channel.SCORE] = (n + 1) * box.chunks
+                self.inbox.skip(Channel.SCORE, (n + 1) * box.chunks)
                 yield from tick(box, n)
                 if closes_window(config, n):
                     box.verify(n)

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import pairwise
@@ -14,6 +14,7 @@ from dni_actors.box.report import Event, Place, Report, Started
 from dni_actors.config import RunConfig
 from dni_actors.runtime import Session
 from dni_actors.runtime.cluster import Room, cluster, last_line
+from dni_actors.runtime.wires.frames import VERSION
 
 STATUS_EVERY = 0.25  # seconds between two questions to a box ...
 STATUS_RATE = 64  # ... or longer, so that there are no more than these a second in all
@@ -36,6 +37,14 @@ def run(room: Room, config: RunConfig) -> Generator[Event]:
         yield from boxes.watch()
     finally:
         boxes.end()
+
+
+def check_versions(boxes: Sequence[tuple[Place, int]]) -> None:
+    """BoxError names the first box that speaks another version of the protocol than this process."""
+    for place, version in boxes:
+        if version != VERSION:
+            told = f"on {place.address} it speaks version {version} of the protocol, the driver {VERSION}"
+            raise BoxError(place.box, 0, f"{told}; install the same dni_actors on all nodes")
 
 
 class Boxes:
@@ -73,10 +82,7 @@ class Boxes:
         """Waits until every box is up, connects the neighbours, lets all of them start; where they run."""
         found = self._all([actor.place.remote() for actor in self._actors])
         self._places = tuple(place for place, _, _ in found)
-        versions = sorted({version for _, _, version in found})
-        if len(versions) > 1:
-            told = f"the boxes speak versions {' and '.join(map(str, versions))} of the protocol"
-            raise RuntimeUnavailableError(f"{told}; install the same dni_actors on all nodes")
+        check_versions([(place, version) for place, _, version in found])
         if self._wire == "zmq":
             self._open_sockets([key for _, key, _ in found])
         else:
@@ -96,9 +102,8 @@ class Boxes:
             host = f"[{left.address}]" if ":" in left.address else left.address
             if file[k] and left.node not in folders:
                 (folders[left.node],) = self._all([self._actors[k].folder.remote()])
+                self._folders += [folders[left.node]] if self._private else []
             wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file[k] else f"tcp://{host}:*")
-        if self._private:
-            self._folders = list(folders.values())
         nobody = (None, b"", True)
         rights = [*zip(wheres, keys[1:], near, strict=True), nobody]
         addresses = self._all([a.listen.remote(*right) for a, right in zip(self._actors, rights, strict=True)])
@@ -162,7 +167,7 @@ class Boxes:
         yield from self._answers(asked | self._ask(boxes - set(asked.values())), LAST_WORDS_WITHIN, failures)
 
     def _stalled(self) -> list[BoxError]:
-        """A message is lost if every box waits and none has moved for long: Ray does not tell of a call that failed."""
+        """Nothing comes through any more if every box waits and none has moved for long, for all their asking."""
         if self._states != self._states_before:
             self._states_before, self._moved = list(self._states), time.monotonic()
         if time.monotonic() - self._moved < self._patience:
@@ -171,9 +176,8 @@ class Boxes:
             return []
         k = next(k for k, state in enumerate(self._states) if state != "done")
         waits = "; ".join(f"box {k}: {state}" for k, state in enumerate(self._states))
-        return [
-            BoxError(k, self._ticks[k], f"nothing has moved for {self._patience:.0f} s, a message is lost ({waits})")
-        ]
+        told = f"nothing has moved for {self._patience:.0f} s ({waits})"
+        return [BoxError(k, self._ticks[k], f"{told}; check the network between the nodes")]
 
     def _ask(self, boxes: set[int]) -> dict[Any, int]:
         return {self._actors[k].status.remote(): k for k in sorted(boxes)}

@@ -7,6 +7,7 @@ CPU time and emulated work, which other boxes on the same cores do not distort.
 
 import statistics
 from collections.abc import Sequence
+from contextlib import closing
 
 from dni_actors.box.law import Cost, busy, least_lag, round_trips
 from dni_actors.box.report import Report, Tuned, Window
@@ -22,7 +23,9 @@ def tune(config: RunConfig, session: Session) -> Tuned:
     if config.boxes == 1 or config.learning.update == "locked":
         return Tuned(1, 0.0, 0.0)
     locked = measure(config.replace(update="locked", lag=1, ticks=LOCKED_TICKS, evaluate_every=0), session)
-    own = measure(config.replace(lag=2, ticks=OWN_TICKS, evaluate_every=0), session)
+    # What a `delayed` box computes is what a `truncated` one does, but only after many ticks of warming up.
+    rule = "truncated" if config.learning.update == "delayed" else config.learning.update
+    own = measure(config.replace(update=rule, lag=2, ticks=OWN_TICKS, evaluate_every=0), session)
     costs = [cost(rows) for rows in own]
     links = links_of(locked)
     return Tuned(
@@ -35,9 +38,10 @@ def tune(config: RunConfig, session: Session) -> Tuned:
 def measure(config: RunConfig, session: Session) -> list[list[Window]]:
     """A short run: each box's rows, one for a tick, without the first ones."""
     rows: list[list[Window]] = [[] for _ in range(config.boxes)]
-    for event in session.run(config):
-        if isinstance(event, Report):
-            rows[event.box] += event.windows
+    with closing(session.run(config)) as events:
+        for event in events:
+            if isinstance(event, Report):
+                rows[event.box] += event.windows
     return [of_box[WARM:] for of_box in rows]
 
 

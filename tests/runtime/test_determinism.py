@@ -42,7 +42,16 @@ def test_what_decides_the_result_changes_it(fields):
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"update": "locked"}, {"update": "truncated"}, {"optimizer": "momentum"}, {"lag": 5}, {"update": "delayed"}],
+    [
+        {},
+        {"update": "locked"},
+        {"update": "locked", "micro_batches": 2},
+        {"update": "truncated"},
+        {"optimizer": "momentum"},
+        {"lag": 5},
+        {"update": "delayed"},
+        {"wire_dtype": "float16"},
+    ],
     ids=str,
 )
 def test_150_ticks_and_150_more_equal_300(fields):
@@ -98,6 +107,7 @@ def test_any_chain_lives_and_keeps_its_bounds_under_any_schedule(seed):
         ahead = chain.steppers[0].tick - chain.steppers[-1].tick
         assert -1 <= ahead <= lag * (config.boxes - 1)  # -1: box 0 has put its state, and still updates
     assert all(stepper.tick == config.ticks for stepper in chain.steppers)
+    assert all(stepper.post.counts["far ahead"] == 0 for stepper in chain.steppers), "bounds hold at both ends"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -141,3 +151,17 @@ def test_a_message_that_never_comes_is_told_not_waited_for():
         DeadlockError, match=r"every box waits: box 0 wait Gradient 0; box 1 wait Gradient 0; box 2 wait St"
     ):
         chain.run()
+
+
+@pytest.mark.parametrize("update", ["synthetic", "truncated", "delayed"])
+def test_a_cut_before_the_first_gradient_goes_on_too(update):
+    begun = Chain(tiny(ticks=2, lag=5, update=update))
+    begun.run()
+    assert digests(tiny(ticks=12, lag=5, update=update), cuts=begun.cuts()) == digests(
+        tiny(ticks=12, lag=5, update=update)
+    )
+
+
+@pytest.mark.parametrize("fields", [{"update": "delayed"}, {"update": "locked", "micro_batches": 2}], ids=str)
+def test_evaluations_disturb_no_passage_that_is_on_its_way(fields):
+    assert digests(tiny(ticks=12, evaluate_every=1, **fields)) == digests(tiny(ticks=12, evaluate_every=0, **fields))

@@ -127,7 +127,7 @@ def known_secret(monkeypatch):
 
 def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster, known_secret, tmp_path):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret."""
-    config = setting(boxes=3, ticks=400, evaluate_every=0)
+    config = setting(boxes=3, ticks=400, evaluate_every=0, compute_delay_ms="10")  # long enough for all of them
     events = run(config)
     folders = set(Path(tempfile.gettempdir()).glob("dni-*"))
     standing = Standing(config)

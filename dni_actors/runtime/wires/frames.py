@@ -4,6 +4,7 @@ magic  version  kind  channel  run       incarnation  index  sent     dtype  ran
 4 s    u16      u8    u8       16 bytes  u32          i64    float64  u8     u8    u32   u32       little-endian
 """
 
+import math
 import struct
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -29,11 +30,12 @@ class Malformed(ValueError):
 
 
 class Frames(NamedTuple):
-    """How the messages of a run look: its secret name [16 bytes], shape [b, H] and type of the arrays."""
+    """How the messages of a run look: its secret name [16 bytes], shape [b, H] and type of arrays, its incarnation."""
 
     run: bytes
     shape: tuple[int, int]
     dtype: str
+    incarnation: int = 0
 
     @property
     def largest(self) -> int:
@@ -61,6 +63,10 @@ class Frames(NamedTuple):
             raise Malformed("of another run")
         if kind >= len(KINDS) or place >= len(CHANNELS) or index < 0:
             raise Malformed(f"kind {kind}, channel {place}, index {index}")
+        if not math.isfinite(sent):
+            raise Malformed(f"sent at {sent}")
+        if rank == 0 and kind == Kind.DATA and CHANNELS[place] is not Channel.GRADIENT:
+            raise Malformed(f"an empty {CHANNELS[place]}")
         if rank not in (0, 2) or len(frames) != 1 + (rank > 0) or (rank and kind != Kind.DATA):
             raise Malformed(f"{len(frames)} frames for an array of rank {rank}")
         arrays: tuple[Array, ...] = ()

@@ -27,7 +27,7 @@ DOMAIN = "dni"
 HEARTBEAT = 5_000  # milliseconds; a peer that does not answer three of them has gone
 READ, EVENTS, NOBLOCK = zmq.POLLIN, zmq.EVENTS, zmq.NOBLOCK
 GREETED, LOST = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_DISCONNECTED
-REFUSED = zmq.EVENT_HANDSHAKE_FAILED_AUTH | zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL | zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL
+REFUSED, FAILED = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 log = logging.getLogger(__name__)
 
 
@@ -71,7 +71,7 @@ class ZeroMQ:
         self._address = ""
         self._near = {-1: True, 1: True}
         self._connect_by = 0.0  # 0: connected, or never to be
-        self._refused = False
+        self._why = "nobody answers there"
         self.dropped = 0
         """what was no message of this run"""
         self.broken = 0
@@ -107,7 +107,7 @@ class ZeroMQ:
         if keys is not None:
             self._dealer.curve_serverkey = server
             self._dealer.curve_publickey, self._dealer.curve_secretkey = keys
-        self._observe(self._dealer, GREETED | REFUSED | LOST)
+        self._observe(self._dealer, GREETED | REFUSED | FAILED | LOST)
         self._dealer.connect(address)
         self._connect_by = time.monotonic() + CONNECT_WITHIN
 
@@ -126,7 +126,8 @@ class ZeroMQ:
     def carry(self, direction: int, message: Message) -> None:
         frames = self._frames.encode(message, time.perf_counter())
         if direction < 0:
-            self._dealer.send_multipart(frames)
+            with suppress(zmq.Again):  # a connection refused or not yet made; the box asks again
+                self._dealer.send_multipart(frames, NOBLOCK)
         elif self._peer is not None:  # before it has greeted, it cannot be reached; its HELLO asks for all it missed
             self._router.send_multipart([self._peer, *frames])
 
@@ -159,7 +160,8 @@ class ZeroMQ:
         except Malformed as error:
             return self._drop(str(error))
         if side > 0:
-            if message.kind is not Kind.DATA:  # who greets or asks, and knows the run's secret, is the neighbour
+            # Who greets or asks, and knows the run's secret, is the neighbour; but for one of an earlier incarnation.
+            if message.kind is not Kind.DATA and message.incarnation == self._frames.incarnation:
                 self._peer = sender
             if sender != self._peer:
                 return self._drop("from a stranger")
@@ -188,12 +190,13 @@ class ZeroMQ:
                     self._connected()
                 elif event == LOST:
                     self.broken += 1
+                elif event == REFUSED:  # for good: ZeroMQ does not try again
+                    self._why, self._connect_by = "it refuses our key", 1e-9
                 else:
-                    self._refused = True
+                    self._why = "the handshake failed: it is not who it should be"
         if self._connect_by and time.monotonic() > self._connect_by:
-            why = "the keys do not fit" if self._refused else "nobody answers there"
-            told = f"box {self._k - 1} at {self._address} could not be reached ({why})"
-            remedy = "check that the nodes reach each other's ports, or use --wire ray"
+            told = f"box {self._k - 1} at {self._address} could not be reached ({self._why})"
+            remedy = "check what listens there and that nodes reach each other's ports, or use --wire ray"
             raise BoxError(self._k, 0, f"{told}; {remedy}")
 
     def close(self) -> None:

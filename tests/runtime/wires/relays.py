@@ -92,7 +92,7 @@ class Cutter:
     def _pump(self, source, target, budget):
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                if self.left and len(data) > budget[0]:
+                if self.left > 0 and len(data) > budget[0]:
                     target.sendall(data[: budget[0]])
                     self.left -= 1
                     break

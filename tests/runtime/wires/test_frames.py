@@ -58,6 +58,9 @@ def changed(field, value):
         ([changed(6, -1), BODY], "index -1"),
         ([changed(9, 7), BODY], "rank 7"),
         ([HEAD], "1 frames for an array of rank 2"),
+        ([changed(9, 0)], "an empty State"),
+        ([changed(7, float("inf")), BODY], "sent at inf"),
+        ([changed(7, float("nan")), BODY], "sent at nan"),
         ([HEAD, BODY, BODY], "3 frames"),
         ([changed(2, Kind.ASK), BODY], "2 frames"),
         ([changed(10, 2**32 - 1), BODY], r"shape \(4294967295, 3\)"),
@@ -89,6 +92,7 @@ def test_random_bytes_and_flipped_bits_never_do_anything_else():
             continue
         assert all(array.shape == (2, 3) for array in message.arrays)
         assert message.index >= 0
+        assert message.arrays or message.kind is not Kind.DATA or message.channel is Channel.GRADIENT
 
 
 def test_the_header_is_as_long_as_its_table_says():
