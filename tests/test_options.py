@@ -58,7 +58,7 @@ def test_a_runs_config_file_gives_the_run_again(tmp_path):
         (["--lagg", "3"], "--lagg: there is no such option; did you mean --lag?"),
         (["--zzz"], "--zzz: there is no such option; see --help"),
         (["stray"], "stray: there is no such option; see --help"),
-        (["--lag", "x"], "lag: 'x' is not a whole number; give one"),
+        (["--lag", "x"], "lag: 'x' is not a whole number or auto; give one"),
         (["--ticks", "x"], "ticks: 'x' is not a whole number; give one"),
         (["--boxes", "1.5"], "boxes: '1.5' is not a whole number; give one"),
         (["--unroll", "1", "x"], "unroll: '1', 'x' are not whole numbers; give them as 1 1 0"),
@@ -88,7 +88,7 @@ def test_wrong_flags_are_one_sentence(argv, sentence):
     [
         (b"lag = = 3", "is not valid TOML"),
         (b"lagg = 3", "lagg: there is no such field; did you mean lag?"),
-        (b'lag = "x"', "lag: 'x' is not a whole number"),
+        (b'lag = "x"', "lag: 'x' is not a whole number or auto; give a"),
         (b"\xff\xfe", "it is not UTF-8 text"),
         (b"preset = [1]", "preset: [1] is not a text"),
         (b"[learning]\nlag = 3", "learning: [learning] is a table; fields stand on their own lines"),
