@@ -3,7 +3,8 @@
     python -m bench.links [--rounds 5] [--parts delays boxes real accuracy]
 
 delays, boxes   emulated boxes of 10 ms (a third each forward, backward, update) with tiny numerics, on emulated links:
-                does every contender take as long as the lag law says, and no longer?
+                does every contender take as long as the lag law says, and no longer? `law` is that of the emulated work
+                and links alone; `law + CPU` counts what each box's thread really computes, too, on the cores there are
 real            128 x 256, 4 boxes, real arithmetic on two cores: ours with the lag that `--lag auto` finds, against the
                 locked ones (lock-step, GPipe) and NumPy data parallelism in two processes, one all-reduce a step over
                 the same links
@@ -11,6 +12,7 @@ accuracy        seconds of training until 88 % test accuracy on `rows`, every ri
 """
 
 import argparse
+import os
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,7 +26,6 @@ from dni_actors.runtime.tuning import tune
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
 REAL_DELAYS = (5, 20, 50)
 WORK = 0.010  # seconds of an emulated box's tick
-THIRD = Cost(train=0.0, forward=WORK / 3, backward=WORK / 3, update=WORK / 3, cpu=0.0)
 SMALL = {"task": "rows", "hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
 RULES: dict[str, dict[str, Any]] = {
     "synthetic, lag 1": {"lag": 1},
@@ -37,12 +38,16 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 
-def law(boxes: int, delay: float, update: str = "synthetic", lag: int = 2, micro_batches: int = 1) -> float:
-    """Ticks per second that the lag law gives."""
-    costs, links = [THIRD] * boxes, [2 * delay / 1000] * (boxes - 1)
+def law(
+    boxes: int, delay: float, cpu: float = 0.0, update: str = "synthetic", lag: int = 2, micro_batches: int = 1
+) -> float:
+    """Ticks per second that the lag law gives, where a box needs a core for `cpu` seconds, too."""
+    third = (WORK + cpu) / 3
+    costs = [Cost(train=0.0, forward=third, backward=third, update=third, cpu=cpu)] * boxes
+    links = [2 * delay / 1000] * (boxes - 1)
     if update == "locked":
         return 1 / locked_period(costs, links, micro_batches)
-    return 1 / decoupled_period(costs, links, lag)
+    return 1 / decoupled_period(costs, links, lag, os.cpu_count() or 1)
 
 
 def emulated(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -> Figure:
@@ -57,16 +62,22 @@ def emulated(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -
 def sweep(running: Session, points: Iterable[tuple[int, float]], rounds: int) -> dict[str, Any]:
     """Emulated boxes at (boxes, delay): medians beside the law."""
     rows: dict[str, Any] = {}
-    print(f"{'boxes':>5}{'delay':>7}  {'contender':20}{'ticks/s':>9}{'law':>9}{'of the law':>12}{'samples/s':>11}")
+    heads = ("law", "of it", "law + CPU", "of it", "samples/s")
+    print(f"{'boxes':>5}{'delay':>7}  {'contender':20}{'ticks/s':>9}" + "".join(f"{head:>11}" for head in heads))
     for boxes, delay in points:
         found: dict[str, list[Figure]] = {}
         for n in range(rounds):
             take_turns({name: bound(running, boxes, delay, rule) for name, rule in RULES.items()}, found, n)
         for name, figures in found.items():
             rate, expected = median(figures), law(boxes, delay, **RULES[name])
-            told = f"{rate:9.1f}{expected:9.1f}{rate / expected:12.2f}{rate * SMALL['batch']:11.0f}"
-            print(f"{boxes:5}{delay:5} ms  {name:20}{told}", flush=True)
-            rows[f"{boxes} boxes, {delay} ms, {name}"] = {"rates": [f.rate for f in figures], "law": expected}
+            cpu = median(figures, "cpu") / boxes
+            real = law(boxes, delay, cpu, **RULES[name])
+            told = (expected, rate / expected, real, rate / real)
+            cells = "".join(f"{value:11.2f}" for value in told) + f"{rate * SMALL['batch']:11.0f}"
+            print(f"{boxes:5}{delay:5} ms  {name:20}{rate:9.1f}{cells}", flush=True)
+            rows[f"{boxes} boxes, {delay} ms, {name}"] = {
+                "rates": [f.rate for f in figures], "law": expected, "cpu_seconds": cpu, "law_with_cpu": real
+            }  # fmt: skip
     return rows
 
 

@@ -1,6 +1,7 @@
 """What the benchmarks share: runs of ours and of the rivals, medians, a table, and where results go."""
 
 import json
+import multiprocessing
 import os
 import platform
 import statistics
@@ -82,6 +83,20 @@ def take_turns(contenders: dict[str, Contender], found: dict[str, list[Figure]],
     for name, contender in contenders.items():
         found.setdefault(name, []).append(contender())
         print(f"  round {n + 1}, {name}: {found[name][-1].rate:.1f}/s", file=sys.stderr, flush=True)
+
+
+def in_processes(target: Callable[..., None], several: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """What a function tells that runs in a process of its own for each tuple of arguments; it puts that into a queue,
+    its last argument. In the order of telling."""
+    context = multiprocessing.get_context("spawn")
+    told = context.Queue()
+    processes = [context.Process(target=target, args=(*arguments, told)) for arguments in several]
+    for process in processes:
+        process.start()
+    found = [told.get() for _ in processes]
+    for process in processes:
+        process.join()
+    return found
 
 
 def median(figures: Sequence[Figure], field: str = "rate") -> float:

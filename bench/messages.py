@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.measure import cpu_seconds, save
+from bench.measure import cpu_seconds, in_processes, save
 from dni_actors.box.channel import Channel
 from dni_actors.box.post import Kind, Message
 from dni_actors.config import RunConfig
@@ -116,15 +116,8 @@ def by_sockets(wire: str, size: int) -> tuple[float, float]:
     """(CPU seconds, hops per second) of one hop."""
     context = multiprocessing.get_context("spawn")
     folder = SocketFolder(0)
-    told, line, ball = context.SimpleQueue(), context.Pipe(), context.Pipe()
-    players = [
-        context.Process(target=end, args=(d, wire, size, folder.path, line[d < 0], ball[d < 0], told)) for d in (1, -1)
-    ]
-    for player in players:
-        player.start()
-    found = [told.get() for _ in players]
-    for player in players:
-        player.join()
+    line, ball = context.Pipe(), context.Pipe()
+    found = in_processes(end, [(d, wire, size, folder.path, line[d < 0], ball[d < 0]) for d in (1, -1)])
     folder.close()
     return sum(cpu for cpu, _ in found), statistics.mean(rate for _, rate in found)
 

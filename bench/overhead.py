@@ -11,14 +11,13 @@ operations in a bare loop.
 """
 
 import argparse
-import multiprocessing
 import statistics
 import time
 from typing import Any
 
 import numpy as np
 
-from bench.measure import save
+from bench.measure import in_processes, save
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.runtime.inline import Chain
@@ -81,27 +80,14 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
 
 def sockets(ticks: int) -> float:
     folder = SocketFolder(0)
-    context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    boxes = [context.Process(target=box, args=(k, ticks, folder.path, told)) for k in range(BOXES)]
-    for process in boxes:
-        process.start()
-    found = [told.get() for _ in boxes]
-    for process in boxes:
-        process.join()
+    found = in_processes(box, [(k, ticks, folder.path) for k in range(BOXES)])
     folder.close()
     return statistics.mean(found)
 
 
 def apart(job: Any, ticks: int) -> float:
     """What a function tells that runs in a process of its own."""
-    context = multiprocessing.get_context("spawn")
-    told = context.Queue()
-    process = context.Process(target=job, args=(ticks, told))
-    process.start()
-    found = float(told.get())
-    process.join()
-    return found
+    return float(in_processes(job, [(ticks,)])[0])
 
 
 def whole_inline(ticks: int, told: Any) -> None:

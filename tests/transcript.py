@@ -9,21 +9,30 @@ from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
 
 FOLDER = Path(__file__).with_name("golden")
-UPDATES = ("synthetic", "truncated", "locked")
+CASES = {
+    "synthetic": {},
+    "truncated": {"update": "truncated"},
+    "locked": {"update": "locked"},
+    "gpipe": {"update": "locked", "micro_batches": 2},
+    "delayed": {"update": "delayed", "lag": 1},
+}
 HEADING = """\
-Three boxes, four ticks, lag 2, update rule `{update}`: what each box's program asks for, box by box, as the inline
-runtime answers it (it lets a box go on until it must wait). Columns: tick, box, request.
+Three boxes, four ticks, lag {lag}, update rule `{update}`, micro-batches {pieces}: what each box's program
+asks for, box by box, as the inline runtime answers it (it lets a box go on until it must wait). Columns: tick, box,
+request.
 
 """
 
 
-def transcript(update: str) -> str:
+def transcript(case: str) -> str:
     """The text of one golden file."""
     story = []
-    Chain(tiny(unroll=(3, 4, 0), ticks=4, lag=2, batch=5, update=update), story=story).run()
-    return HEADING.format(update=update) + "".join(f"{tick}  {box}  {request}\n" for box, tick, request in story)
+    config = tiny(**({"unroll": (3, 4, 0), "ticks": 4, "lag": 2, "batch": 6, "evaluate_every": 2} | CASES[case]))
+    Chain(config, story=story).run()
+    heading = HEADING.format(lag=config.lag, update=config.learning.update, pieces=config.learning.micro_batches)
+    return heading + "".join(f"{tick}  {box}  {request}\n" for box, tick, request in story)
 
 
 if __name__ == "__main__":
-    for name in UPDATES:
+    for name in CASES:
         (FOLDER / f"{name}.txt").write_text(transcript(name), encoding="utf-8")

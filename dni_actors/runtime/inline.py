@@ -112,6 +112,8 @@ class Chain:
         """Nobody could go on a moment ago: sleeps until an emulated link lets a message through, or asks for it."""
         for stepper in waiting:
             stepper.advance()  # notes that it waits, and for what
+        if any(stepper.done for stepper in waiting):
+            return  # what it waited for came between two looks
         due = [stepper.next_due for stepper in waiting if stepper.next_due is not None]
         if due:
             time.sleep(min(due))

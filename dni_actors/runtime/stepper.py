@@ -67,6 +67,7 @@ class Stepper:
         self._arrivals = Arrivals(k, link, config.lag, config.chain.precision)
         self._begun = self.first  # the newest tick that has begun
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
+        self._overslept = 0.0  # seconds
         self._evaluations: deque[Evaluation] = deque()
         self._script = self._run()
         self._request: Request | None = None  # None: the script has not been started
@@ -176,7 +177,10 @@ class Stepper:
         pieces = 1 if phase is Phase.UPDATE else self._config.learning.micro_batches
         seconds = self._heavy.draw(self.tick, self.box.index) / len(DELAYED) / pieces
         self._meter.delayed(seconds)
-        time.sleep(seconds)
+        # What one sleep is too long is taken off the next: emulated work lasts as long as it says.
+        until = time.perf_counter() + seconds - self._overslept
+        time.sleep(max(0.0, until - time.perf_counter()))
+        self._overslept = time.perf_counter() - until
 
     def _run(self) -> Generator[Request, Arrays, None]:
         config, box = self._config, self.box

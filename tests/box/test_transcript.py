@@ -1,9 +1,9 @@
 import pytest
 
-from tests.transcript import FOLDER, UPDATES, transcript
+from tests.transcript import CASES, FOLDER, transcript
 
 
-@pytest.mark.parametrize("update", UPDATES)
-def test_the_protocol_is_the_golden_one(update):
-    golden = (FOLDER / f"{update}.txt").read_text(encoding="utf-8")
-    assert transcript(update) == golden, "the protocol changed: if it should, run `make golden` and read the difference"
+@pytest.mark.parametrize("case", CASES)
+def test_the_protocol_is_the_golden_one(case):
+    golden = (FOLDER / f"{case}.txt").read_text(encoding="utf-8")
+    assert transcript(case) == golden, "the protocol changed: if it should, run `make golden` and read the difference"

@@ -1,6 +1,7 @@
 """What is learned is a function of the configuration, whatever the order, the delays and the interruptions."""
 
 import random
+import time
 from collections import Counter
 
 import pytest
@@ -165,3 +166,15 @@ def test_a_cut_before_the_first_gradient_goes_on_too(update):
 @pytest.mark.parametrize("fields", [{"update": "delayed"}, {"update": "locked", "micro_batches": 2}], ids=str)
 def test_evaluations_disturb_no_passage_that_is_on_its_way(fields):
     assert digests(tiny(ticks=12, evaluate_every=1, **fields)) == digests(tiny(ticks=12, evaluate_every=0, **fields))
+
+
+def test_a_message_that_comes_between_two_looks_is_no_deadlock(monkeypatch):
+    config, pause = tiny(boxes=2, link_delay_ms="0.1", evaluate_every=2), Chain._pause
+    expected = digests(tiny(boxes=2))
+
+    def late(chain, waiting):
+        time.sleep(0.002)  # longer than any link: whatever was on its way is there now
+        pause(chain, waiting)
+
+    monkeypatch.setattr(Chain, "_pause", late)
+    assert digests(config) == expected

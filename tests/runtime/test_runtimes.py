@@ -18,6 +18,7 @@ from dni_actors.box.report import Started
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
 from dni_actors.runtime import session, supervisor
+from dni_actors.runtime.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import WIRES
 from tests.processes import alive, eventually
@@ -106,6 +107,17 @@ def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
         finish(wild, runtime_name, rows)
     told = [row.last_tick for row in rows if row.box == caught.value.box]
     assert told == list(range(caught.value.tick)), "every row up to the failure is told"
+
+
+def test_lag_auto_measures_and_then_runs_in_one_session(runtime_name, inline_digest):
+    config = setting(lag="auto", link_delay_ms="3", **WIRES[runtime_name])
+    with session(config) as running:
+        lag = tune(config, running).lag
+        standing = Standing(config.replace(lag=lag))
+        for event in running.run(config.replace(lag=lag)):
+            standing.take(event)
+    assert lag >= 2, "a round trip of 6 ms is longer than a tick"
+    assert standing.digest == inline_digest(setting(lag=lag))
 
 
 def test_slow_links_and_heavy_boxes_are_felt(runtime_name):

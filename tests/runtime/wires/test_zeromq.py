@@ -134,6 +134,26 @@ def test_cut_connections_are_made_anew_and_leave_the_digest_alone(folder, curve)
     assert chain.counts("connections lost") >= 3 * 4
 
 
+@pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
+def test_greeting_after_a_cut_is_enough(folder, curve, monkeypatch):
+    """With patience for the whole test, nobody ever asks: what the cut took is sent again because the boxes greet."""
+    monkeypatch.setattr("dni_actors.runtime.loop.ASK_AFTER", 1000.0)
+    config, relays = setting(), []
+
+    def between(address, k):
+        relays.append(Cutter(address, folder, seed=k, every=4_000))
+        return relays[-1].address
+
+    chain = Threads(config, folder, curve, between)
+    try:
+        assert chain.run() == Chain(config).run()
+    finally:
+        for relay in relays:
+            relay.close()
+    assert chain.counts("connections lost") >= 3 * 4
+    assert all(relay.left <= 0 for relay in relays), "every boundary was cut as often as it was to be"
+
+
 def test_a_stranger_cannot_take_the_neighbours_place(folder):
     """It connects first, knows nothing of the run, and stays."""
     config = setting()
