@@ -26,6 +26,9 @@ RANGES = {
     "epochs": (1, 2**31),
     "evaluate_every": (0, 2**40),
     "seed": (0, 2**63 - 1),
+    "stop_after": (0, 2**31),
+    "checkpoint_every": (0, 2**40),
+    "max_restarts": (0, 1_000_000),
 }
 
 

@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+from dni_actors.box.report import Event
 from dni_actors.box.standing import Standing
 from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
@@ -20,12 +21,18 @@ def run(config: RunConfig) -> Result:
     failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
     """
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
-    config = config.validated().replace(kernels=kernels)
-    recorder = Recorder(config)
-    config = config.replace(name=recorder.name)
+    recorder = Recorder(config.validated().replace(kernels=kernels))
+    config = recorder.config
     standing = Standing(config)
+    standing.evaluations = recorder.evaluations()
     shown = view(config.output.console, standing)
     status, told = "failed", None
+
+    def tell(event: Event) -> None:
+        standing.take(event)
+        recorder.take(event, standing)
+        shown.show(event)
+
     try:
         shown.open()
         with session(config) as running:
@@ -33,12 +40,14 @@ def run(config: RunConfig) -> Result:
                 tuned = tune(config, running)
                 config = standing.config = config.replace(lag=tuned.lag)
                 recorder.settle(config)
-                shown.show(tuned)
-            with closing(running.run(config)) as events:
+                tell(tuned)
+            with closing(running.run(config, recorder.cuts)) as events:
                 for event in events:
-                    standing.take(event)
-                    recorder.take(event)
-                    shown.show(event)
+                    for news in (event, *recorder.news()):
+                        tell(news)
+                    if (end := early_end(standing, recorder)) is not None:
+                        standing.end_at(*end)
+                        break
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
@@ -58,3 +67,13 @@ def run(config: RunConfig) -> Result:
     if recorder.problem:
         raise OSError(recorder.problem)
     return result
+
+
+def early_end(standing: Standing, recorder: Recorder) -> tuple[int, list[str]] | None:
+    """The cut at which patience with the validation was used up, and the boxes' digests there; None while it lasts.
+
+    Boxes have gone on beyond it by then, as decoupled boxes do; that does not count: the end is the same every time.
+    """
+    tick = standing.stops_at
+    digests = None if tick is None or tick == standing.config.ticks else recorder.digests_at(tick)
+    return None if tick is None or digests is None else (tick, digests)

@@ -1,18 +1,18 @@
 """python -m dni_actors.launch: trains a chain of time boxes. `--help` tells every option."""
 
 import os
-import signal
 import sys
 
 from dni_actors.box.errors import BoxError, RuntimeUnavailableError
 from dni_actors.checks import ConfigError
 from dni_actors.options import parse
+from dni_actors.runtime.interrupts import Terminated, listen
 from dni_actors.runtime.kernels import restart_with_kernels
 
 
 def main() -> int:
-    """Exit code: 0 finished, 1 failed on the way, 2 wrong input, 130 interrupted."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell script's background jobs start without it
+    """Exit code: 0 finished, 1 failed on the way, 2 wrong input, 130 interrupted, 143 terminated."""
+    listen()
     try:
         config = parse(sys.argv[1:])
         restart_with_kernels(config, "dni_actors.launch")
@@ -27,7 +27,7 @@ def main() -> int:
     except (BoxError, RuntimeUnavailableError, OSError) as error:
         return tell(error, 1)
     except KeyboardInterrupt as error:
-        return tell(error, 130)
+        return tell(error, 143 if isinstance(error, Terminated) else 130)
     return 0
 
 

@@ -32,6 +32,8 @@ class Options:
     """List the presets and stop."""
     config: Path | None = None
     """TOML file with fields by name, as a run's config.toml."""
+    resume: str | None = None
+    """Folder of a run to go on with, from its last complete cut; the same as its --name and settings once more."""
     run: Annotated[RunConfig, tyro.conf.arg(name="")] = dataclasses.field(default_factory=RunConfig)
 
 
@@ -43,6 +45,8 @@ def parse(argv: Sequence[str]) -> RunConfig:
             print(f"{name:12} {preset.line}")
         raise SystemExit(0)
     file = {} if given.config is None else read_toml(Path(given.config))
+    if given.resume is not None:
+        file = resumed(given.resume, given)
     named = {"preset": given.preset, "task": given.task}
     given_any = any(name is not None for name in named.values())
     base = RunConfig().replace(**defaults(named if given_any else file)).replace(**file)
@@ -52,11 +56,28 @@ def parse(argv: Sequence[str]) -> RunConfig:
     return ask_tyro(argv, base).validated()
 
 
+def resumed(place: str, given: argparse.Namespace) -> dict[str, Any]:
+    """The settings of a run that lies there. Its storage and name are what the folder's place says now."""
+    from dni_actors.record.storage import Storage  # late: --help shall not wait for it
+
+    for name in ("config", "preset"):
+        if getattr(given, name) is not None:
+            raise ConfigError("resume", f"{place!r} brings its own settings; drop --{name}")
+    try:
+        text = Storage.of(place).read("config.toml").decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            "resume", f"{place!r} holds no run (no config.toml); give a folder such as runs/NAME"
+        ) from error
+    storage, _, name = place.rstrip("/").rpartition("/")
+    return toml(text, f"{place}/config.toml") | {"storage": storage or ".", "name": name}
+
+
 def scan(argv: Sequence[str]) -> argparse.Namespace:
     """The few flags that decide what the others' defaults are."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     early.add_argument("--list-presets", "--list_presets", action="store_true")
-    for name in ("preset", "config", "task", "ticks", "epochs", "boxes"):
+    for name in ("preset", "config", "resume", "task", "ticks", "epochs", "boxes"):
         early.add_argument(f"--{name}")
     early.add_argument("--unroll", nargs="*")
     try:
@@ -83,7 +104,7 @@ def ask_tyro(argv: Sequence[str], base: RunConfig) -> RunConfig:
             raise sentence(told.getvalue()) from None
         raise
     if unknown:
-        flags = [f"--{name.replace('_', '-')}" for name in (*PART_OF, "preset", "list_presets", "config")]
+        flags = [f"--{name.replace('_', '-')}" for name in (*PART_OF, "preset", "list_presets", "config", "resume")]
         near = get_close_matches(unknown[0].partition("=")[0], flags, n=1)
         raise ConfigError(
             unknown[0], f"there is no such option; {f'did you mean {near[0]}?' if near else 'see --help'}"
@@ -126,13 +147,19 @@ def sentence(told: str) -> ConfigError:
 def read_toml(path: Path) -> dict[str, Any]:
     """The fields of a TOML file; ConfigError if it cannot be read or is broken."""
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        return toml(path.read_text(encoding="utf-8"), str(path))
     except UnicodeDecodeError as error:
         raise ConfigError("config", f"{str(path)!r} cannot be read (it is not UTF-8 text); give a TOML file") from error
-    except (ValueError, RecursionError) as error:  # broken TOML, and numbers or nesting beyond all measure
-        raise ConfigError("config", f"{str(path)!r} is not valid TOML ({error}); mend that line") from error
     except OSError as error:
         raise ConfigError("config", f"{str(path)!r} cannot be read ({error.strerror}); give a TOML file") from error
+
+
+def toml(text: str, place: str) -> dict[str, Any]:
+    """The fields in a TOML text; ConfigError if it is broken."""
+    try:
+        fields = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:  # broken TOML, and numbers or nesting beyond all measure
+        raise ConfigError("config", f"{place!r} is not valid TOML ({error}); mend that line") from error
     for name, value in fields.items():
         if isinstance(value, dict):
             raise ConfigError(name, f"[{name}] is a table; fields stand on their own lines, without tables")

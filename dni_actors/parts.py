@@ -66,6 +66,8 @@ class LearningConfig:
     """Course of both learning rates: constant, or linear to zero at the run's end."""
     clip: float = 1.0
     """Largest norm of a box's weight gradient (0: no clipping)."""
+    stop_after: int = 0
+    """Evaluations without a better validation accuracy after which the run ends; 0: it goes to its end."""
     evaluate_every: int | None = None
     """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
 
@@ -84,6 +86,8 @@ class ExecutionConfig:
     kernels: Literal["native", "portable"] | None = None
     """CPU kernels: this machine's fastest, or ones that give the same bits on every x86-64 machine with AVX2.
     By default native, on a cluster portable."""
+    max_restarts: int = 10
+    """Times that each box may be started again after its process died, before the run gives up (and can be resumed)."""
     compute_delay_ms: str = "0"
     """Emulated heavy boxes: extra milliseconds per tick, x or low:high; a third each in forward, backward, update."""
     link_delay_ms: str = "0"
@@ -99,6 +103,9 @@ class OutputConfig:
     name: str | None = None
     """Name of the run's folder; by default task, date and a short id."""
     storage: str = "runs"
-    """Folder that holds the runs' folders."""
+    """Folder that holds the runs' folders, or a URI of one (s3://..., gs://..., file://...)."""
+    checkpoint_every: int | None = None
+    """Ticks between cuts, from which a run goes on after whatever happened; 0: only at the end. By default about every
+    5 seconds, and never more than 2 % of the time."""
     console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""

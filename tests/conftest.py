@@ -1,9 +1,11 @@
 """Fixtures for all tests. Tests that need Ray share one local cluster, started when the first of them asks."""
 
+import os
 import secrets
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 import tests.tiny  # noqa: F401  registers the tiny task
 from dni_actors.runtime.cluster import LOCAL, OBJECT_STORE, ONE_THREAD, QUIET, variables
@@ -51,3 +53,8 @@ def runtime_name(request):
     if request.param != "inline":
         request.getfixturevalue("ray_cluster")
     return request.param
+
+
+settings.register_profile("suite", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("soak", max_examples=5000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))

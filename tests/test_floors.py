@@ -23,7 +23,7 @@ LIBRARIES = {  # who may import what; other third-party packages stand at the en
     "matplotlib": {"view"},
     "tomli_w": {"record"},
     "tyro": {"options"},
-    "numpy": {"nn", "tasks", "box", "runtime"},
+    "numpy": {"nn", "tasks", "box", "runtime", "record"},
 }
 CLOCKS = {"time", "os", "threading", "asyncio", "socket", "subprocess", "multiprocessing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -68,7 +68,7 @@ def test_the_seed_run_as_it_is(place):
 
 
 def test_a_killed_box_ends_the_run_with_one_sentence(place):
-    process, folder, places = begin(place, *ENDLESS)
+    process, folder, places = begin(place, *ENDLESS, "--max-restarts", "0")
     family = children(process.pid)
     os.kill(places[1]["pid"], signal.SIGKILL)
     out, err = process.communicate(timeout=60)

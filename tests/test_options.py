@@ -108,9 +108,9 @@ def test_help_names_every_option_with_its_default():
     with contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as end:
         parse(["--help"])
     assert end.value.code == 0
-    for name in [*PART_OF, "preset", "list_presets", "config"]:
+    for name in [*PART_OF, "preset", "list_presets", "config", "resume"]:
         assert f"--{name.replace('_', '-')}" in shown.getvalue()
-    assert shown.getvalue().count("(default:") == len(PART_OF) + 3
+    assert shown.getvalue().count("(default:") == len(PART_OF) + 4
 
 
 def test_presets_are_listed(capsys):

@@ -7,7 +7,7 @@ import numpy as np
 from dni_actors.box.report import Window
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.tasks import TASKS, Samples
+from dni_actors.tasks import TASKS, Samples, Split
 
 
 class Tiny:
@@ -15,15 +15,14 @@ class Tiny:
 
     steps = 7
     inputs, classes = 3, 2
-    train, test = 10, 5
+    train, validation, test = 10, 4, 5
 
-    def load(self, first: int, steps: int) -> tuple[Samples, Samples]:
-        x = generator(0, Stream.BATCHES, 0).standard_normal((self.steps, self.train + self.test, self.inputs))
+    def load(self, first: int, steps: int) -> Split:
+        x = generator(0, Stream.BATCHES, 0).standard_normal((self.steps, 19, self.inputs))
         labels = (x.sum(axis=(0, 2)) > 0).astype(np.int64)
         window = x[first : first + steps].astype(np.float32)
-        return Samples(window[:, : self.train], labels[: self.train]), Samples(
-            window[:, self.train :], labels[self.train :]
-        )
+        parts = (slice(0, 10), slice(10, 14), slice(14, 19))
+        return Split(*(Samples(window[:, part], labels[part]) for part in parts))
 
 
 TASKS["tiny"] = Tiny()
@@ -41,7 +40,8 @@ def tiny(**fields: Any) -> RunConfig:
 def window(box: int, **fields: Any) -> Window:
     """A row of the metrics: 50 ticks in a second, half of it at work."""
     row = {
-        "box": box, "first_tick": 0, "last_tick": 49, "loss": None, "accuracy": 0.5, "updates": 50, "seconds": 1.0,
+        "box": box, "incarnation": 0, "first_tick": 0, "last_tick": 49, "loss": None, "accuracy": 0.5, "updates": 50,
+        "seconds": 1.0,
         "cpu_seconds": 0.5, "delay_seconds": 0.1, "wait_state_seconds": 0.2, "wait_gradient_seconds": 0.1,
         "train_seconds": 0.1, "forward_seconds": 0.1, "synthesize_seconds": 0.1, "backward_seconds": 0.1,
         "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75, "norm_ratio": 1.1,

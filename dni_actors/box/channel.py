@@ -80,6 +80,8 @@ class Arrived(NamedTuple):
     arrays: Arrays
     at_tick: int
     """the tick its box was in when it came: a gradient's slack is its turn's tick minus this"""
+    mark: bool
+    """on a State: after its tick comes a cut"""
 
 
 class Inbox:
@@ -98,12 +100,12 @@ class Inbox:
     def within_reach(self, channel: Channel, index: int) -> bool:
         return index < self.first[channel] + self._reach[channel]
 
-    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int) -> bool:
+    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int, mark: bool = False) -> bool:
         """Keeps a message within reach; False, and nothing is kept, if it came before."""
         waiting = self._waiting[channel]
         if index < self.first[channel] or index in waiting:
             return False
-        waiting[index] = Arrived(arrays, at_tick)
+        waiting[index] = Arrived(arrays, at_tick, mark)
         return True
 
     def skip(self, channel: Channel, index: int) -> None:
@@ -123,7 +125,3 @@ class Inbox:
         self.unanswered += put.channel is Channel.STATE
         if self.unanswered > self._reach[Channel.STATE]:
             raise ProtocolError(self._box, put.index, f"{self.unanswered} states are out unanswered at {put}")
-
-    def pending(self, channel: Channel) -> dict[int, Arrays]:
-        """The messages of a channel by index: at a cut, the part of the chain's state that is under way."""
-        return {index: arrived.arrays for index, arrived in sorted(self._waiting[channel].items())}

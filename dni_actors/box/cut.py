@@ -1,31 +1,59 @@
-"""A cut: a box's part of the chain's state between tick n-1 and tick n."""
+"""A cut: the chain's state between tick n-1 and tick n in every box, of which each box has its part.
 
-from typing import NamedTuple
+There the State channels are empty and a Gradient channel holds the last L gradients put, no more. Box 0 decides that a
+cut comes after a tick and marks that tick's State; who takes the mark hands it on and puts its part aside after the
+tick. So a cut is consistent, whoever is ahead of whom, and nobody waits for it (Chandy and Lamport 1985: the mark is
+their marker, on channels that the program reads in step).
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from dni_actors.box.channel import Arrays, Channel, Inbox
+from dni_actors.box.post import Post
 from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import Array
 
 
 class BoxCut(NamedTuple):
-    """At a cut the State channels are empty and a Gradient channel holds the last L gradients, no more."""
+    """A box's part of a cut."""
 
     tick: int
+    """the cut lies before it"""
+    digest: str
+    """of the box's weights, then"""
+    seconds: float
+    """of training, up to then"""
     arrays: dict[str, Array]
     gradients: dict[int, Arrays]
-    """by index: under way to this box"""
+    """by index: those that the box has put and the one before it has still to take"""
 
 
-def take(box: TimeBox, inbox: Inbox, n: int) -> BoxCut:
-    """A copy of all that box and inbox carry over the cut before tick n."""
-    return BoxCut(n, {name: a.copy() for name, a in box.state().items()}, inbox.pending(Channel.GRADIENT))
+class Cuts(Protocol):
+    """Where the complete cuts of a run are kept."""
+
+    def newest(self) -> Sequence[BoxCut] | None:
+        """Each box's part of the last complete cut; None if there is none yet."""
 
 
-def restore(box: TimeBox, inbox: Inbox, cut: BoxCut) -> None:
-    """Puts a fresh box and its empty inbox to where the cut was taken."""
+class NoCuts:
+    """For runs that are not kept."""
+
+    def newest(self) -> None:
+        return None
+
+
+def take(box: TimeBox, post: Post, n: int, first: int, seconds: float) -> BoxCut:
+    """A copy of all that the box carries over the cut before tick n; `first` gradient that is still to be taken."""
+    arrays = {name: array.copy() for name, array in box.state().items()}
+    return BoxCut(n, box.digest(), seconds, arrays, post.kept(Channel.GRADIENT, first))
+
+
+def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut, first: int) -> None:
+    """Puts a fresh box to where the cut was taken."""
     state = box.state()
     for name, array in cut.arrays.items():
         state[name][: len(array)] = array  # a stash that was no longer than its run goes into a longer one
-    inbox.unanswered = len(cut.gradients)
-    for index, arrays in cut.gradients.items():
-        inbox.add(Channel.GRADIENT, index, arrays, cut.tick)
+    if not box.is_last:
+        inbox.unanswered = inbox.first[Channel.STATE] - first
+    post.keep(Channel.GRADIENT, cut.gradients)

@@ -9,15 +9,17 @@ from dni_actors.tasks import Samples
 
 
 class Feed:
-    """The window of box k, of training and held-out samples; T steps, B samples a mini-batch, I inputs."""
+    """The window of box k, of training, validation and test samples; T steps, B samples a mini-batch, I inputs."""
 
     def __init__(self, config: RunConfig, k: int) -> None:
         first, steps = sum(config.unrolls[:k]), config.unrolls[k]
-        train, test = config.task.load(first, steps)
+        data = config.task.load(first, steps)
         self._seed, self._per_epoch, self._batch = config.learning.seed, config.ticks_per_epoch, config.learning.batch
         self._rows = config.rows
-        self._train_x, self._test_x = (with_ones(s, config.chain.precision) for s in (train, test))
-        self._train_labels, self._test_labels = train.labels, test.labels
+        self._train, *self._held_out = (
+            (with_ones(samples, config.chain.precision), samples.labels)
+            for samples in (data.train, data.validation, data.test)
+        )
         self._epoch, self._order = -1, np.arange(0)
 
     def train(self, n: int, part: int, x: Array, labels: Array) -> None:
@@ -28,23 +30,32 @@ class Feed:
         epoch, place = divmod(n, self._per_epoch)
         if epoch != self._epoch:
             rng = generator(self._seed, Stream.BATCHES, epoch)
-            self._epoch, self._order = epoch, rng.permutation(len(self._train_labels))
+            self._epoch, self._order = epoch, rng.permutation(len(self._train[1]))
         first = place * self._batch + part * len(labels)
-        gather(self._train_x, self._train_labels, self._order[first : first + len(labels)], x, labels)
+        gather(*self._train, self._order[first : first + len(labels)], x, labels)
+
+    @property
+    def validation_chunks(self) -> int:
+        return self._chunks(0)
 
     @property
     def chunks(self) -> int:
         """An evaluation goes in chunks of one message's size: the same products, so the same bits, everywhere."""
-        return -(-len(self._test_labels) // self._rows)
+        return self._chunks(0) + self._chunks(1)
 
-    def test(self, chunk: int, x: Array, labels: Array) -> int:
-        """Fills x and labels with a chunk of the held-out samples; returns how many of them count.
+    def _chunks(self, which: int) -> int:
+        return -(-len(self._held_out[which][1]) // self._rows)
 
-        The last chunk is filled up by repeating its last sample, which does not count again.
+    def held_out(self, chunk: int, x: Array, labels: Array) -> int:
+        """Fills x and labels with a chunk of the validation samples, then of the test samples; how many count.
+
+        The last chunk of each is filled up by repeating its last sample, which does not count again.
         """
-        first, samples = chunk * self._rows, len(self._test_labels)
+        which = int(chunk >= self.validation_chunks)
+        all_x, all_labels = self._held_out[which]
+        first, samples = (chunk - which * self.validation_chunks) * self._rows, len(all_labels)
         chosen = np.minimum(np.arange(first, first + self._rows), samples - 1)
-        gather(self._test_x, self._test_labels, chosen, x, labels)
+        gather(all_x, all_labels, chosen, x, labels)
         return min(self._rows, samples - first)
 
 

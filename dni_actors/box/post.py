@@ -34,6 +34,8 @@ class Message(NamedTuple):
     arrays: Arrays = ()
     sent: float = 0.0
     """the sender's clock, if its runtime has set it"""
+    mark: bool = False
+    """on a State: every box that takes it puts its part of a cut aside after that tick"""
 
 
 Carry = Callable[[int, Message], None]
@@ -48,18 +50,27 @@ class Post:
     ) -> None:
         self._inbox, self._dtype, self._carry, self._incarnation = inbox, dtype, carry, incarnation
         self._kept: dict[Channel, deque[Message]] = {c: deque(maxlen=bound) for c, bound in bounds.items()}
-        # By channel: the index after the highest that came.
-        self._next = {c: max(first, *(i + 1 for i in inbox.pending(c)), 0) for c, first in inbox.first.items()}
+        self._next = dict(inbox.first)  # by channel: the index after the highest that came
         self.counts: Counter[str] = Counter()
         """messages asked for, sent again, and dropped, by reason"""
 
-    def put(self, put: Put) -> None:
+    def put(self, put: Put, mark: bool = False) -> None:
         """Sends a message of the box's program; copies its arrays, rounded to the wire's type."""
         self._inbox.sent(put)
         copies = tuple(frozen(array.astype(self._dtype)) for array in put.arrays)
-        message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies)
+        message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies, 0.0, mark)
         self._kept[put.channel].append(message)
         self._carry(put.channel.direction, message)
+
+    def kept(self, channel: Channel, first: int) -> dict[int, Arrays]:
+        """What was put from index `first` on, by index, as far as it may still have to be sent again."""
+        return {message.index: message.arrays for message in self._kept[channel] if message.index >= first}
+
+    def keep(self, channel: Channel, put: dict[int, Arrays]) -> None:
+        """As if the box had put these: they are sent to who asks."""
+        for index, arrays in sorted(put.items()):
+            copies = tuple(frozen(array.astype(self._dtype)) for array in arrays)
+            self._kept[channel].append(Message(Kind.DATA, channel, index, self._incarnation, copies))
 
     def receive(self, message: Message) -> bool:
         """A message came: True if it is data on its way to the inbox; everything else is dealt with here."""
@@ -87,7 +98,7 @@ class Post:
     def admit(self, message: Message, at_tick: int, dtype: str) -> None:
         """Data that has arrived goes into the inbox, in the box's own type, unless it came before."""
         arrays = tuple(frozen(array.astype(dtype, copy=False)) for array in message.arrays)
-        if not self._inbox.add(message.channel, message.index, arrays, at_tick):
+        if not self._inbox.add(message.channel, message.index, arrays, at_tick, message.mark):
             self.counts["came twice"] += 1
 
     def ask(self, take: Take) -> None:

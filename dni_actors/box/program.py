@@ -21,6 +21,8 @@ thrown away after any tick and started afresh at the next.
 from collections.abc import Generator
 from typing import NamedTuple
 
+import numpy as np
+
 from dni_actors.box.channel import Arrays, Channel, Phase, Put, Request, Take, Work
 from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import Array
@@ -31,7 +33,11 @@ class Evaluation(NamedTuple):
 
     tick: int
     accuracy: float
+    """on the test samples, as is the loss"""
     loss: float
+    validation_accuracy: float
+    """on samples that are neither trained on nor tested on: what the best cut is chosen by"""
+    validation_loss: float
 
 
 Program = Generator[Request, Arrays, None]
@@ -124,7 +130,7 @@ PROGRAMS = {"synthetic": decoupled, "truncated": decoupled, "locked": locked, "d
 
 def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | None]:
     """The held-out samples, forward only, in chunks, at the cut before tick n; the last box returns what came out."""
-    samples, right, loss = 0, 0, 0.0
+    sums = np.zeros((2, 3))  # of validation and test samples: how many, how many right, their losses
     free = n % box.pieces  # no passage that is still to go back lies there: tick n will begin in it
     for chunk in range(box.chunks):
         index = n * box.chunks + chunk
@@ -132,11 +138,13 @@ def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | No
         yield Work(Phase.EVALUATE)
         h_out = box.score(chunk, h_in, free)
         if box.is_last:
-            counted, correct, total = box.judge(free)
-            samples, right, loss = samples + counted, right + correct, loss + total
+            sums[box.tests(chunk)] += box.judge(free)
         else:
             yield Put(Channel.SCORE, index, (h_out,))
-    return Evaluation(n, right / samples, loss / samples) if box.is_last else None
+    if not box.is_last:
+        return None
+    (_, validated, validation_loss), (_, tested, test_loss) = (sums / sums[:, :1]).tolist()
+    return Evaluation(n, tested, test_loss, validated, validation_loss)
 
 
 def state_in(box: TimeBox, channel: Channel, index: int) -> Generator[Request, Arrays, Array]:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError
 from dni_actors.box.program import Evaluation
 
@@ -28,6 +29,8 @@ class Window(NamedTuple):
     """A row of the metrics: one box over the ticks first_tick .. last_tick, both included."""
 
     box: int
+    incarnation: int
+    """how often the run had gone back to a cut: of rows that tell of the same ticks, the highest one's hold"""
     first_tick: int
     last_tick: int
     loss: float | None
@@ -65,6 +68,8 @@ class Report:
     """ticks it has finished"""
     state: str
     """what it does: a phase, `wait State 7`, or `done`"""
+    turns: int = 0
+    """requests of its program that were answered: while it works, they go up"""
     seconds: float = 0.0
     """wall time of its ticks so far, evaluations left out"""
     steady_rate: float = 0.0
@@ -77,6 +82,8 @@ class Report:
     """emulated work"""
     windows: tuple[Window, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    cuts: tuple[BoxCut, ...] = ()
+    """its parts of cuts"""
     messages: tuple[tuple[str, int], ...] = ()
     """counts of the unusual ones: asked for, sent again, dropped and why"""
     digest: str | None = None
@@ -96,9 +103,29 @@ class Tuned(NamedTuple):
 
 
 class Started(NamedTuple):
-    """All boxes are up, in their order."""
+    """All boxes are up, in their order, and go on from a tick: a cut, or the beginning."""
 
     places: tuple[Place, ...]
+    tick: int = 0
 
 
-Event = Tuned | Started | Report
+class Lost(NamedTuple):
+    """A box is gone; it will be started again, and all boxes go on from the last complete cut."""
+
+    box: int
+    why: str
+
+
+class Kept(NamedTuple):
+    """A complete cut was written: from here the run goes on, whatever happens."""
+
+    tick: int
+
+
+class Warned(NamedTuple):
+    """Something is wrong that does not end the run."""
+
+    text: str
+
+
+Event = Tuned | Started | Lost | Kept | Warned | Report

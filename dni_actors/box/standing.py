@@ -5,8 +5,9 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
 
+from dni_actors.box.errors import ProtocolError
 from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Event, Place, Report, Started, Tuned, Window
+from dni_actors.box.report import Event, Kept, Lost, Place, Report, Started, Tuned, Warned, Window
 from dni_actors.config import RunConfig
 from dni_actors.nn.digest import combine
 
@@ -43,25 +44,80 @@ class Standing:
         self.windows: list[Window | None] = [None] * config.boxes
         """the newest row of each box"""
         self.evaluations: list[Evaluation] = []
+        self.restarts = [0] * config.boxes
+        self.losses: list[Lost] = []
+        self.warnings: list[str] = []
+        self.kept: int | None = None
+        """the tick of the last complete cut"""
+        self.ended_at: tuple[int, list[str]] | None = None
+        """the tick of the cut at which the run was ended, and each box's digest there, if that was before its end"""
+        self._messages_before: Counter[str] = Counter()
         self._waits = [Waits() for _ in range(config.boxes)]
 
     def take(self, event: Event) -> None:
+        """ProtocolError if a part of the run that is done again comes out differently."""
         if isinstance(event, Tuned):
+            return
+        if isinstance(event, Kept):
+            self.kept = event.tick
+            return
+        if isinstance(event, Warned):
+            self.warnings.append(event.text)
+            return
+        if isinstance(event, Lost):
+            self.restarts[event.box] += 1
+            self.losses.append(event)
             return
         if isinstance(event, Started):
             self.places = event.places
+            for report in self.reports:
+                self._messages_before.update(dict(report.messages))
+            self.reports = [Report(r.box, event.tick, "starting", seconds=r.seconds) for r in self.reports]
             return
         self.reports[event.box] = event
-        self.evaluations += event.evaluations
+        for evaluation in event.evaluations:
+            self._evaluated(event.box, evaluation)
         for window in event.windows:
             if window.first_tick >= self.config.lag:
                 self._waits[event.box].add(window)
         if event.windows:
             self.windows[event.box] = event.windows[-1]
 
+    def _evaluated(self, box: int, evaluation: Evaluation) -> None:
+        before = next((known for known in self.evaluations if known.tick == evaluation.tick), None)
+        if before is None:
+            self.evaluations.append(evaluation)
+        elif before != evaluation:
+            told = f"an evaluation done again gave {evaluation}, not {before} as before"
+            remedy = "machines that round differently? --kernels portable gives equal bits; replay finds where it began"
+            raise ProtocolError(box, evaluation.tick, f"{told}; {remedy}")
+
+    @property
+    def best(self) -> Evaluation | None:
+        """The evaluation with the best validation accuracy, the earliest of them."""
+        return max(self.evaluations, key=lambda e: (e.validation_accuracy, -e.tick), default=None)
+
+    @property
+    def stops_at(self) -> int | None:
+        """The tick of the evaluation that used up the patience of `stop_after`; None before."""
+        patience, best, vain = self.config.learning.stop_after, -math.inf, 0
+        for evaluation in sorted(self.evaluations) if patience else ():
+            vain = 0 if evaluation.validation_accuracy > best else vain + 1
+            best = max(best, evaluation.validation_accuracy)
+            if vain >= patience:
+                return evaluation.tick
+        return None
+
+    def end_at(self, tick: int, digests: list[str]) -> None:
+        """The run ends at this cut: what came after it does not count."""
+        self.ended_at = tick, digests
+        self.evaluations = [evaluation for evaluation in self.evaluations if evaluation.tick <= tick]
+
     @property
     def ticks(self) -> int:
         """Ticks that the whole chain has finished."""
+        if self.ended_at is not None:
+            return self.ended_at[0]
         return min(report.tick for report in self.reports)
 
     @property
@@ -107,7 +163,7 @@ class Standing:
     @property
     def messages(self) -> dict[str, int]:
         """Of all boxes, the unusual ones: asked for, sent again, dropped and why."""
-        total: Counter[str] = Counter()
+        total = Counter(self._messages_before)
         for report in self.reports:
             total.update(dict(report.messages))
         return {what: count for what, count in sorted(total.items()) if count}
@@ -120,6 +176,8 @@ class Standing:
     @property
     def digests(self) -> list[str] | None:
         """Of each box's weights; None before all are done."""
+        if self.ended_at is not None:
+            return self.ended_at[1]
         found = [report.digest for report in self.reports if report.digest is not None]
         return found if len(found) == len(self.reports) else None
 

@@ -176,10 +176,14 @@ class TimeBox:
     def chunks(self) -> int:
         return self._feed.chunks
 
+    def tests(self, chunk: int) -> int:
+        """0 for a chunk of validation samples, 1 for one of test samples."""
+        return int(chunk >= self._feed.validation_chunks)
+
     def score(self, chunk: int, h_in: Array, piece: int) -> Array:
         """State in -> state out for a chunk of the held-out samples, in a piece that is free."""
         into = self._pieces[piece]
-        self._counted = self._feed.test(chunk, into.cell.x, into.labels)
+        self._counted = self._feed.held_out(chunk, into.cell.x, into.labels)
         return self.forward(h_in, piece)
 
     def judge(self, piece: int) -> tuple[int, int, float]:

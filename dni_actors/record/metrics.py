@@ -1,56 +1,85 @@
-"""The metrics: a row per box and window of ticks, in Parquet part files that a crash leaves readable."""
+"""Tables that grow: rows in Parquet part files, which a crash leaves readable.
 
+metrics/   a row per box and window of ticks (box/report.py, Window)
+digests/   a row per cut and box: the digest of its weights, long after the cut itself is gone; what replay goes by
+"""
+
+import io
 import time
-from pathlib import Path
-from typing import get_type_hints
+from typing import Any, NamedTuple, get_type_hints
 
 import pyarrow as pa
-import pyarrow.dataset as ds
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dni_actors.box.report import Window
+from dni_actors.record.storage import Storage
 
-KINDS = {int: pa.int64(), float: pa.float64(), float | None: pa.float64()}
-SCHEMA = pa.schema([(name, KINDS[hint]) for name, hint in get_type_hints(Window).items()])
+KINDS = {int: pa.int64(), float: pa.float64(), float | None: pa.float64(), str: pa.string(), bytes: pa.binary()}
 ROWS_PER_PART = 2000
-WRITE_EVERY = 10.0  # seconds: what a run that is killed can lose
+WRITE_EVERY = 10.0  # seconds: what a run that is killed can lose since its last cut
 
 
-class Metrics:
-    """Collects rows and writes them as `metrics/part-00000.parquet` and so on."""
+class CutDigest(NamedTuple):
+    """A row of digests/."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._rows: list[Window] = []
-        self._parts = 0
+    tick: int
+    box: int
+    incarnation: int
+    digest: str
+
+
+def schema(kind: Any) -> pa.Schema:
+    return pa.schema([(name, KINDS[hint]) for name, hint in get_type_hints(kind).items()])
+
+
+class Rows:
+    """Collects rows of one kind and writes them as `<folder>/part-00000.parquet` and so on."""
+
+    def __init__(self, folder: Storage, kind: Any) -> None:
+        self._folder, self._schema = folder, schema(kind)
+        self._rows: list[Any] = []  # of the newest part, which is written anew until it is full
+        self._written_rows = 0
+        self._parts = len([name for name in folder.names() if name.startswith("part-")])
         self._written = time.monotonic()
 
-    def add(self, windows: tuple[Window, ...]) -> bool:
+    def add(self, rows: tuple[Any, ...]) -> bool:
         """Keeps rows; whether it is time to flush."""
-        self._rows += windows
-        return len(self._rows) >= ROWS_PER_PART or time.monotonic() - self._written > WRITE_EVERY
+        self._rows += rows
+        full = len(self._rows) >= ROWS_PER_PART
+        return full or time.monotonic() - self._written > WRITE_EVERY
 
     def flush(self) -> None:
         """Writes what is there; OSError leaves the rows for the next attempt."""
         self._written = time.monotonic()
-        if not self._rows:
+        if len(self._rows) == self._written_rows:
             return
-        table = pa.Table.from_pylist([row._asdict() for row in self._rows], schema=SCHEMA)
-        target = self._folder / f"part-{self._parts:05}.parquet"
-        draft = target.with_name(f".{target.name}.part")
-        pq.write_table(table, draft)
-        draft.replace(target)
-        self._rows.clear()
-        self._parts += 1
+        table = pa.Table.from_pylist([row._asdict() for row in self._rows], schema=self._schema)
+        content = io.BytesIO()
+        pq.write_table(table, content)
+        self._folder.write(f"part-{self._parts:05}.parquet", content.getvalue())
+        self._written_rows = len(self._rows)
+        if self._written_rows >= ROWS_PER_PART:
+            self._rows.clear()
+            self._written_rows = 0
+            self._parts += 1
 
 
-def read_metrics(folder: Path) -> pa.Table:
-    """All rows, by first tick and box; an empty table with the same columns if there are none."""
-    parts = sorted(str(part) for part in folder.glob("part-*.parquet"))
-    if not parts:
-        return SCHEMA.empty_table()
-    return (
-        ds.dataset(parts, schema=SCHEMA, format="parquet")
-        .to_table()
-        .sort_by([("first_tick", "ascending"), ("box", "ascending")])
-    )
+def read_rows(folder: Storage, kind: Any) -> pa.Table:
+    """All rows; an empty table with the same columns if there are none."""
+    parts = [name for name in folder.names() if name.startswith("part-")]
+    tables = [pq.read_table(pa.BufferReader(folder.read(name)), schema=schema(kind)) for name in parts]
+    return pa.concat_tables([schema(kind).empty_table(), *tables])
+
+
+def read_metrics(folder: Storage) -> pa.Table:
+    """The metrics, by first tick and box. Of ticks that were done again, the last time counts."""
+    rows = read_rows(folder, Window)
+    last = 0 if rows.num_rows == 0 else pc.max(rows["incarnation"]).as_py()
+    for incarnation in range(1, last + 1):
+        mine = rows.filter(pc.equal(rows["incarnation"], incarnation))
+        if mine.num_rows:
+            first = pc.min(mine["first_tick"])
+            done_again = pc.and_(pc.less(rows["incarnation"], incarnation), pc.greater_equal(rows["first_tick"], first))
+            rows = rows.filter(pc.invert(done_again))
+    return rows.sort_by([("first_tick", "ascending"), ("box", "ascending")])

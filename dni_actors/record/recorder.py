@@ -1,24 +1,38 @@
-"""Writes a run's folder while the run goes on."""
+"""Writes a run's folder while the run goes on, and knows what an earlier part of the run has left there."""
 
+from collections import deque
 from functools import partial
 from typing import Any
 
-from dni_actors.box.report import Event, Report, Started
+import pyarrow.compute as pc
+
+from dni_actors.box.program import Evaluation
+from dni_actors.box.report import Event, Kept, Report, Started, Warned, Window
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
+from dni_actors.record.cut_store import CutStore
+from dni_actors.record.folder import RunFolder
 from dni_actors.record.manifest import manifest, now
-from dni_actors.record.metrics import Metrics
+from dni_actors.record.metrics import CutDigest, Rows, read_rows
 from dni_actors.record.result import Result
-from dni_actors.record.storage import RunFolder
+from dni_actors.record.storage import why
 
 
 class Recorder:
-    """Takes events; `close` writes how the run ended. A disk that is full is told at the end, and stops nothing."""
+    """Takes events; `close` writes how the run ended. A disk that is full is told, and stops nothing."""
 
     def __init__(self, config: RunConfig) -> None:
-        self._folder = RunFolder.create(config)
-        self._config: RunConfig | None = None  # as it is to be written anew
-        self._metrics = Metrics(self._folder.path / "metrics")
+        self._folder = RunFolder.open(config)
+        self.config = self._folder.config
+        """with the run's name, and what an earlier part of the run has settled"""
+        self._new_config: RunConfig | None = None  # as it is to be written anew
+        storage = self._folder.storage
+        self._news: deque[Kept | Warned] = deque()
+        self.cuts = CutStore(storage, self.config.boxes, self._news.append)
+        self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
+        self._incarnations = self._next_incarnation()  # of earlier parts of the run
+        self._starts = 0
+        self._ends: dict[int, list[str]] = {}  # by tick: digests of cuts, for a run that may end at one of them
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
         self.problem: str | None = None
@@ -26,53 +40,88 @@ class Recorder:
         self.discarded = False
         self._write()
 
-    @property
-    def name(self) -> str:
-        return self._folder.path.name
+    def _next_incarnation(self) -> int:
+        rows = read_rows(self._folder.storage / "metrics", Window)["incarnation"]
+        last = -1 if len(rows) == 0 else pc.max(rows).as_py()
+        return 1 + max((last, *(cut.incarnation for cut in self.cuts.known())))
+
+    def evaluations(self) -> list[Evaluation]:
+        """Those of an earlier part of the run, up to its last complete cut."""
+        known = self.cuts.known()
+        return [Evaluation(int(tick), *rest) for tick, *rest in known[-1].evaluations] if known else []
 
     def settle(self, config: RunConfig) -> None:
         """What the configuration left open is known now."""
-        self._config = config
+        self._new_config = config
         self._write()
 
-    def take(self, event: Event) -> None:
+    def take(self, event: Event, standing: Standing) -> None:
+        """After `standing` has."""
         if isinstance(event, Started):
+            self.cuts.incarnation = self._incarnations + self._starts
+            self._starts += 1
             self._manifest["kernels"] = sorted({place.kernels for place in event.places})
             self._unwritten |= {
                 "boxes.json": [place._asdict() for place in event.places],
                 "manifest.json": self._manifest,
             }
             self._write()
-        elif isinstance(event, Report) and self._metrics.add(event.windows):
-            self._write()
+        elif isinstance(event, Report):
+            rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.windows)
+            if self._metrics.add(rows):
+                self._write()
+            for parts in self.cuts.gather(event):
+                tick, digests = parts[0].tick, [part.digest for part in parts]
+                self._digests.add(tuple(CutDigest(tick, k, self.cuts.incarnation, d) for k, d in enumerate(digests)))
+                self._ends[tick] = digests
+                self._write()  # a complete cut has all that came before it on the disk
+                stops = self.config.learning.stop_after > 0
+                best = standing.best
+                self.cuts.write(parts, standing.evaluations, None if best is None else best.tick, wait=stops)
+
+    def news(self) -> list[Kept | Warned]:
+        """What has happened to the cuts since the last call."""
+        return [self._news.popleft() for _ in range(len(self._news))]
+
+    def digests_at(self, tick: int) -> list[str] | None:
+        """Each box's at a cut that is whole; None if it is not, yet."""
+        return self._ends.get(tick)
 
     def close(self, standing: Standing, status: str, error: str | None) -> Result:
-        result = Result.of(standing, self._folder.path, status, error)
+        self.cuts.settle()
+        for event in self.news():
+            standing.take(event)
+        if standing.ended_at is not None:
+            self.cuts.drop_after(standing.ended_at[0])
+        result = Result.of(standing, self._folder.storage, status, error, self.cuts.complete)
         self._unwritten |= {
             "result.json": result.content(),
             "manifest.json": self._manifest | {"ended": now(), "how": status},
         }
         self._write()
+        self.cuts.close()
+        self._folder.release()
         return result
 
     def discard(self) -> None:
         """The run never began: its folder goes."""
+        self.cuts.close()
         self._folder.discard()
         self.discarded = True
 
     def _write(self) -> None:
         """Writes all that is still to be written; what cannot be, waits for the next time."""
         self.problem = None
-        jobs = {name: partial(self._folder.write_json, name, content) for name, content in self._unwritten.items()}
-        if self._config is not None:
-            jobs["config.toml"] = partial(self._folder.write_config, self._config)
-        for name, job in (jobs | {"metrics": self._metrics.flush}).items():
+        storage = self._folder.storage
+        jobs = {name: partial(storage.write_json, name, content) for name, content in self._unwritten.items()}
+        if self._new_config is not None:
+            jobs["config.toml"] = partial(self._folder.write_config, self._new_config)
+        for name, job in (jobs | {"metrics": self._metrics.flush, "digests": self._digests.flush}).items():
             try:
                 job()
                 self._unwritten.pop(name, None)
-                self._config = None if name == "config.toml" else self._config
+                self._new_config = None if name == "config.toml" else self._new_config
             except OSError as error:
-                told = error.strerror or str(error)
-                self.problem = (
-                    f"the run's folder {self._folder.path} could not be written ({told}); free space or check the disk"
-                )
+                told = why(error)
+                where = self._folder.storage.name
+                self.problem = f"the run's folder {where} could not be written ({told}); free space or check the disk"

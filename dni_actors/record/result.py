@@ -11,6 +11,7 @@ import pyarrow as pa
 from dni_actors.box.report import plain
 from dni_actors.box.standing import Standing
 from dni_actors.record.metrics import read_metrics
+from dni_actors.record.storage import Storage
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +33,12 @@ class Result:
     ticks_per_second: float
     """steady state: the first tenth of the run left out"""
     test_accuracy: float | None
-    """of the newest evaluation, as is test_loss"""
+    """of the newest evaluation, as are test_loss and validation_accuracy"""
     test_loss: float | None
+    validation_accuracy: float | None
+    """on samples kept apart from training and test, to choose by"""
+    best: dict[str, Any] | None
+    """the evaluation with the best validation accuracy; its cut is kept, if one lies there"""
     overlap: float
     """sum over boxes of (thread CPU time + emulated delay) over wall time"""
     runtime: str
@@ -46,16 +51,25 @@ class Result:
     """ticks; as measured, if it was auto"""
     messages: dict[str, int]
     """of all boxes, the unusual ones: asked for, sent again, dropped and why"""
+    restarts: list[int]
+    """of each box, in this part of the run"""
+    losses: list[str]
+    """why boxes were started again, in order"""
+    cuts: list[int]
+    """ticks of the complete cuts in the folder: the run can go on from the last one"""
+    warnings: list[str]
+    """what went wrong and did not end the run"""
     hints: list[str]
     """what the run shows that another setting would do better"""
     evaluations: list[dict[str, Any]]
     """tick, accuracy and loss of each evaluation"""
-    path: Path
-    """the run's folder"""
+    path: Path | str
+    """the run's folder; a text where it is not on this machine"""
 
     @classmethod
-    def of(cls, standing: Standing, path: Path, status: str, error: str | None) -> "Result":
-        config, evaluations = standing.config, standing.evaluations
+    def of(cls, standing: Standing, storage: Storage, status: str, error: str | None, cuts: list[int]) -> "Result":
+        config, evaluations, best = standing.config, standing.evaluations, standing.best
+        newest = evaluations[-1] if evaluations else None
         return cls(
             status=status,
             error=error,
@@ -64,8 +78,14 @@ class Result:
             ticks=standing.ticks,
             seconds=round(standing.seconds, 4),
             ticks_per_second=round(standing.ticks_per_second, 2),
-            test_accuracy=evaluations[-1].accuracy if evaluations else None,
-            test_loss=evaluations[-1].loss if evaluations else None,
+            test_accuracy=newest.accuracy if newest else None,
+            test_loss=newest.loss if newest else None,
+            validation_accuracy=newest.validation_accuracy if newest else None,
+            best=plain(best._asdict()) if best else None,
+            restarts=standing.restarts,
+            losses=[f"box {loss.box}: {loss.why}" for loss in standing.losses],
+            cuts=cuts,
+            warnings=standing.warnings,
             overlap=round(standing.overlap, 3),
             runtime=config.execution.runtime,
             wire=config.execution.wire if config.execution.runtime == "ray" else None,
@@ -75,14 +95,15 @@ class Result:
             hints=standing.hints,
             kernels=list(standing.kernels),
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
-            path=path,
+            path=storage.path or storage.name,
         )
 
     @classmethod
     def from_path(cls, folder: str | Path) -> "Result":
-        """Reads a run's folder. FileNotFoundError if no run has ended there."""
-        path = Path(folder)
-        content = json.loads((path / "result.json").read_text(encoding="utf-8"))
+        """Reads a run's folder, or a URI of one. FileNotFoundError if no run has ended there."""
+        storage = Storage.of(str(folder))
+        content = json.loads(storage.read("result.json"))
+        path = storage.path or str(folder)
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{**{name: value for name, value in content.items() if name in known}, "path": path})
 
@@ -93,4 +114,4 @@ class Result:
     @property
     def metrics(self) -> pa.Table:
         """A row per box and window of ticks (columns: box/report.py, Window)."""
-        return read_metrics(self.path / "metrics")
+        return read_metrics(Storage.of(str(self.path)) / "metrics")

@@ -1,75 +1,101 @@
-"""A run's folder: made once, written to so that a reader never sees half a file."""
+"""Where runs lie: a folder of this machine or of an object store. A reader never sees half a file."""
 
 import json
 import os
-import secrets
-from datetime import datetime
+import re
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+import pyarrow as pa
+from pyarrow import fs
 
 
-def new_name(config: RunConfig) -> str:
-    """The configured name, or task, date and a short id."""
-    return config.output.name or f"{config.chain.task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def why(error: OSError) -> str:
+    """The system's words for it, which pyarrow puts at the end of a paragraph."""
+    words = re.search(r"Detail: \[errno \d+\] (.*)", str(error))
+    return words[1] if words else error.strerror or str(error).splitlines()[0]
 
 
-class RunFolder:
-    """`<storage>/<name>/`."""
+DRAFT = ".part"  # the ending of a file that is still being written
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+
+class Storage:
+    """A folder, through pyarrow's filesystems. Every method may raise OSError."""
+
+    def __init__(self, filesystem: fs.FileSystem, base: str, name: str | None = None) -> None:
+        self._fs, self._base = filesystem, base.rstrip("/") or "/"
+        self.name = (name or base).rstrip("/")
+        """as a person, or `--storage`, would give it"""
+        self._local = isinstance(filesystem, fs.LocalFileSystem)
 
     @classmethod
-    def create(cls, config: RunConfig) -> "RunFolder":
-        """Makes the folder; ConfigError if it cannot be made or is there already."""
-        folder = cls(Path(config.output.storage) / new_name(config))
+    def of(cls, place: str) -> "Storage":
+        """A path, or a URI such as s3://bucket/runs. OSError says what is wrong with it."""
+        if "://" not in place:
+            return cls(fs.LocalFileSystem(), place)
         try:
-            folder.path.mkdir(parents=True)
-        except FileExistsError as error:
-            told = f"{folder.path.name!r} is taken: {folder.path} exists; give another name or remove that folder"
-            raise ConfigError("name", told) from error
-        except OSError as error:
-            raise unwritable(config, error) from error
-        try:
-            (folder.path / "metrics").mkdir()
-            folder.write_config(config)
-        except OSError as error:
-            folder.discard()
-            raise unwritable(config, error) from error
-        return folder
+            filesystem, base = fs.FileSystem.from_uri(place)
+            return cls(filesystem, base, place)
+        except (pa.ArrowException, ValueError) as error:
+            raise OSError(str(error).splitlines()[0]) from error
 
-    def write_config(self, config: RunConfig) -> None:
-        """Without the run's name: the file is there to run the same again, under another one."""
-        fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
-        self.write("config.toml", tomli_w.dumps(fields))
+    def __truediv__(self, name: str) -> "Storage":
+        """A folder inside."""
+        return Storage(self._fs, f"{self._base}/{name}", f"{self.name}/{name}")
 
-    def write(self, name: str, content: str) -> None:
-        """Writes a text file: under another name first, to the disk, then renamed."""
-        target = self.path / name
-        draft = target.with_name(f".{target.name}.part")
-        with draft.open("w", encoding="utf-8") as file:
+    @property
+    def path(self) -> Path | None:
+        """None where it is not on this machine."""
+        return Path(self._base) if self._local else None
+
+    def make(self) -> None:
+        """Makes the folder, and those above it."""
+        self._fs.create_dir(self._base, recursive=True)
+
+    def exists(self, name: str = "") -> bool:
+        return bool(self._fs.get_file_info(f"{self._base}/{name}".rstrip("/")).type != fs.FileType.NotFound)
+
+    def names(self) -> list[str]:
+        """What lies in the folder, in order; drafts left out."""
+        chosen = fs.FileSelector(self._base, allow_not_found=True)
+        found = sorted(info.base_name for info in self._fs.get_file_info(chosen))
+        return [name for name in found if not name.endswith(DRAFT)]
+
+    def read(self, name: str) -> bytes:
+        with self._fs.open_input_file(f"{self._base}/{name}") as file:
+            return bytes(file.read())
+
+    def write(self, name: str, content: bytes | pa.Buffer) -> None:
+        """On this machine under another name first, to the disk, then renamed; elsewhere a file appears when whole."""
+        target = f"{self._base}/{name}"
+        if not self._local:
+            with self._fs.open_output_stream(target) as stream:
+                stream.write(content)
+            return
+        draft = Path(self._base) / f".{name}{DRAFT}"
+        with draft.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(target)
+        self._sync()
+
+    def _sync(self) -> None:
+        """The folder's own list of names, too, outlives a power cut."""
+        descriptor = os.open(self._base, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def write_json(self, name: str, content: Any) -> None:
-        self.write(name, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        self.write(name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
-    def discard(self) -> None:
-        """Removes the folder of a run that never began."""
-        for child in sorted(self.path.rglob("*"), reverse=True):
-            child.rmdir() if child.is_dir() else child.unlink()
-        self.path.rmdir()
-
-
-def unwritable(config: RunConfig, error: OSError) -> ConfigError:
-    return ConfigError(
-        "storage",
-        f"{config.output.storage!r} cannot be written ({error.strerror or error}); give a folder you may write to",
-    )
+    def remove(self, name: str = "") -> None:
+        """A file or a folder with all that is in it; nothing happens if there is none."""
+        target = f"{self._base}/{name}".rstrip("/")
+        kind = self._fs.get_file_info(target).type
+        if kind == fs.FileType.Directory:
+            self._fs.delete_dir(target)
+        elif kind == fs.FileType.File:
+            self._fs.delete_file(target)

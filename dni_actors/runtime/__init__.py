@@ -1,10 +1,11 @@
 """Who runs the programs: all boxes in one process (inline), or one Ray actor each.
 
     with session(config) as running:            what the runtime needs is there: Ray, for one
-        for event in running.run(config): ...
+        for event in running.run(config, cuts): ...
 
-A run yields `Started`, then reports of boxes as they come, the last one of each box with its digest; it raises BoxError
-if a box cannot go on, and leaves nothing behind however it ends (closing the generator stops the run).
+A run goes on from the newest of `cuts` (box/cut.py), or begins. It yields `Started`, then reports of boxes as they
+come, the last one of each box with its digest; after a `Lost`, another `Started`. It raises BoxError if a box cannot go
+on, and leaves nothing behind however it ends (closing the generator stops the run).
 """
 
 import os
@@ -19,7 +20,8 @@ from dni_actors.config import RunConfig
 class Session(NamedTuple):
     """A runtime that is up."""
 
-    run: Callable[[RunConfig], Generator[Event]]
+    run: Callable[..., Generator[Event]]
+    """run(config, cuts): from the newest of the cuts, if there are any"""
     cores: float
     """that the boxes of a run share"""
 

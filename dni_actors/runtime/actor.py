@@ -7,6 +7,7 @@ from typing import Any
 
 import ray
 
+from dni_actors.box.cut import BoxCut
 from dni_actors.box.post import Message
 from dni_actors.box.report import Place, Report
 from dni_actors.config import RunConfig
@@ -21,44 +22,65 @@ ORPHANED_AFTER = 60.0  # seconds without a `status` call: nobody watches this bo
 
 
 class BoxActor:
-    """The calls return at once; the loop never waits for one of them."""
+    """The calls return at once; the loop never waits for one of them.
+
+    `stand`, then `call` or `listen` and `connect`, then `start`: so it begins, and so it goes on from a cut whenever
+    the run has to, in a fresh process or in one that has been at work.
+    """
 
     def __init__(self, config: RunConfig, k: int, run: bytes) -> None:
         """`run`: the run's secret name, in every header of its messages."""
         self._blas = single_blas_thread()
         self._blas.__enter__()  # for as long as the process lives
         work_in_turns()
-        self._loop = Loop(config, k)
-        self._frames = Frames(run, self._loop.stepper.box.initial_state.shape, config.wire_dtype)
+        self._config, self._k, self._run = config, k, run
+        self._loop: Loop | None = None
         self._keys = Keys.new()
         self._folder: SocketFolder | None = None
         self._asked = time.monotonic()
+        threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
 
-    def place(self) -> tuple[Place, bytes, int]:
-        """Where the box runs, its public key, and the version of the protocol it speaks."""
+    def stand(self, incarnation: int, cut: BoxCut | None) -> tuple[Place, bytes, int]:
+        """Leaves whatever it does, and stands at a cut: where the box runs, its public key, and its protocol's version.
+
+        What comes from other incarnations of the run is dropped from now on.
+        """
+        self._asked = time.monotonic()
+        if self._loop is not None and not self._loop.stop():
+            os._exit(1)  # it hangs; a fresh process will not
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+        self._loop = Loop(self._config, self._k, incarnation, cut)
+        shape = self._loop.stepper.box.initial_state.shape
+        self._frames = Frames(self._run, shape, self._config.wire_dtype, incarnation)
         context = ray.get_runtime_context()
         node, address = context.get_node_id(), ray.util.get_node_ip_address()
-        place = Place(self._loop.stepper.box.index, os.getpid(), node, address, describe_kernels())
-        return place, self._keys.public, VERSION
+        return Place(self._k, os.getpid(), node, address, describe_kernels()), self._keys.public, VERSION
+
+    @property
+    def _box(self) -> Loop:
+        assert self._loop is not None
+        return self._loop
 
     def folder(self) -> str:
         """Makes the folder for the sockets of all boxes on this node; it is gone soon after this process."""
-        self._folder = SocketFolder(self._loop.stepper.box.index)
+        self._folder = SocketFolder(self._k)
         return self._folder.path
 
     def call(self, left: Any, right: Any) -> None:
         """Messages go by calls of the neighbours' actors; None at the chain's ends."""
-        self._loop.wire = RayCalls(left, right, self._loop.stepper.deliver)
+        self._box.wire = RayCalls(left, right, self._box.stepper.deliver)
 
     def listen(self, where: str | None, allowed: bytes, near: bool) -> str | None:
         """Messages go by sockets: opens the one for the box on the right, who has the key `allowed`; its address."""
-        loop = self._loop
-        wire = loop.wire = ZeroMQ(loop.stepper.box.index, self._frames, loop.stepper.deliver, loop.connected)
+        loop = self._box
+        wire = loop.wire = ZeroMQ(self._k, self._frames, loop.stepper.deliver, loop.connected)
         return None if where is None else wire.listen(where, self._keys_for(where), allowed, near)
 
     def connect(self, address: str | None, server: bytes, near: bool) -> None:
         """Joins the box on the left, who listens there and has the key `server`."""
-        wire = self._loop.wire
+        wire = self._box.wire
         if address is not None and isinstance(wire, ZeroMQ):
             wire.connect(address, self._keys_for(address), server, near)
 
@@ -67,19 +89,17 @@ class BoxActor:
 
     def start(self) -> None:
         self._asked = time.monotonic()
-        self._loop.start()
-        threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
+        self._box.start()
 
     def arrive(self, message: Message) -> None:
         """A message from a neighbour, if they come by calls."""
-        wire = self._loop.wire
-        if isinstance(wire, RayCalls):
-            wire.arrive(message)
+        if self._loop is not None and isinstance(self._loop.wire, RayCalls):
+            self._loop.wire.arrive(message)
 
     def status(self) -> Report:
         """How the box stands and what is new since the last call."""
         self._asked = time.monotonic()
-        return self._loop.report()
+        return self._box.report()
 
     def _end_when_orphaned(self) -> None:
         while time.monotonic() - self._asked < ORPHANED_AFTER:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import kernel_environment
+from dni_actors.runtime.warden import warden
 
 ANSWER_WITHIN = 9  # seconds that a cluster's address gets to answer
 OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
@@ -66,6 +67,7 @@ def cluster(config: RunConfig) -> Iterator[Room]:
             yield Room(joined_cpus(ray, config.boxes), environment)
             return
         clusters = ray_constants.ENABLE_RAY_CLUSTER
+        watched = ExitStack()
         try:
             if address:
                 check_answers(address)
@@ -76,10 +78,12 @@ def cluster(config: RunConfig) -> Iterator[Room]:
                 # Workers inherit what is set while Ray starts; an environment of their own would start each anew.
                 with variables(environment):
                     room = Room(start(ray, config.boxes), {}, private=True)
+                watched.enter_context(warden())
             yield room
         finally:
             with interrupts_held():
                 ray.shutdown()
+                watched.close()
             ray_constants.ENABLE_RAY_CLUSTER = clusters
 
 

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from dni_actors.box.cut import BoxCut
+from dni_actors.box.cut import BoxCut, Cuts
 from dni_actors.box.errors import BoxError, DeadlockError, RuntimeUnavailableError
 from dni_actors.box.post import Message
 from dni_actors.box.report import Event, Place, Report, Started
@@ -28,17 +28,18 @@ def session() -> Iterator[Session]:
     yield Session(run, cores=1)
 
 
-def run(config: RunConfig) -> Generator[Event]:
+def run(config: RunConfig, cuts: Cuts | None = None) -> Generator[Event]:
     """See the package's docstring."""
     require_kernels(config)
+    begun = None if cuts is None else cuts.newest()
     kernels, node = describe_kernels(), socket.gethostname()
     with single_blas_thread():
         try:
-            chain = Chain(config)
+            chain = Chain(config, cuts=begun)
         except MemoryError as error:
             problem = "this chain does not fit into memory; lower --hidden, --batch or --lag"
             raise RuntimeUnavailableError(problem) from error
-        yield Started(tuple(Place(k, os.getpid(), node, "inline", kernels) for k in range(config.boxes)))
+        yield Started(tuple(Place(k, os.getpid(), node, "inline", kernels) for k in range(config.boxes)), chain.first)
         told = time.perf_counter()
         try:
             for _ in chain.turns():
@@ -64,12 +65,16 @@ class Chain:
         schedule: random.Random | None = None,
         cuts: Sequence[BoxCut] | None = None,
         story: Story | None = None,
+        incarnation: int = 0,
     ) -> None:
         self._schedule = schedule
         self.steppers = [
-            Stepper(config, k, partial(self._send, k), cut=cuts[k] if cuts else None, story=story)
+            Stepper(
+                config, k, partial(self._send, k), cut=cuts[k] if cuts else None, story=story, incarnation=incarnation
+            )
             for k in range(config.boxes)
         ]
+        self.first = self.steppers[0].first
         clock = Clock(shared=True)
         for stepper in self.steppers:
             stepper.begin(clock)
@@ -105,8 +110,8 @@ class Chain:
         return [stepper.report() for stepper in self.steppers]
 
     def cuts(self) -> list[BoxCut]:
-        """The cut the finished chain stands at, one part for each box."""
-        return [stepper.cut() for stepper in self.steppers]
+        """The newest cut of the finished chain, one part for each box."""
+        return [stepper.report().cuts[-1] for stepper in self.steppers]
 
     def _pause(self, waiting: list[Stepper]) -> None:
         """Nobody could go on a moment ago: sleeps until an emulated link lets a message through, or asks for it."""

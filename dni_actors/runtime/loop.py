@@ -4,25 +4,26 @@ import dataclasses
 import threading
 import time
 
+from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError
 from dni_actors.box.post import Message
 from dni_actors.box.report import Report
 from dni_actors.config import RunConfig
 from dni_actors.runtime.meter import Clock
 from dni_actors.runtime.stepper import Stepper
-from dni_actors.runtime.wires.wire import Wire
+from dni_actors.runtime.wires.wire import Unplugged, Wire
 
 ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it; then twice as long, and so on ...
 ASK_AT_LEAST_EVERY = 30.0  # ... lest asking and answering alone fill a slow link
+STOP_WITHIN = 10.0  # seconds
 
 
 class Loop:
-    """Box k of a run. `wire` is set before `start`."""
+    """Box k of a run, from a cut or the beginning. `wire` is set before `start`."""
 
-    wire: Wire
-
-    def __init__(self, config: RunConfig, k: int, incarnation: int = 0) -> None:
-        self.stepper = Stepper(config, k, self._carry, self._poll, self._wait, incarnation=incarnation)
+    def __init__(self, config: RunConfig, k: int, incarnation: int = 0, cut: BoxCut | None = None) -> None:
+        self.stepper = Stepper(config, k, self._carry, self._poll, self._wait, cut, incarnation=incarnation)
+        self.wire: Wire = Unplugged()
         self._error: BoxError | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"box {k}", daemon=True)
@@ -31,11 +32,14 @@ class Loop:
         self.stepper.begin(Clock())
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ends the thread at its next look; within ASK_AFTER if it waits."""
-        self._stopped = True
-        if self._thread.is_alive():
-            self._thread.join()
+    def stop(self) -> bool:
+        """Ends the thread at its next request, or its next look if it waits; False if it does not end in time."""
+        self._stopped = self.stepper.halted = True
+        if self._thread.ident is None:  # never started: nobody else closes the wire
+            self.wire.close()
+        else:
+            self._thread.join(STOP_WITHIN)
+        return not self._thread.is_alive()
 
     def connected(self) -> None:
         """The wire made a connection to the box on the left."""

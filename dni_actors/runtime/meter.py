@@ -6,7 +6,6 @@ from collections import deque
 
 from dni_actors.box.channel import Channel, Phase, Take
 from dni_actors.box.report import Window
-from dni_actors.box.schedule import closes_window
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 
@@ -47,10 +46,12 @@ class Clock:
 
 
 class Meter:
-    """Counts from its making on."""
+    """Counts from its making on; `seconds` of training came before."""
 
-    def __init__(self, config: RunConfig, box: int, first: int, clock: Clock) -> None:
-        self._config, self._box, self._clock = config, box, clock
+    def __init__(
+        self, config: RunConfig, box: int, first: int, clock: Clock, seconds: float = 0.0, incarnation: int = 0
+    ) -> None:
+        self._config, self._box, self._clock, self._incarnation = config, box, clock, incarnation
         self._first = self._window_first = self._done = first
         self._steady_first = first + math.ceil((config.ticks - first) / 10)
         self._training, self._running = True, False
@@ -59,9 +60,10 @@ class Meter:
         self._waiting_since: float | None = None
         self._sums = [0.0] * 11
         self._phase = TRAIN
-        self._before, self._seconds_before = list(self._sums), 0.0
+        self._before, self._seconds_before = list(self._sums), seconds
+        self._seconds_first = seconds
         self._windows: deque[Window] = deque()
-        self.seconds = self._steady_seconds = 0.0
+        self.seconds = self._steady_seconds = seconds
         """of training, up to the last finished tick"""
         self.cpu_seconds = self.elapsed = 0.0
         """all of the thread's, and of the wall's, up to the last look; evaluations included"""
@@ -115,15 +117,15 @@ class Meter:
         self._sums[DELAY] += seconds
         self._sums[self._phase] += seconds
 
-    def ticked(self, n: int, tally: Tally) -> None:
-        """Tick n is done: closes the window if it is full, or the run over."""
+    def ticked(self, n: int, tally: Tally, closes: bool) -> None:
+        """Tick n is done; `closes` the window."""
         self._look()
         self._phase = TRAIN  # the next tick begins with it
-        self.seconds = self._clock.now()
+        self.seconds = self._seconds_first + self._clock.now()
         self._done = n + 1
         if self._done == self._steady_first:
             self._steady_seconds = self.seconds
-        if closes_window(self._config, n):
+        if closes:
             self._close(n, tally)
 
     def _close(self, n: int, tally: Tally) -> None:
@@ -132,6 +134,7 @@ class Meter:
         self._windows.append(
             Window(
                 box=self._box,
+                incarnation=self._incarnation,
                 first_tick=self._window_first,
                 last_tick=n,
                 loss=means["loss"],
@@ -165,7 +168,8 @@ class Meter:
         """Ticks per second of training, the first tenth of the run left out as soon as there is more."""
         if self._done > self._steady_first:
             return (self._done - self._steady_first) / (self.seconds - self._steady_seconds)
-        return (self._done - self._first) / self.seconds if self.seconds else 0.0
+        seconds = self.seconds - self._seconds_first
+        return (self._done - self._first) / seconds if seconds else 0.0
 
     @property
     def delay_seconds(self) -> float:

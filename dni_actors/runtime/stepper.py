@@ -21,6 +21,7 @@ from dni_actors.box.schedule import bounds, closes_window, evaluates, first_indi
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
+from dni_actors.runtime.checkpoints import Checkpoints
 from dni_actors.runtime.delays import Arrivals, Delay
 from dni_actors.runtime.meter import Clock, Meter
 
@@ -53,9 +54,16 @@ class Stepper:
         self.first = 0 if cut is None else cut.tick
         chunks = self.box.chunks
         self.inbox = Inbox(k, reach(config, chunks), first_indices(config, chunks, self.first))
-        if cut is not None:
-            restore(self.box, self.inbox, cut)
         self.post = Post(self.inbox, bounds(config, chunks), config.wire_dtype, carry, incarnation)
+        if cut is not None:
+            restore(self.box, self.inbox, self.post, cut, self.inbox.first[Channel.GRADIENT])
+        self._seconds = 0.0 if cut is None else cut.seconds
+        self._incarnation = incarnation
+        self._checkpoints = Checkpoints(config)
+        self._cuts: deque[BoxCut] = deque()
+        self._marked = False  # after this tick comes a cut
+        self.halted = False
+        """`advance` returns soon, and gets nowhere any more"""
         self.tick = self.first
         self.done = False
         self._phase: str = "starting"
@@ -70,11 +78,14 @@ class Stepper:
         self._overslept = 0.0  # seconds
         self._evaluations: deque[Evaluation] = deque()
         self._script = self._run()
+        self._turns = 0
         self._request: Request | None = None  # None: the script has not been started
 
     def begin(self, clock: Clock) -> None:
         """The run begins: once, before the first `advance`."""
-        self._meter = Meter(self._config, self.box.index, self.first, clock)
+        self._meter = Meter(self._config, self.box.index, self.first, clock, self._seconds, self._incarnation)
+        if self.first and not self.box.is_last:
+            self.post.greet(1)  # the gradients that were under way
 
     def deliver(self, message: Message) -> None:
         """A message for this box; in the thread that advances it."""
@@ -136,7 +147,7 @@ class Stepper:
 
     def _answer(self, most: float) -> None:
         request = self._request
-        while most > 0:
+        while most > 0 and not self.halted:
             most -= 1
             try:
                 if isinstance(request, Take):
@@ -147,11 +158,12 @@ class Stepper:
                         if not self._came(request):
                             return
                     arrived = self.inbox.take(request)
+                    self._marked = self._marked or arrived.mark
                     self._meter.took(request, self.tick - arrived.at_tick)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
-                        self.post.put(request)
+                        self.post.put(request, self._marked and request.channel is Channel.STATE)
                     elif isinstance(request, Work):
                         self._phase = request.phase
                         self._meter.work(request.phase)
@@ -162,6 +174,7 @@ class Stepper:
                 self.done = True
                 return
             self._request = request
+            self._turns += 1
             self._story.append((self.box.index, self.tick, request))
 
     def _came(self, take: Take) -> bool:
@@ -185,7 +198,7 @@ class Stepper:
     def _run(self) -> Generator[Request, Arrays, None]:
         config, box = self._config, self.box
         for n in range(self.first, config.ticks + 1):
-            if n > self.first and evaluates(config, n):
+            if evaluates(config, n):
                 self._meter.train(False)
                 evaluation = yield from evaluate(box, n)
                 if evaluation is not None:
@@ -196,23 +209,29 @@ class Stepper:
                 if self._slow_link:
                     self._arrivals.begin(n)
                 self._begun = n
+                self._marked = box.is_first and self._checkpoints.due(n + 1)
                 self.inbox.skip(Channel.SCORE, (n + 1) * box.chunks)
                 yield from tick(box, n)
-                if closes_window(config, n):
+                cuts = self._marked or n + 1 == config.ticks
+                closes = cuts or closes_window(config, n)
+                if closes:
                     box.verify(n)
                 self.tick = n + 1
-                self._meter.ticked(n, box.tally)
+                self._meter.ticked(n, box.tally, closes)
+                if cuts:
+                    self._cut()
 
     @property
     def story(self) -> list[str]:
         """The last requests, oldest first."""
         return [f"{request}, tick {tick}" for _, tick, request in self._story]
 
-    def cut(self) -> BoxCut:
-        """The box's part of the cut it stands at; only when it is done."""
-        assert self.done
-        self._arrivals.move(self.post, everything=True)
-        return take(self.box, self.inbox, self.tick)
+    def _cut(self) -> None:
+        """Puts the box's part of the cut aside at which it stands."""
+        began = time.perf_counter()
+        first = first_indices(self._config, self.box.chunks, self.tick)[Channel.GRADIENT]
+        self._cuts.append(take(self.box, self.post, self.tick, first, self._meter.seconds))
+        self._checkpoints.took(time.perf_counter() - began)
 
     def report(self) -> Report:
         """How the box stands, and what is new since the last call; from any thread."""
@@ -221,6 +240,7 @@ class Stepper:
             box=self.box.index,
             tick=self.tick,
             state=self.state,
+            turns=self._turns,
             seconds=self._meter.seconds,
             elapsed=self._meter.elapsed,
             steady_rate=self._meter.steady_rate,
@@ -228,6 +248,7 @@ class Stepper:
             delay_seconds=self._meter.delay_seconds,
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
+            cuts=tuple(self._cuts.popleft() for _ in range(len(self._cuts))),
             messages=tuple(self.post.counts.items()),
             digest=self.box.digest() if done else None,
         )

@@ -1,15 +1,17 @@
 """Handwritten digits: the 5,000 MNIST images that come with the package (see data/README.md)."""
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from dni_actors.nn.arrays import Array
-from dni_actors.tasks.task import Samples
+from dni_actors.tasks.task import Samples, Split
 
 FILE = Path(__file__).with_name("data") / "mnist_5k.npz"
-PER_DIGIT, TRAIN_PER_DIGIT = 500, 400
+PER_DIGIT = 500
+BORDERS = (0, 400, 420, 500)  # of the training, validation and test images of each digit
 
 
 @cache
@@ -19,13 +21,12 @@ def images() -> tuple[Array, Array]:
         return file["pixels"], file["labels"].astype(np.int64)
 
 
-def split(digits: int) -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """(train, test) of the digits 0 .. digits-1: the first 400 images of each digit, and its last 100."""
+def split(digits: int) -> list[tuple[Array, Array]]:
+    """Train, validation and test (pixels, labels) of the digits 0 .. digits-1."""
     pixels, labels = images()
-    kept = np.arange(len(labels)) < digits * PER_DIGIT
-    train = kept & (np.arange(len(labels)) % PER_DIGIT < TRAIN_PER_DIGIT)
-    test = kept & ~train
-    return (pixels[train], labels[train]), (pixels[test], labels[test])
+    kept, place = np.arange(len(labels)) < digits * PER_DIGIT, np.arange(len(labels)) % PER_DIGIT
+    chosen = [kept & (place >= low) & (place < high) for low, high in pairwise(BORDERS)]
+    return [(pixels[of], labels[of]) for of in chosen]
 
 
 def unit(pixels: Array) -> Array:
@@ -38,14 +39,13 @@ class Mnist01:
 
     steps: int | None = None
     inputs, classes = 784, 2
-    train, test = 800, 200
+    train, validation, test = 800, 40, 160
 
-    def load(self, first: int, steps: int) -> tuple[Samples, Samples]:
+    def load(self, first: int, steps: int) -> Split:
         def window(pixels: Array, labels: Array) -> Samples:
             return Samples(np.broadcast_to(unit(pixels), (steps, *pixels.shape)), labels)
 
-        train, test = split(digits=2)
-        return window(*train), window(*test)
+        return Split(*(window(*part) for part in split(digits=2)))
 
 
 class Rows:
@@ -53,12 +53,11 @@ class Rows:
 
     steps: int | None = 28
     inputs, classes = 28, 10
-    train, test = 4000, 1000
+    train, validation, test = 4000, 200, 800
 
-    def load(self, first: int, steps: int) -> tuple[Samples, Samples]:
+    def load(self, first: int, steps: int) -> Split:
         def window(pixels: Array, labels: Array) -> Samples:
             rows = pixels.reshape(-1, 28, 28)[:, first : first + steps]
             return Samples(unit(rows.transpose(1, 0, 2)), labels)
 
-        train, test = split(digits=10)
-        return window(*train), window(*test)
+        return Split(*(window(*part) for part in split(digits=10)))

@@ -14,6 +14,15 @@ class Samples(NamedTuple):
     """[N] int64 in 0 .. classes - 1"""
 
 
+class Split(NamedTuple):
+    """A window of a task's data, three ways; no sample is in two of them."""
+
+    train: Samples
+    validation: Samples
+    """to choose by: the best cut, the end of the run"""
+    test: Samples
+
+
 class Task(Protocol):
     """Facts first, data when a box asks for its window."""
 
@@ -23,8 +32,9 @@ class Task(Protocol):
     classes: int
     train: int
     """samples to learn from"""
+    validation: int
     test: int
-    """held-out samples, the same in every run"""
+    """held-out samples, the same in every run, as are those of the validation"""
 
-    def load(self, first: int, steps: int) -> tuple[Samples, Samples]:
-        """The window of `steps` time steps that begins at step `first`: (train, test)."""
+    def load(self, first: int, steps: int) -> Split:
+        """The window of `steps` time steps that begins at step `first`."""

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from dni_actors.box.report import Event, Report, Started, Tuned, plain
+from dni_actors.box.report import Event, Kept, Lost, Report, Started, Tuned, Warned, plain
 from dni_actors.box.standing import Standing
 from dni_actors.view.frame import frame
 
@@ -93,7 +93,12 @@ class PlainView:
             times = {"round_trip_ms": f"{event.round_trip * 1e3:.2f}", "tick_ms": f"{event.busy * 1e3:.2f}"}
             self._line(event="tuned", lag=event.lag, **times)
         elif isinstance(event, Started):
-            self._line(event="started", boxes=len(event.places))
+            since = {"from_tick": event.tick} if event.tick else {}
+            self._line(event="started", boxes=len(event.places), **since)
+        elif isinstance(event, Lost):
+            self._line(event="lost", box=event.box, why=json.dumps(event.why), restarts=sum(self._standing.restarts))
+        elif isinstance(event, Warned):
+            self._line(event="warning", text=json.dumps(event.text))
         elif time.monotonic() - self._told >= LINE_EVERY:
             standing = self._standing
             facts: dict[str, Any] = {
@@ -130,7 +135,9 @@ class JsonView:
         if isinstance(event, Tuned):
             self._line(event="tuned", **event._asdict())
         elif isinstance(event, Started):
-            self._line(event="started", boxes=[place._asdict() for place in event.places])
+            self._line(event="started", tick=event.tick, boxes=[place._asdict() for place in event.places])
+        elif isinstance(event, Lost | Kept | Warned):
+            self._line(event=type(event).__name__.lower(), **event._asdict())
         elif isinstance(event, Report):
             for window in event.windows:
                 self._line(event="window", **window._asdict())
@@ -171,8 +178,15 @@ def summary(result: dict[str, Any]) -> str:
         f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
         f"  {result['path']}",
     ]
-    lines[2:2] = [f"  {hint}" for hint in result["hints"]]
+    told = [f"warning: {warning}" for warning in result["warnings"]]
+    if restarts := sum(result["restarts"]):
+        told.append(f"boxes started again: {restarts}")
+    if result["status"] != "finished" and result["cuts"]:
+        told.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
+    lines[2:2] = [f"  {line}" for line in told + result["hints"]]
     if len(result["kernels"]) > 1:
-        told = "; ".join(result["kernels"])
-        lines.insert(2, f"  warning: boxes used different CPU kernels ({told}): for equal bits use --kernels portable")
+        kernels = "; ".join(result["kernels"])
+        lines.insert(
+            2, f"  warning: boxes used different CPU kernels ({kernels}): for equal bits use --kernels portable"
+        )
     return "\n".join(lines)

@@ -7,13 +7,14 @@ from rich.text import Text
 
 from dni_actors.box.standing import Standing
 
-OTHER_LINES = 7  # header, table's head, fold, progress, hint, and a little air
+OTHER_LINES = 9  # header, table's head, fold, progress, loss, warning, hint, and a little air
 NARROW = 80  # columns; below, the table keeps to what matters most
 
 
 def frame(standing: Standing, elapsed: float, width: int, height: int) -> RenderableType:
     """Header, a row per box, progress and accuracy, after `elapsed` seconds, for `width` columns and `height` lines."""
-    hints = [Text(hint, style="yellow", no_wrap=True, overflow="ellipsis") for hint in standing.hints]
+    told = [f"box {loss.box} started again: {loss.why}" for loss in standing.losses[-1:]] + standing.warnings[-1:]
+    hints = [Text(line, style="yellow", no_wrap=True, overflow="ellipsis") for line in told + standing.hints]
     return Group(header(standing, elapsed), boxes(standing, width, height), progress(standing, width), *hints)
 
 
@@ -43,6 +44,7 @@ def boxes(standing: Standing, width: int, height: int) -> Table:
             Column("slack", justify="right", width=5),
             Column("busy", justify="right", width=5),
             Column("waited", justify="right", width=6),
+            Column("lost", justify="right", width=4),
         ]
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     shown = min(max(1, height - OTHER_LINES), len(standing.reports))
@@ -59,7 +61,7 @@ def row(standing: Standing, k: int) -> list[Text | str]:
     doing = report.state.rpartition(" ")[0] if waits else report.state  # the index is the tick's column's matter
     cells: list[Text | str] = [str(k), Text(doing, style="yellow" if waits else "green"), f"{report.tick}"]
     if window is None:
-        return cells + [""] * 5
+        return cells + [""] * 6
     waited = window.wait_state_seconds + window.wait_gradient_seconds
     return [
         *cells,
@@ -68,6 +70,7 @@ def row(standing: Standing, k: int) -> list[Text | str]:
         number(window.slack, "{:.1f}"),
         share(window.cpu_seconds + window.delay_seconds, window.seconds),
         share(waited, window.seconds),
+        str(standing.restarts[k] or "-"),
     ]
 
 

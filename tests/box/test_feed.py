@@ -60,6 +60,7 @@ def test_held_out_samples_come_once_each_the_last_chunk_filled_up():
     config = tiny()
     feed = Feed(config, 0)
     x = zeros((config.unrolls[0], 2, Tiny.inputs + 1), "float32")
-    counts = [feed.test(chunk, x, np.zeros(2, np.int64)) for chunk in range(feed.chunks)]
-    assert counts == [2, 2, 1]
+    counts = [feed.held_out(chunk, x, np.zeros(2, np.int64)) for chunk in range(feed.chunks)]
+    assert counts == [2, 2, 2, 2, 1]
+    assert feed.validation_chunks == 2
     np.testing.assert_array_equal(x[:, 0], x[:, 1])

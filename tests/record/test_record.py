@@ -7,7 +7,8 @@ from dni_actors import ConfigError, Result, run
 from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.report import Window
 from dni_actors.options import parse
-from dni_actors.record.metrics import SCHEMA, Metrics, read_metrics
+from dni_actors.record.metrics import ROWS_PER_PART, Rows, read_metrics, schema
+from dni_actors.record.storage import Storage
 from tests.tiny import tiny, window
 
 
@@ -16,7 +17,7 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     result = run(config)
     folder = tmp_path / "runs" / "first"
     assert sorted(p.name for p in folder.iterdir()) == [
-        "boxes.json", "config.toml", "manifest.json", "metrics", "result.json"
+        "boxes.json", "config.toml", "cuts", "digests", "manifest.json", "metrics", "result.json"
     ]  # fmt: skip
     assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native", name=None)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -49,7 +50,8 @@ def test_a_name_that_is_taken_is_refused_and_kept(tmp_path):
     run(tiny(storage=str(tmp_path), name="taken"))
     before = (tmp_path / "taken" / "result.json").read_bytes()
     with pytest.raises(
-        ConfigError, match=r"name: 'taken' is taken: .* exists; give another name or remove that folder"
+        ConfigError,
+        match=r"name: 'taken' is taken by a run with other settings \(seed 0, not 1\); give those, or another name",
     ):
         run(tiny(storage=str(tmp_path), name="taken", seed=1))
     assert (tmp_path / "taken" / "result.json").read_bytes() == before
@@ -66,27 +68,50 @@ def row(tick):
 
 
 def test_metrics_are_parts_that_stand_alone(tmp_path):
-    metrics = Metrics(tmp_path)
-    metrics.add((row(1),))
-    metrics.flush()
-    metrics.add((row(0),))
-    metrics.flush()
-    metrics.flush()
+    place = Storage.of(str(tmp_path))
+    for tick in (1, 0):  # the second one as a run that is resumed
+        metrics = Rows(place, Window)
+        metrics.add((row(tick),))
+        metrics.flush()
+        metrics.flush()
     (tmp_path / ".part-00002.parquet.part").write_bytes(b"half a fi")
     assert sorted(p.name for p in tmp_path.glob("part-*")) == ["part-00000.parquet", "part-00001.parquet"]
-    assert read_metrics(tmp_path)["first_tick"].to_pylist() == [0, 1]
+    assert read_metrics(place)["first_tick"].to_pylist() == [0, 1]
+
+
+def test_a_part_is_written_anew_until_it_is_full(tmp_path):
+    place = Storage.of(str(tmp_path))
+    metrics = Rows(place, Window)
+    for tick in range(ROWS_PER_PART + 2):
+        metrics.add((row(tick),))
+        if tick % 300 == 0 or tick >= ROWS_PER_PART - 1:
+            metrics.flush()
+    assert place.names() == ["part-00000.parquet", "part-00001.parquet"]
+    assert read_metrics(place)["first_tick"].to_pylist() == list(range(ROWS_PER_PART + 2))
+
+
+def test_of_ticks_that_were_done_again_the_last_time_counts(tmp_path):
+    place = Storage.of(str(tmp_path))
+    metrics = Rows(place, Window)
+    for incarnation, ticks in ((0, range(6)), (1, range(2, 5)), (2, range(4, 8))):
+        metrics.add(tuple(row(tick)._replace(incarnation=incarnation) for tick in ticks))
+    metrics.flush()
+    table = read_metrics(place)
+    assert table["first_tick"].to_pylist() == list(range(8))
+    assert table["incarnation"].to_pylist() == [0, 0, 1, 1, 2, 2, 2, 2]
 
 
 def test_metrics_that_could_not_be_written_wait_for_the_next_attempt(tmp_path):
     folder = tmp_path / "metrics"
-    metrics = Metrics(folder)
+    place = Storage.of(str(folder))
+    metrics = Rows(place, Window)
     metrics.add((row(0),))
     with pytest.raises(OSError):  # noqa: PT011  the folder is not there yet
         metrics.flush()
     folder.mkdir()
     metrics.flush()
-    assert read_metrics(folder).num_rows == 1
+    assert read_metrics(place).num_rows == 1
 
 
 def test_no_metrics_are_an_empty_table(tmp_path):
-    assert read_metrics(tmp_path).equals(pa.Table.from_pylist([], schema=SCHEMA))
+    assert read_metrics(Storage.of(str(tmp_path))).equals(pa.Table.from_pylist([], schema=schema(Window)))

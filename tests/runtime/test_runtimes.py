@@ -175,7 +175,7 @@ def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster,
 
 
 def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
-    config = setting(ticks=100_000, evaluate_every=0)
+    config = setting(ticks=100_000, evaluate_every=0, max_restarts=0)
     events = run(config)
     started = next(events)
     assert isinstance(started, Started)

@@ -2,7 +2,7 @@ import pytest
 
 from dni_actors.box.errors import BoxError
 from dni_actors.box.report import Place
-from dni_actors.runtime.supervisor import check_versions
+from dni_actors.runtime.actors import check_versions
 from dni_actors.runtime.wires.frames import VERSION
 
 

@@ -20,7 +20,7 @@ def standing(boxes=3):
         last = k == boxes - 1
         row = window(k, loss=0.25 if last else None, slack=1.5)
         state = "wait Gradient 48" if k == 0 else "backward"
-        evaluations = (Evaluation(50, 0.875, 0.3),) if last else ()
+        evaluations = (Evaluation(50, 0.875, 0.3, 0.85, 0.4),) if last else ()
         found.take(Report(k, 50, state, steady_rate=50.0, windows=(row,), evaluations=evaluations))
     return found
 
@@ -59,6 +59,7 @@ def test_a_terminal_without_unicode_gets_ascii():
 RESULT = {
     "status": "finished", "test_accuracy": 0.995, "ticks": 1600, "seconds": 4.0, "ticks_per_second": 390.0,
     "overlap": 0.7, "digest": "abc", "path": "runs/x", "kernels": ["a"], "hints": [],
+    "warnings": [], "restarts": [0, 0, 0], "cuts": [1600],
 }  # fmt: skip
 
 
@@ -73,7 +74,11 @@ def test_the_summary_tells_what_was_reached():
     assert "warning" not in text
     assert "  the lag does not fit\n" in summary(RESULT | {"hints": ["the lag does not fit"]})
     assert "warning: boxes used different CPU kernels (a; b)" in summary(RESULT | {"kernels": ["a", "b"]})
-    assert "no evaluation yet" in summary(RESULT | {"status": "interrupted", "test_accuracy": None, "digest": None})
+    cut_short = RESULT | {"status": "interrupted", "test_accuracy": None, "digest": None, "cuts": [700, 800]}
+    assert "no evaluation yet" in summary(cut_short)
+    assert "goes on from tick 800 with --resume runs/x" in summary(cut_short)
+    assert "boxes started again: 3" in summary(RESULT | {"restarts": [0, 1, 2]})
+    assert "warning: the disk is full\n" in summary(RESULT | {"warnings": ["the disk is full"]})
 
 
 def test_json_lines_end_with_the_result(capsys):

@@ -23,19 +23,21 @@ def as_bytes(frames):
         Message(Kind.DATA, Channel.GRADIENT, 2**40, 0, ()),
         Message(Kind.HELLO, Channel.STATE, 0),
         Message(Kind.ASK, Channel.SCORE, 5, 2**32 - 1),
+        Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,), mark=True),
     ],
     ids=str,
 )
 def test_a_message_comes_out_as_it_went_in(message):
     found = FRAMES.decode(as_bytes(FRAMES.encode(message, sent=1.5)))
     assert found[:4] == message[:4]
-    assert found.sent == 1.5
+    assert (found.sent, found.mark) == (1.5, message.mark)
     assert len(found.arrays) == len(message.arrays)
     for came, went in zip(found.arrays, message.arrays, strict=True):
         np.testing.assert_array_equal(came, went)
         assert not came.flags.writeable
 
 
+GRADIENT = Message(Kind.DATA, Channel.GRADIENT, 7, 3, (ARRAY,))
 HEAD, BODY = as_bytes(FRAMES.encode(Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,)), 0.0))
 
 
@@ -51,20 +53,22 @@ def changed(field, value):
         ([b""], "a header of 0 bytes"),
         ([HEAD[:-1], BODY], "a header of"),
         ([changed(0, b"HTTP"), BODY], "no magic number"),
-        ([changed(1, 2), BODY], "version 2 of the protocol, not 1; install one dni_actors everywhere"),
+        ([changed(1, 1), BODY], "version 1 of the protocol, not 2; install one dni_actors everywhere"),
         ([changed(4, b"x" * 16), BODY], "of another run"),
         ([changed(2, 9), BODY], "kind 9"),
         ([changed(3, 3), BODY], "channel 3"),
         ([changed(6, -1), BODY], "index -1"),
-        ([changed(9, 7), BODY], "rank 7"),
+        ([changed(10, 7), BODY], "rank 7"),
+        ([changed(8, 2), BODY], "mark 2"),
+        ([as_bytes(FRAMES.encode(GRADIENT._replace(mark=True), 0.0))[0], BODY], "mark 1"),
         ([HEAD], "1 frames for an array of rank 2"),
-        ([changed(9, 0)], "an empty State"),
+        ([changed(10, 0)], "an empty State"),
         ([changed(7, float("inf")), BODY], "sent at inf"),
         ([changed(7, float("nan")), BODY], "sent at nan"),
         ([HEAD, BODY, BODY], "3 frames"),
         ([changed(2, Kind.ASK), BODY], "2 frames"),
-        ([changed(10, 2**32 - 1), BODY], r"shape \(4294967295, 3\)"),
-        ([changed(8, 8), BODY], "of type 8"),
+        ([changed(11, 2**32 - 1), BODY], r"shape \(4294967295, 3\)"),
+        ([changed(9, 8), BODY], "of type 8"),
         ([HEAD, BODY[:-1]], "23 bytes for shape"),
         ([HEAD, BODY * 1000], "24000 bytes for shape"),
     ],
@@ -96,4 +100,4 @@ def test_random_bytes_and_flipped_bits_never_do_anything_else():
 
 
 def test_the_header_is_as_long_as_its_table_says():
-    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBBII") == 54
+    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBBBII") == 55

@@ -1,0 +1,166 @@
+"""A cut on disk: `cuts/<tick>/box-<k>.arrow`, one part a box, and `COMPLETE`, which is written when all of them are.
+
+A part is an Arrow IPC file: a row per array (name, type, shape, little-endian bytes), and as the schema's metadata the
+facts, in JSON. COMPLETE is JSON: facts, the parts' SHA-256, and last its own. No pickles: reading executes nothing, and
+allocates no more than the files hold. What is truncated, altered, foreign or of a newer format is refused by name.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from dni_actors.box.cut import BoxCut
+from dni_actors.record.storage import Storage, why
+
+FORMAT = 1
+COMPLETE = "COMPLETE"
+SCHEMA = pa.schema(
+    [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]
+)
+TYPES = ("float16", "float32", "float64", "int64")
+UNDER_WAY = "gradient "  # the names of rows that hold a gradient still to be taken, and its index; without bytes: empty
+
+
+class CutError(Exception):
+    """A cut's file cannot be used; the text names it and says why."""
+
+
+class Complete(NamedTuple):
+    """The content of COMPLETE, beside the parts' hashes."""
+
+    tick: int
+    incarnation: int
+    digests: list[str]
+    """of each box's weights"""
+    evaluations: list[list[float]]
+    """up to then: the fields of Evaluation"""
+
+
+def encode(part: BoxCut) -> pa.Buffer:
+    """A part as the bytes of its file."""
+    rows: list[tuple[str, str, list[int], bytes | None]]
+    rows = [(name, array.dtype.name, list(array.shape), little(array)) for name, array in part.arrays.items()]
+    for index, arrays in part.gradients.items():
+        known: list[tuple[str, list[int], bytes | None]]
+        known = [(array.dtype.name, list(array.shape), little(array)) for array in arrays] or [("", [], None)]
+        rows += [(f"{UNDER_WAY}{index}", *one) for one in known]
+    facts = {"format": FORMAT, "tick": part.tick, "digest": part.digest, "seconds": part.seconds}
+    columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]
+    table = pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({"dni_actors": json.dumps(facts)}))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue()
+
+
+def little(array: Any) -> bytes:
+    return bytes(array.astype(array.dtype.newbyteorder("<"), order="C").tobytes())
+
+
+def decode(content: bytes) -> BoxCut:
+    """The part; ValueError says why it is none."""
+    try:
+        with pa.ipc.open_file(pa.BufferReader(content)) as reader:
+            table, metadata = reader.read_all(), reader.schema.metadata or {}
+        table.validate(full=True)  # offsets may point anywhere
+        if not table.schema.equals(SCHEMA):
+            raise ValueError("other columns")
+        facts = json.loads(metadata.get(b"dni_actors", b"{}"))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise ValueError("it is no Arrow file") from error
+    check_format(facts)
+    arrays: dict[str, Any] = {}
+    gradients: dict[int, tuple[Any, ...]] = {}
+    for row in table.to_pylist():
+        name, kind, shape, stored = row["name"], row["type"], row["shape"], row["bytes"]
+        value: tuple[Any, ...] = ()
+        if stored is not None:
+            if kind not in TYPES or any(length < 0 for length in shape):
+                raise ValueError(f"{name} is of type {kind!r}, shape {shape}")
+            value = (np.frombuffer(stored, np.dtype(kind).newbyteorder("<")).reshape(shape).astype(kind),)
+        if name.startswith(UNDER_WAY):
+            gradients[int(name.removeprefix(UNDER_WAY))] = value
+        else:
+            (arrays[name],) = value
+    return BoxCut(int(facts["tick"]), str(facts["digest"]), float(facts["seconds"]), arrays, gradients)
+
+
+def check_format(facts: Any) -> None:
+    found = facts.get("format") if isinstance(facts, dict) else None
+    if isinstance(found, int) and found > FORMAT:
+        raise ValueError(f"its format {found} is newer than {FORMAT}; use a newer dni_actors")
+    if found != FORMAT:
+        raise ValueError("it was not written by dni_actors")
+
+
+def folder(storage: Storage, tick: int) -> Storage:
+    return storage / "cuts" / f"{tick:012}"
+
+
+def write(storage: Storage, parts: Sequence[BoxCut], facts: Complete) -> None:
+    """Writes a cut; OSError leaves one that is not complete, which nobody reads."""
+    place = folder(storage, facts.tick)
+    place.make()
+    hashes = []
+    for k, part in enumerate(parts):
+        content = encode(part)
+        place.write(name_of(k), content)
+        hashes.append(hashlib.sha256(content).hexdigest())
+    content = {"format": FORMAT, **facts._asdict(), "parts": hashes}
+    place.write_json(COMPLETE, content | {"sha256": hash_of(content)})
+
+
+def name_of(k: int) -> str:
+    return f"box-{k:03}.arrow"
+
+
+def hash_of(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def complete(storage: Storage) -> list[int]:
+    """The ticks of the cuts that say they are complete, in order."""
+    cuts = storage / "cuts"
+    return [int(name) for name in cuts.names() if name.isdecimal() and (cuts / name).exists(COMPLETE)]
+
+
+def read_complete(storage: Storage, tick: int) -> tuple[Complete, list[str]]:
+    """What COMPLETE says, and the parts' hashes. CutError if it cannot be used."""
+    place = f"cuts/{tick:012}/{COMPLETE}"
+    try:
+        content = json.loads(folder(storage, tick).read(COMPLETE))
+        check_format(content)
+        told = content.pop("sha256", None)
+        if told != hash_of(content) or content["tick"] != tick:
+            raise ValueError("it is not as it was written")
+        fields = {name: content[name] for name in Complete._fields}
+    except (ValueError, KeyError, RecursionError, OSError) as error:
+        raise CutError(f"{place} cannot be used: {reason(error)}") from error
+    return Complete(**fields), content["parts"]
+
+
+def read(storage: Storage, tick: int) -> list[BoxCut]:
+    """Each box's part of the cut. CutError names the file that cannot be used."""
+    _, hashes = read_complete(storage, tick)
+    parts = []
+    for k, expected in enumerate(hashes):
+        try:
+            content = folder(storage, tick).read(name_of(k))
+            if hashlib.sha256(content).hexdigest() != expected:
+                raise ValueError("it is not as it was written")
+            parts.append(decode(content))
+        except (ValueError, OSError) as error:
+            raise CutError(f"cuts/{tick:012}/{name_of(k)} cannot be used: {reason(error)}") from error
+    return parts
+
+
+def reason(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "it is missing"
+    if isinstance(error, OSError):
+        return why(error)
+    return str(error) if type(error) is ValueError else "it is no JSON of a cut"

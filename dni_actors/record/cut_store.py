@@ -1,0 +1,147 @@
+"""Keeps a run's cuts while it goes on: gathers the boxes' parts, writes them in the background, drops old ones."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from dni_actors.box.cut import BoxCut
+from dni_actors.box.program import Evaluation
+from dni_actors.box.report import Kept, Report, Warned
+from dni_actors.record import cut_files
+from dni_actors.record.cut_files import Complete, CutError
+from dni_actors.record.storage import Storage, why
+
+LAST = 2  # complete cuts that are kept; if the newest cannot be read, there is the one before
+
+
+class CutStore:
+    """Is the `Cuts` of a run (box/cut.py). A disk that is full stops nothing: the cut before stays the newest."""
+
+    def __init__(self, storage: Storage, boxes: int, tell: Callable[[Kept | Warned], None]) -> None:
+        self._storage, self._boxes, self._tell = storage, boxes, tell
+        self._failing = False
+        self._parts: dict[int, dict[int, BoxCut]] = {}  # by tick and box: of cuts that are not complete yet
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="cuts")
+        self._job: Future[None] | None = None
+        self._waiting: tuple[list[BoxCut], Complete, int | None] | None = None
+        self._lock = threading.Lock()
+        self.incarnation = 0
+
+    def gather(self, report: Report) -> list[list[BoxCut]]:
+        """Takes a box's new parts; the cuts that are whole now, in the order of their boxes."""
+        found = []
+        for part in report.cuts:
+            parts = self._parts.setdefault(part.tick, {})
+            parts[report.box] = part
+            if len(parts) == self._boxes:
+                found.append([parts[k] for k in range(self._boxes)])
+                # What is older and not whole never will be: every box puts its parts aside in order.
+                self._parts = {tick: several for tick, several in self._parts.items() if tick > part.tick}
+        return found
+
+    def forget(self) -> None:
+        """Boxes go back: parts of cuts that are not whole will come again."""
+        self._parts.clear()
+
+    def write(self, parts: list[BoxCut], evaluations: Sequence[Evaluation], best: int | None, wait: bool) -> None:
+        """Writes a whole cut in the background, or instead of one that still waits for it; at once if it is to `wait`.
+
+        `best`: the tick of the cut that is kept beside the last ones.
+        """
+        tick = parts[0].tick
+        seen = [list(map(float, e)) for e in evaluations if e.tick <= tick]
+        facts = Complete(tick, self.incarnation, [part.digest for part in parts], seen)
+        with self._lock:
+            self._waiting = parts, facts, best
+            if self._job is None or self._job.done():
+                self._job = self._worker.submit(self._work)
+        if wait:
+            self.settle()
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if self._waiting is None:
+                    return
+                (parts, facts, best), self._waiting = self._waiting, None
+            try:
+                if facts.tick not in cut_files.complete(self._storage):
+                    cut_files.write(self._storage, parts, facts)
+                self._prune(best)
+                self._failing = False
+                self._tell(Kept(facts.tick))
+            except OSError as error:
+                if not self._failing:  # told once
+                    told = f"the cut at tick {facts.tick} could not be kept ({why(error)})"
+                    self._warn(f"{told}, the one before still holds; free space or check the disk")
+                self._failing = True
+
+    def _warn(self, text: str) -> None:
+        self._tell(Warned(text))
+
+    def _prune(self, best: int | None) -> None:
+        """Drops all but the last complete cuts, the best one, and what may be in the making."""
+        known = cut_files.complete(self._storage)
+        for name in (self._storage / "cuts").names():
+            if not name.isdecimal() or int(name) in (*known[-LAST:], best) or int(name) > known[-1]:
+                continue
+            (self._storage / "cuts").remove(name)
+
+    def settle(self) -> None:
+        """Waits until all that is to be written is, or has failed."""
+        job = self._job
+        if job is not None:
+            job.result()
+        with self._lock:
+            again = self._waiting is not None
+            if again:
+                self._job = self._worker.submit(self._work)
+        if again:
+            self.settle()
+
+    def newest(self) -> list[BoxCut] | None:
+        """Each box's part of the last complete cut that can be read; None if there is none.
+
+        What cannot be read is told, and removed, for the run will come by there again.
+        """
+        self.settle()
+        self.forget()
+        for tick in reversed(self.complete):
+            try:
+                parts = cut_files.read(self._storage, tick)
+            except CutError as error:
+                self._warn(f"{error}; the cut before is used")
+                (self._storage / "cuts").remove(f"{tick:012}")
+                continue
+            if len(parts) == self._boxes:
+                return parts
+        return None
+
+    @property
+    def complete(self) -> list[int]:
+        """The ticks of the complete cuts."""
+        try:
+            return cut_files.complete(self._storage)
+        except OSError:
+            return []
+
+    def known(self) -> list[Complete]:
+        """What is written of each complete cut, oldest first; what cannot be read is left out."""
+        found = []
+        for tick in self.complete:
+            try:
+                found.append(cut_files.read_complete(self._storage, tick)[0])
+            except CutError as error:
+                self._warn(str(error))
+        return found
+
+    def drop_after(self, tick: int) -> None:
+        """The run ended there: later cuts are none of it."""
+        self.settle()
+        for later in self.complete:
+            if later > tick:
+                (self._storage / "cuts").remove(f"{later:012}")
+
+    def close(self) -> None:
+        self.settle()
+        self._worker.shutdown()

@@ -1,0 +1,135 @@
+"""A run's folder: made once, or taken up again by a run with the same settings."""
+
+import fcntl
+import os
+import secrets
+import tomllib
+from datetime import datetime
+from typing import Any
+
+import tomli_w
+
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
+from dni_actors.record.storage import Storage, why
+
+# What may differ when a run is taken up again: it cannot change the result.
+FREE = {
+    "runtime", "wire", "wire_security", "max_restarts", "compute_delay_ms", "link_delay_ms", "address",
+    "name", "storage", "checkpoint_every", "console", "evaluate_every",
+}  # fmt: skip
+DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}
+
+
+def new_name(config: RunConfig) -> str:
+    """The configured name, or task, date and a short id."""
+    return config.output.name or f"{config.chain.task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+class RunFolder:
+    """`<storage>/<name>/`. `config`: the run's, with what an earlier part of it has settled."""
+
+    def __init__(self, config: RunConfig, runs: Storage) -> None:
+        self.name = new_name(config)
+        self.storage = runs / self.name
+        self.config = config.replace(name=self.name)
+        self.resumed = False
+        self._claim: int | None = None
+
+    @classmethod
+    def open(cls, config: RunConfig) -> "RunFolder":
+        """Makes the folder, or takes up the run in it. ConfigError if it cannot be made, or that run is another one."""
+        try:
+            folder = cls(config, Storage.of(config.output.storage))
+            if folder.storage.exists():
+                folder._take_up()
+            else:
+                folder._make()
+                folder._claim_it()
+        except OSError as error:
+            raise unwritable(config, error) from error
+        return folder
+
+    def _make(self) -> None:
+        self.storage.make()
+        try:
+            for name in ("metrics", "digests", "cuts"):
+                (self.storage / name).make()
+            self.write_config(self.config)
+        except OSError:
+            self.storage.remove()
+            raise
+
+    def _claim_it(self) -> None:
+        """One run at a time, where a lock can be had; the lock is gone with its process."""
+        if self.storage.path is None:
+            return
+        self._claim = os.open(self.storage.path, os.O_RDONLY)
+        try:
+            fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self.release()
+            told = f"{self.name!r} is taken by a run that is still going on; stop that, or give another name"
+            raise ConfigError("name", told) from error
+        except OSError:  # a filesystem without locks
+            self.release()
+
+    def release(self) -> None:
+        """Somebody else may go on from here."""
+        if self._claim is not None:
+            os.close(self._claim)
+            self._claim = None
+
+    def _take_up(self) -> None:
+        where = f"{self.name!r} is taken"
+        if not self.storage.exists("config.toml"):
+            told = f"{where}: the folder exists and holds no run; give another name or remove that folder"
+            raise ConfigError("name", told)
+        try:
+            before = RunConfig.of(**tomllib.loads(self.storage.read("config.toml").decode()))
+        except (ValueError, RecursionError) as error:
+            told = f"{where}, and the config.toml there cannot be used ({error}); mend it or give another name"
+            raise ConfigError("name", told) from error
+        if self.config.learning.lag == "auto":
+            self.config = self.config.replace(lag=before.learning.lag)
+        differing = differences(before, self.config)
+        if differing:
+            told = "; ".join(differing)
+            raise ConfigError("name", f"{where} by a run with other settings ({told}); give those, or another name")
+        self._claim_it()
+        self.resumed = True
+        self.write_config(self.config)
+
+    def write_config(self, config: RunConfig) -> None:
+        """Without the run's name: the file is there to run the same again, under another one."""
+        fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
+        self.storage.write("config.toml", tomli_w.dumps(fields).encode())
+
+    def discard(self) -> None:
+        """Removes the folder of a run that never began."""
+        self.release()
+        if not self.resumed:
+            self.storage.remove()
+
+
+def differences(before: RunConfig, now: RunConfig) -> list[str]:
+    """The fields in which two configurations differ that would come to different results: `seed 0, not 1`."""
+    free = FREE - ({"evaluate_every"} if before.learning.stop_after else set())
+    found = {}
+    for name in before.flat().keys() - free:
+        one, other = meaning(before, name), meaning(now, name)
+        longer = name in ("ticks", "epochs") and before.learning.decay == "none" and other > one
+        if one != other and not longer:
+            found[DERIVED.get(name, name).replace("unrolls", "unroll")] = f"{one}, not {other}"
+    return [f"{name} {told}" for name, told in sorted(found.items())]
+
+
+def meaning(config: RunConfig, name: str) -> Any:
+    return getattr(config, DERIVED[name]) if name in DERIVED else config.flat()[name]
+
+
+def unwritable(config: RunConfig, error: OSError) -> ConfigError:
+    told = why(error)
+    return ConfigError(
+        "storage", f"{config.output.storage!r} cannot be written ({told}); give a folder you may write to"
+    )

@@ -1,0 +1,185 @@
+"""The driver's hands on the boxes of a run: Ray actors that are made, wired up, asked, killed and replaced."""
+
+import os
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
+from typing import Any
+
+from dni_actors.box.cut import BoxCut
+from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
+from dni_actors.box.report import Place, Report
+from dni_actors.config import RunConfig
+from dni_actors.runtime.cluster import Room, last_line
+from dni_actors.runtime.wires.frames import VERSION
+
+START_WITHIN = 300  # seconds for all boxes to be up
+
+
+class Deaths(Exception):
+    """Processes of boxes are gone. `errors`: one for each."""
+
+    def __init__(self, errors: Sequence[BoxDiedError]) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+
+def check_versions(boxes: Sequence[tuple[Place, int]]) -> None:
+    """BoxError names the first box that speaks another version of the protocol than this process."""
+    for place, version in boxes:
+        if version != VERSION:
+            told = f"on {place.address} it speaks version {version} of the protocol, the driver {VERSION}"
+            raise BoxError(place.box, 0, f"{told}; install the same dni_actors on all nodes")
+
+
+class Actors:
+    """The actors of a run. Every method may raise Deaths, or BoxError for what a living box could not do."""
+
+    def __init__(self, config: RunConfig, room: Room) -> None:
+        import ray
+
+        self._ray, self._config, self._room = ray, config, room
+        self._secret = secrets.token_bytes(16)
+        self._folders: list[str] = []
+        self._generation = [0] * config.boxes
+        self._asked: dict[Any, tuple[int, float]] = {}  # status calls under way: box, and since when
+        self._incarnation = -1
+        self.places: list[Place | None] = [None] * config.boxes
+        self._actors: list[Any] = [self._make(k) for k in range(config.boxes)]
+
+    def _make(self, k: int) -> Any:
+        from dni_actors.runtime.actor import BoxActor
+
+        remote: Any = self._ray.remote(BoxActor)
+        again = f".{self._generation[k]}" if self._generation[k] else ""
+        return remote.options(
+            name=f"dni/{self._config.output.name or 'unnamed'}/box-{k:03}{again}",
+            num_cpus=self._room.cpus,
+            max_restarts=0,
+            max_task_retries=0,
+            enable_task_events=False,
+            runtime_env={"env_vars": self._room.environment} if self._room.environment else None,
+        ).remote(self._config, k, self._secret)
+
+    def replace(self, k: int) -> None:
+        """Makes sure that box k's process is gone, and starts another one."""
+        self._kill(k)
+        self._generation[k] += 1
+        self._actors[k] = self._make(k)
+
+    def _kill(self, k: int) -> None:
+        place = self.places[k]
+        with suppress(self._ray.exceptions.RayError):
+            self._ray.kill(self._actors[k], no_restart=True)
+        # Ray asks the process to end itself, which one that hangs does not hear.
+        if place is not None and place.node == self._ray.get_runtime_context().get_node_id():
+            with suppress(ProcessLookupError):
+                os.kill(place.pid, signal.SIGKILL)
+        self.places[k] = None
+
+    def stand(self, cut: Sequence[BoxCut] | None) -> tuple[Place, ...]:
+        """Brings every box to the cut, or the beginning, connects the neighbours, lets all of them start; where they
+        run. What boxes of the incarnation before still say is no longer heard."""
+        self._asked.clear()
+        self._incarnation += 1
+        self._drop_folders()
+        parts: Sequence[BoxCut | None] = cut or [None] * len(self._actors)
+        calls = [a.stand.remote(self._incarnation, part) for a, part in zip(self._actors, parts, strict=True)]
+        found = self._all(calls)
+        places = tuple(place for place, _, _ in found)
+        self.places = list(places)
+        check_versions([(place, version) for place, _, version in found])
+        if self._config.execution.wire == "zmq":
+            self._open_sockets(places, [key for _, key, _ in found])
+        else:
+            neighbours = [None, *self._actors, None]
+            self._all([a.call.remote(neighbours[k], neighbours[k + 2]) for k, a in enumerate(self._actors)])
+        self._all([actor.start.remote() for actor in self._actors])
+        return places
+
+    def _open_sockets(self, places: Sequence[Place], keys: list[bytes]) -> None:
+        """Socket files between neighbours on one node, TCP between nodes; a box lets in its right neighbour only."""
+        boundaries = list(pairwise(places))
+        near = [left.node == right.node for left, right in boundaries]
+        file = [same and self._config.execution.wire_security == "auto" for same in near]
+        folders: dict[str, str] = {}
+        wheres = []
+        for k, (left, _) in enumerate(boundaries):
+            host = f"[{left.address}]" if ":" in left.address else left.address
+            if file[k] and left.node not in folders:
+                (folders[left.node],) = self._all([self._actors[k].folder.remote()])
+                self._folders += [folders[left.node]] if self._room.private else []
+            wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file[k] else f"tcp://{host}:*")
+        nobody = (None, b"", True)
+        rights = [*zip(wheres, keys[1:], near, strict=True), nobody]
+        addresses = self._all([a.listen.remote(*right) for a, right in zip(self._actors, rights, strict=True)])
+        lefts = [nobody, *zip(addresses[:-1], keys[:-1], near, strict=True)]
+        self._all([a.connect.remote(*left) for a, left in zip(self._actors, lefts, strict=True)])
+
+    def _all(self, calls: list[Any]) -> list[Any]:
+        """The calls' answers, in the order of the boxes."""
+        _, late = self._ray.wait(calls, num_returns=len(calls), timeout=START_WITHIN)
+        if late:
+            raise RuntimeUnavailableError(
+                f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
+                "use fewer --boxes, or free the cluster's CPUs"
+            )
+        answers, dead = [], []
+        for k, call in enumerate(calls):
+            try:
+                answers.append(self._ray.get(call))
+            except self._ray.exceptions.RayTaskError as error:
+                if isinstance(error.cause, BoxError | RuntimeUnavailableError):
+                    raise error.cause from error
+                raise
+            except self._ray.exceptions.RayError as error:
+                if "creation task" in str(error):  # its making raised an error, and would do so again
+                    raise BoxError(k, 0, f"it could not be started: {last_line(error)}") from error
+                dead.append(BoxDiedError(k, 0, "its process died while it was started"))
+        if dead:
+            raise Deaths(dead)
+        return answers
+
+    def ask(self, boxes: Iterable[int]) -> None:
+        """Sends a status call to each of these boxes that has none under way."""
+        busy = {k for k, _ in self._asked.values()}
+        for k in sorted(set(boxes) - busy):
+            self._asked[self._actors[k].status.remote()] = (k, time.monotonic())
+
+    def answers(self, timeout: float) -> Iterator[Report | BoxDiedError]:
+        """What the boxes asked have to say within the time, or that they are dead."""
+        if not self._asked:
+            return
+        answered, _ = self._ray.wait(list(self._asked), num_returns=len(self._asked), timeout=timeout)
+        for call in answered:
+            k, _ = self._asked.pop(call)
+            try:
+                report: Report = self._ray.get(call)
+            except self._ray.exceptions.ActorUnavailableError:
+                continue  # out of reach is not dead: it is asked again
+            except self._ray.exceptions.RayError as error:
+                usual = isinstance(error, self._ray.exceptions.ActorDiedError)
+                why = "killed, out of memory, or crashed" if usual else last_line(error)
+                place = self.places[k]
+                yield BoxDiedError(k, 0, f"its process {place.pid if place else ''} died ({why})")
+                continue
+            yield report
+
+    def silent(self, seconds: float) -> list[int]:
+        """Boxes that have left a status call unanswered for so long."""
+        return [k for k, since in self._asked.values() if time.monotonic() - since > seconds]
+
+    def end(self) -> None:
+        for actor in self._actors:
+            with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
+                self._ray.kill(actor, no_restart=True)
+        self._drop_folders()
+
+    def _drop_folders(self) -> None:
+        """On this machine they are gone at once, without waiting for the janitor."""
+        while self._folders:
+            shutil.rmtree(self._folders.pop(), ignore_errors=True)

@@ -1,0 +1,257 @@
+"""Cuts on disk: what comes back is what was written, or a sentence that names the file."""
+
+import itertools
+import json
+import random
+import tracemalloc
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import fs
+
+from dni_actors.box.cut import BoxCut
+from dni_actors.box.program import Evaluation
+from dni_actors.box.report import Kept, Report, Warned
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
+from dni_actors.options import read_toml
+from dni_actors.record import cut_files
+from dni_actors.record.cut_files import COMPLETE, Complete, CutError
+from dni_actors.record.cut_store import CutStore
+from dni_actors.record.storage import Storage
+
+
+def part(tick, k=0):
+    rng = np.random.default_rng([tick, k])
+    arrays = {
+        "values": rng.standard_normal(7).astype(np.float32),
+        "stash": rng.standard_normal((2, 3, 4)),
+        "steps": np.array([tick]),
+        "nothing": np.zeros((0, 3), np.float32),
+    }
+    return BoxCut(tick, f"digest {k}", 1.5, arrays, {tick - 1: (np.ones((2, 2), np.float16),), tick - 2: ()})
+
+
+def same(one, other):
+    assert (one.tick, one.digest, one.seconds) == (other.tick, other.digest, other.seconds)
+    assert one.arrays.keys() == other.arrays.keys()
+    for name, array in one.arrays.items():
+        assert array.dtype == other.arrays[name].dtype
+        np.testing.assert_array_equal(array, other.arrays[name])
+    assert one.gradients.keys() == other.gradients.keys()
+    for index, arrays in one.gradients.items():
+        assert len(arrays) == len(other.gradients[index])
+        for a, b in zip(arrays, other.gradients[index], strict=True):
+            assert a.dtype == b.dtype
+            np.testing.assert_array_equal(a, b)
+
+
+def places(tmp_path):
+    return {
+        "a path": Storage.of(str(tmp_path / "it")),
+        "a URI": Storage.of(f"file://{tmp_path}/it"),
+        "memory": Storage(fs._MockFileSystem(), "it"),
+    }
+
+
+@pytest.fixture(params=["a path", "a URI", "memory"])
+def place(request, tmp_path):
+    storage = places(tmp_path)[request.param]
+    storage.make()
+    return storage
+
+
+@pytest.fixture
+def local(tmp_path):
+    return Storage.of(str(tmp_path))
+
+
+def test_what_comes_back_is_what_was_written(place):
+    parts = [part(9, k) for k in range(3)]
+    facts = Complete(9, 2, ["a", "b", "c"], [[5.0, 0.5, 1.0, 0.25, 2.0]])
+    cut_files.write(place, parts, facts)
+    assert cut_files.complete(place) == [9]
+    assert cut_files.read_complete(place, 9)[0] == facts
+    for came, went in zip(cut_files.read(place, 9), parts, strict=True):
+        same(came, went)
+
+
+def change(place, name, content):
+    (place / "cuts" / f"{9:012}").write(name, content)
+
+
+def written(place, name):
+    return (place / "cuts" / f"{9:012}").read(name)
+
+
+def newer(content):
+    facts = json.loads(content)
+    facts["format"] = 2
+    return json.dumps(facts).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "told"),
+    [
+        ("box-001.arrow", lambda b: b[: len(b) // 2], "box-001.arrow cannot be used: it is not as it was written"),
+        ("box-001.arrow", lambda b: b[:50] + bytes([b[50] ^ 1]) + b[51:], "it is not as it was written"),
+        ("box-000.arrow", lambda b: b"", "box-000.arrow cannot be used: it is not as it was written"),
+        (COMPLETE, lambda b: b[:-20], "COMPLETE cannot be used: it is no JSON of a cut"),
+        (COMPLETE, lambda b: b.replace(b'"incarnation": 0', b'"incarnation": 1'), "it is not as it was written"),
+        (COMPLETE, newer, "its format 2 is newer than 1; use a newer dni_actors"),
+        (COMPLETE, lambda b: b"[]", "it was not written by dni_actors"),
+        (COMPLETE, lambda b: b"[" * 100_000, "it is no JSON of a cut"),
+        (COMPLETE, lambda b: b"\xff", "it is no JSON of a cut"),
+    ],
+    ids=itertools.count(),
+)
+def test_what_was_altered_is_named_and_the_cut_before_is_used(local, name, damage, told):
+    news = []
+    store = CutStore(local, 2, news.append)
+    for tick in (8, 9):
+        cut_files.write(local, [part(tick, k) for k in range(2)], Complete(tick, 0, ["a", "b"], []))
+    change(local, name, damage(written(local, name)))
+    with pytest.raises(CutError, match=rf"cuts/000000000009/.*{told}"):
+        cut_files.read(local, 9)
+    assert [one.tick for one in store.newest()] == [8, 8]
+    assert [type(event) for event in news] == [Warned]
+    assert "the cut before is used" in news[0].text
+    store.close()
+
+
+def test_a_missing_part_is_named(local):
+    cut_files.write(local, [part(9, k) for k in range(2)], Complete(9, 0, ["a", "b"], []))
+    (local / "cuts" / f"{9:012}").remove("box-001.arrow")
+    with pytest.raises(CutError, match=r"box-001\.arrow cannot be used: it is missing"):
+        cut_files.read(local, 9)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"ARROW1",
+        cut_files.encode(part(9)).to_pybytes().replace(b'"format": 1', b'"format": 7'),
+        cut_files.encode(part(9)).to_pybytes().replace(b"float32", b"object0"),
+    ],
+    ids=itertools.count(),
+)
+def test_bytes_that_are_no_part_are_refused_even_if_a_hash_fits(content):
+    with pytest.raises(ValueError, match=r"no Arrow file|newer|of type"):
+        cut_files.decode(content)
+
+
+def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(local):
+    """Random bits, lengths and pieces of every file of a cut, hashes included; what decodes at all is as it was."""
+    rng = random.Random(0)
+    parts = [part(9, k) for k in range(2)]
+    cut_files.write(local, parts, Complete(9, 0, ["a", "b"], []))
+    names = [COMPLETE, "box-000.arrow", "box-001.arrow"]
+    whole = {name: written(local, name) for name in names}
+    largest = sum(map(len, whole.values()))
+    tracemalloc.start()
+    refused = most = 0
+    for _ in range(2000):
+        name = rng.choice(names)
+        change(local, name, mutated(rng, whole[name]))
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        try:
+            for came, went in zip(cut_files.read(local, 9), parts, strict=True):
+                same(came, went)
+        except CutError:
+            refused += 1
+        most = max(most, tracemalloc.get_traced_memory()[1] - before)
+        change(local, name, whole[name])
+    tracemalloc.stop()
+    assert refused > 1900
+    assert most < 100_000 + 20 * largest
+
+
+def test_decoding_mutated_parts_without_their_hash_is_refused_or_well_formed():
+    """The hash is the guard; behind it, the decoder itself must not run wild."""
+    rng, whole = random.Random(1), cut_files.encode(part(9)).to_pybytes()
+    allocated = pa.total_allocated_bytes()
+    for _ in range(500):
+        try:
+            found = cut_files.decode(mutated(rng, whole))
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, UnicodeDecodeError):
+            continue
+        assert sum(array.nbytes for array in found.arrays.values()) <= len(whole)
+    assert pa.total_allocated_bytes() - allocated < 10_000_000
+
+
+def mutated(rng, content):
+    content = bytearray(content)
+    kind = rng.randrange(4)
+    if kind == 0:
+        return bytes(content[: rng.randrange(len(content))])
+    if kind == 1:
+        at = rng.randrange(len(content))
+        return bytes(content[:at] + rng.randbytes(rng.randrange(1, 40)) + content[at:])
+    for _ in range(rng.randrange(1, 5)):
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    return bytes(content)
+
+
+def test_mutated_configurations_are_refused_or_usable(tmp_path):
+    rng = random.Random(2)
+    text = b'task = "rows"\nboxes = 4\nhidden = 64\nlag = 2\nseed = 0\nupdate = "synthetic"\nlearning_rate = 0.001\n'
+    path = tmp_path / "config.toml"
+    for _ in range(500):
+        path.write_bytes(mutated(rng, text))
+        try:
+            RunConfig.of(**read_toml(path))
+        except ConfigError:
+            continue
+
+
+def report(parts, k):
+    return Report(k, 0, "forward", cuts=tuple(parts))
+
+
+def evaluation(tick, validation):
+    return Evaluation(tick, 0.5, 1.0, validation, 1.0)
+
+
+def test_the_last_two_and_the_best_are_kept(place):
+    news = []
+    store = CutStore(place, 2, news.append)
+    for tick in range(1, 7):
+        assert store.gather(report([part(tick, 1)], 1)) == []
+        (parts,) = store.gather(report([part(tick, 0)], 0))
+        store.write(parts, [evaluation(tick, 0.1)], best=3, wait=True)
+    assert news == [Kept(tick) for tick in range(1, 7)]
+    assert store.complete == [3, 5, 6]
+    assert (place / "cuts").names() == [f"{tick:012}" for tick in (3, 5, 6)]
+    same(store.newest()[1], part(6, 1))
+    assert [facts.evaluations for facts in store.known()] == [[[tick, 0.5, 1.0, 0.1, 1.0]] for tick in (3, 5, 6)]
+    store.drop_after(5)
+    assert store.complete == [3, 5]
+    store.close()
+
+
+def test_parts_of_a_cut_that_was_not_whole_when_boxes_went_back_do_not_count(local):
+    store = CutStore(local, 2, lambda event: None)
+    store.gather(report([part(1, 0)], 0))
+    assert store.newest() is None
+    assert store.gather(report([part(1, 1)], 1)) == []
+    assert len(store.gather(report([part(1, 0)], 0))) == 1
+    store.close()
+
+
+def test_a_folder_that_cannot_be_written_is_told_once_and_mends_itself(local, tmp_path):
+    """Somebody has put a file where the cuts were to be; later it is gone."""
+    news, blocking = [], tmp_path / "cuts"
+    blocking.touch()
+    store = CutStore(local, 1, news.append)
+    for tick in (1, 2):
+        store.write([part(tick)], [], None, wait=True)
+    assert [type(event) for event in news] == [Warned]
+    assert news[0].text.startswith("the cut at tick 1 could not be kept (")
+    blocking.unlink()
+    store.write([part(3)], [], None, wait=True)
+    assert news[1:] == [Kept(3)]
+    assert store.complete == [3]
+    store.close()

@@ -1,0 +1,182 @@
+"""The command survives boxes that are killed or hang, and its own death: always with the undisturbed digest."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from tests.processes import alive, children, eventually
+from tests.test_launch import LAUNCH, launch, place, socket_folders  # noqa: F401  place is a fixture
+
+RUN = ["--task", "rows", "--hidden", "16", "--batch", "8", "--seed", "7", "--console", "json", "--name", "it"]
+LONG = [*RUN, "--ticks", "6000", "--evaluate-every", "500", "--checkpoint-every", "40"]
+
+
+class Command:
+    """The command, its JSON lines as they come."""
+
+    def __init__(self, place, *argv):  # noqa: F811
+        self.process = subprocess.Popen(
+            [*LAUNCH, *argv], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **place
+        )
+        self._errors = []
+        self._reader = threading.Thread(target=lambda: self._errors.append(self.process.stderr.read()), daemon=True)
+        self._reader.start()
+        self.lines = []
+
+    def until(self, wanted):
+        """Reads on until a line is the one wanted: that line; fails if the command ends before."""
+        for text in self.process.stdout:
+            self.lines.append(json.loads(text))
+            if wanted(self.lines[-1]):
+                return self.lines[-1]
+        raise AssertionError(f"the command ended: {self.lines[-1:]} {self.error()}")
+
+    def event(self, name):
+        return self.until(lambda line: line.get("event") == name)
+
+    def pids(self):
+        return [where["pid"] for where in self.event("started")["boxes"]]
+
+    def ended(self):
+        """Reads to the end: result.json's content."""
+        result = self.until(lambda line: "status" in line)
+        assert self.process.wait(timeout=60) == 0, self.error()
+        return result
+
+    def error(self):
+        self._reader.join(timeout=60)
+        return "".join(self._errors)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+@pytest.fixture
+def begin(place):  # noqa: F811
+    """Starts commands."""
+    commands = []
+
+    def start(*argv):
+        commands.append(Command(place, *argv))
+        return commands[-1]
+
+    yield start
+    for command in commands:
+        command.close()
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    """The digest of LONG, inline."""
+    from dni_actors.nn.digest import combine
+    from dni_actors.options import parse
+    from dni_actors.runtime.inline import Chain
+
+    return combine(Chain(parse([*LONG, "--runtime", "inline"])).run())
+
+
+def box_processes(driver):
+    """Processes of boxes, by what Ray calls them."""
+    found = set()
+    for pid in children(driver):
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
+                if "BoxActor" in file.read():
+                    found.add(pid)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, undisturbed):  # noqa: F811
+    command = begin(*LONG)
+    pids = command.pids()
+    command.event("kept")
+    os.kill(pids[2], signal.SIGKILL)  # with cuts every 40 ticks: in the middle of one, or nearly
+    pids = command.pids()
+    command.event("kept")
+    for pid in pids[1:3]:  # neighbours, at once
+        os.kill(pid, signal.SIGKILL)
+    known = box_processes(command.process.pid)
+    command.event("lost")
+    assert eventually(lambda: box_processes(command.process.pid) - known)
+    for pid in box_processes(command.process.pid) - known:  # while it starts
+        os.kill(pid, signal.SIGKILL)
+        break
+    pids = command.pids()
+    command.event("kept")
+    os.kill(pids[0], signal.SIGSTOP)
+    told = command.until(lambda line: line.get("event") == "lost" and line["box"] == 0)
+    assert re.search(r"its process hangs, silent for \d+ s, in: ", told["why"])
+    assert eventually(lambda: not alive(pids[0])), "it will not wake up any more"
+    pids = command.pids()
+    command.event("kept")
+    os.kill(pids[3], signal.SIGKILL)
+    result = command.ended()
+    assert result["digest"] == undisturbed
+    assert [e["tick"] for e in result["evaluations"]] == list(range(500, 6001, 500))
+    assert sum(result["restarts"]) == 6
+    assert result["cuts"][-1] == 6000
+    table = metrics(place)
+    for k in range(4):
+        mine = sorted((row["first_tick"], row["last_tick"]) for row in table if row["box"] == k)
+        assert [n for first, last in mine for n in range(first, last + 1)] == list(range(6000))
+
+
+def metrics(place):  # noqa: F811
+    from dni_actors import Result
+
+    return Result.from_path(place["cwd"] / "runs" / "it").metrics.to_pylist()
+
+
+def test_a_run_that_is_killed_three_times_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
+    """SIGKILL of the driver, SIGTERM, Ctrl-C; each time the same command goes on, once by --resume."""
+    seen = 0
+    for n, number in enumerate([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]):
+        command = begin(*LONG)
+        family = children(command.process.pid)
+        started = command.event("started")
+        assert (started["tick"] > seen) == (n > 0)
+        seen = started["tick"]
+        family |= children(command.process.pid)
+        for _ in range(3):
+            command.event("kept")
+        command.process.send_signal(number)
+        assert command.process.wait(timeout=60) == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[number]
+        assert eventually(lambda family=family: not [pid for pid in family if alive(pid)]), "no process is left"
+        assert eventually(lambda: not socket_folders(place))
+    command = begin("--resume", "runs/it", "--console", "json")
+    result = command.ended()
+    assert result["digest"] == undisturbed
+    assert [e["tick"] for e in result["evaluations"]] == list(range(500, 6001, 500))
+
+
+def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_from(begin, place):  # noqa: F811
+    command = begin(*LONG, "--max-restarts", "1")
+    for _ in range(2):
+        pids = command.pids()
+        command.event("kept")
+        os.kill(pids[1], signal.SIGKILL)
+    result = command.until(lambda line: "status" in line)
+    assert command.process.wait(timeout=60) == 1
+    error = command.error()
+    assert re.fullmatch(
+        r"dni_actors: box 1, tick \d+: its process \d+ died \(killed, out of memory, or crashed\); "
+        r"restarts left: 0 of 1 \(--max-restarts\); the same command with --resume goes on from the last complete "
+        r"cut\n",
+        error,
+    )
+    assert (result["status"], result["restarts"]) == ("failed", [0, 1, 0, 0])
+    other = launch(place, *LONG, "--seed", "8")
+    assert other.returncode == 2
+    assert other.stderr.endswith("by a run with other settings (seed 7, not 8); give those, or another name\n")
+    assert launch(place, *LONG, "--runtime", "inline").returncode == 0
