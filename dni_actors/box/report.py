@@ -57,6 +57,8 @@ class Window(NamedTuple):
     """mean relative squared error of the synthetic against the received gradient, as are the next two"""
     cosine: float | None
     norm_ratio: float | None
+    prints: bytes
+    """4 bytes a tick, folded from the bits of all weights after it: what replay goes by"""
 
 
 @dataclass(frozen=True)

@@ -194,6 +194,11 @@ class TimeBox:
         counted = slice(self._counted)
         return self._counted, int(of.readout.correct[counted].sum()), float(of.readout.loss[counted].sum())
 
+    def parity(self) -> int:
+        """64 bits of every weight's, one over the other: unequal ones mean unequal weights, at next to no cost."""
+        own, synthesizer = self.parameters.values.view(np.uint64), self.synthesizer_parameters.values.view(np.uint64)
+        return int(np.bitwise_xor.reduce(own)) ^ int(np.bitwise_xor.reduce(synthesizer))
+
     def digest(self) -> str:
         """Of every weight of cell, read-out and synthesizer."""
         return digest([*self.parameters.items(), *self.synthesizer_parameters.items()])

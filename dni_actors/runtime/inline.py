@@ -4,7 +4,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -57,6 +57,7 @@ class Chain:
 
     `schedule`: a source of randomness that picks which box goes on, one request at a time; without it each box goes on
     as far as it can. `cuts`: where to go on from, one for each box. `story`: a list that takes every request made.
+    `cuts_at`: ticks before which a cut comes, instead of those that the configuration asks for.
     """
 
     def __init__(
@@ -66,11 +67,18 @@ class Chain:
         cuts: Sequence[BoxCut] | None = None,
         story: Story | None = None,
         incarnation: int = 0,
+        cuts_at: Collection[int] | None = None,
     ) -> None:
         self._schedule = schedule
         self.steppers = [
             Stepper(
-                config, k, partial(self._send, k), cut=cuts[k] if cuts else None, story=story, incarnation=incarnation
+                config,
+                k,
+                partial(self._send, k),
+                cut=cuts[k] if cuts else None,
+                story=story,
+                incarnation=incarnation,
+                cuts_at=cuts_at,
             )
             for k in range(config.boxes)
         ]

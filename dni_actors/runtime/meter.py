@@ -4,6 +4,8 @@ import math
 import time
 from collections import deque
 
+import numpy as np
+
 from dni_actors.box.channel import Channel, Phase, Take
 from dni_actors.box.report import Window
 from dni_actors.box.tally import Tally
@@ -19,6 +21,12 @@ PHASES = {
     Phase.UPDATE: UPDATE,
 }
 WAITS = {Channel.STATE: WAIT_STATE, Channel.GRADIENT: WAIT_GRADIENT}
+
+
+def prints(parities: list[int]) -> bytes:
+    """The two halves of each number's 64 bits, one over the other."""
+    halves = np.array(parities, "<u8").view("<u4").reshape(-1, 2)
+    return (halves[:, 0] ^ halves[:, 1]).tobytes()
 
 
 class Clock:
@@ -59,6 +67,7 @@ class Meter:
         self._cpu = 0.0  # the thread's CPU clock when it was last looked at
         self._waiting_since: float | None = None
         self._sums = [0.0] * 11
+        self._parities: list[int] = []  # of the weights after each tick since the last window
         self._phase = TRAIN
         self._before, self._seconds_before = list(self._sums), seconds
         self._seconds_first = seconds
@@ -117,10 +126,11 @@ class Meter:
         self._sums[DELAY] += seconds
         self._sums[self._phase] += seconds
 
-    def ticked(self, n: int, tally: Tally, closes: bool) -> None:
-        """Tick n is done; `closes` the window."""
+    def ticked(self, n: int, tally: Tally, parity: int, closes: bool) -> None:
+        """Tick n is done, with weights of this parity; `closes` the window."""
         self._look()
         self._phase = TRAIN  # the next tick begins with it
+        self._parities.append(parity)
         self.seconds = self._seconds_first + self._clock.now()
         self._done = n + 1
         if self._done == self._steady_first:
@@ -154,9 +164,11 @@ class Meter:
                 synthesizer_error=means["synthesizer_error"],
                 cosine=means["cosine"],
                 norm_ratio=means["norm_ratio"],
+                prints=prints(self._parities),
             )
         )
         self._before, self._seconds_before, self._window_first = list(self._sums), self.seconds, n + 1
+        self._parities.clear()
         tally.reset()
 
     def new_windows(self) -> tuple[Window, ...]:

@@ -7,7 +7,7 @@ keeps the clocks: time waited, time worked, emulated work, and the rows of the m
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Generator, MutableSequence
+from collections.abc import Callable, Collection, Generator, MutableSequence
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class Stepper:
         cut: BoxCut | None = None,
         story: Story | None = None,
         incarnation: int = 0,
+        cuts_at: Collection[int] | None = None,
     ) -> None:
         seed = config.learning.seed
         self.box = TimeBox(config, k)
@@ -59,7 +60,7 @@ class Stepper:
             restore(self.box, self.inbox, self.post, cut, self.inbox.first[Channel.GRADIENT])
         self._seconds = 0.0 if cut is None else cut.seconds
         self._incarnation = incarnation
-        self._checkpoints = Checkpoints(config)
+        self._checkpoints = Checkpoints(config, cuts_at)
         self._cuts: deque[BoxCut] = deque()
         self._marked = False  # after this tick comes a cut
         self.halted = False
@@ -217,7 +218,7 @@ class Stepper:
                 if closes:
                     box.verify(n)
                 self.tick = n + 1
-                self._meter.ticked(n, box.tally, closes)
+                self._meter.ticked(n, box.tally, box.parity(), closes)
                 if cuts:
                     self._cut()
 

@@ -150,7 +150,8 @@ class JsonView:
 
     @staticmethod
     def _line(**facts: Any) -> None:
-        print(json.dumps(plain(facts), allow_nan=False), flush=True)
+        shown = {name: value for name, value in facts.items() if not isinstance(value, bytes)}
+        print(json.dumps(plain(shown), allow_nan=False), flush=True)
 
 
 class QuietView:

@@ -1,0 +1,57 @@
+"""A recorded run, read back: settings, what its boxes left behind tick by tick and cut by cut, and its cuts."""
+
+import tomllib
+from collections.abc import Sequence
+
+import numpy as np
+
+from dni_actors.box.cut import BoxCut
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
+from dni_actors.nn.arrays import Array
+from dni_actors.record import cut_files
+from dni_actors.record.cut_files import CutError
+from dni_actors.record.metrics import CutDigest, read_metrics, read_rows
+from dni_actors.record.storage import Storage, why
+
+
+class Recorded:
+    """The run in a folder. ConfigError if there is none, or a part of it cannot be read."""
+
+    def __init__(self, place: str) -> None:
+        try:
+            self._storage = Storage.of(place)
+            self.config = RunConfig.of(**tomllib.loads(self._storage.read("config.toml").decode()))
+            self._metrics = read_metrics(self._storage / "metrics")
+            digests = read_rows(self._storage / "digests", CutDigest).sort_by("incarnation").to_pylist()
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            told = why(error) if isinstance(error, OSError) else str(error)
+            told = f"{place!r} holds no run that can be read ({told}); give a folder such as runs/NAME"
+            raise ConfigError("run", told) from error
+        self._place = place
+        self._digests = {(row["tick"], row["box"]): row["digest"] for row in digests}  # the last time counts
+
+    @property
+    def cuts(self) -> list[int]:
+        """The ticks of all cuts that were whole once, most of which have no files any more."""
+        last = self.config.boxes - 1
+        return sorted(tick for tick, box in self._digests if box == last)
+
+    def digest(self, tick: int, box: int) -> str | None:
+        """Of a box's weights at a cut."""
+        return self._digests.get((tick, box))
+
+    def prints(self, box: int) -> Array:
+        """[ticks] uint32: what the weights were after each tick; ticks that are not recorded lie beyond the end."""
+        rows = [row for row in self._metrics.select(["box", "first_tick", "prints"]).to_pylist() if row["box"] == box]
+        return np.frombuffer(b"".join(row["prints"] for row in rows), "<u4")
+
+    def cut_before(self, tick: int) -> Sequence[BoxCut] | None:
+        """The last complete cut at this tick or before; None for the beginning."""
+        for known in reversed(cut_files.complete(self._storage)):
+            if known <= tick:
+                try:
+                    return cut_files.read(self._storage, known)
+                except CutError as error:
+                    raise ConfigError("from", f"{error}; give a tick before {known}") from error
+        return None
