@@ -89,7 +89,7 @@ def in_processes(target: Callable[..., None], several: Sequence[tuple[Any, ...]]
     """What a function tells that runs in a process of its own for each tuple of arguments; it puts that into a queue,
     its last argument. In the order of telling."""
     context = multiprocessing.get_context("spawn")
-    told = context.Queue()
+    told = context.SimpleQueue()  # which has no thread of its own that would count in CPU time
     processes = [context.Process(target=target, args=(*arguments, told)) for arguments in several]
     for process in processes:
         process.start()

@@ -32,7 +32,8 @@ class Recorder:
         self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
         self._starts = 0
-        self._ends: dict[int, list[str]] = {}  # by tick: digests of cuts, for a run that may end at one of them
+        # By tick: digests of cuts, for a run that may end at one of them.
+        self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
         self.problem: str | None = None
@@ -70,8 +71,11 @@ class Recorder:
             rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.windows)
             if self._metrics.add(rows):
                 self._write()
+            end = standing.stops_at
             for parts in self.cuts.gather(event):
                 tick, digests = parts[0].tick, [part.digest for part in parts]
+                if end is not None and tick > end:
+                    continue  # the run has ended before it, as it turns out
                 self._digests.add(tuple(CutDigest(tick, k, self.cuts.incarnation, d) for k, d in enumerate(digests)))
                 self._ends[tick] = digests
                 self._write()  # a complete cut has all that came before it on the disk

@@ -73,11 +73,15 @@ class Storage:
                 stream.write(content)
             return
         draft = Path(self._base) / f".{name}{DRAFT}"
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(target)
+        try:
+            with draft.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(target)
+        except OSError:
+            draft.unlink(missing_ok=True)  # half a file on a disk that is full helps nobody
+            raise
         self._sync()
 
     def _sync(self) -> None:

@@ -1,0 +1,181 @@
+"""A run that ended early, however, goes on with the same command, and ends as if nothing had been."""
+
+import json
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from dni_actors import ConfigError, Result, run
+from dni_actors.nn.digest import combine
+from dni_actors.options import parse
+from dni_actors.record.folder import RunFolder
+from dni_actors.record.storage import Storage
+from dni_actors.runtime.inline import Chain
+from tests.tiny import tiny
+
+
+@pytest.fixture
+def setting(tmp_path):
+    def make(**fields):
+        chosen = {"ticks": 60, "evaluate_every": 7, "checkpoint_every": 10, "storage": str(tmp_path), "name": "it"}
+        return tiny(**(chosen | fields))
+
+    return make
+
+
+@pytest.fixture
+def cut_short(monkeypatch, setting):
+    """Runs, and presses Ctrl-C when the last box has done so many ticks."""
+    turns = Chain.turns
+
+    def go(after, **fields):
+        def short(chain):
+            for _ in turns(chain):
+                yield
+                if chain.steppers[-1].tick >= after:
+                    raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Chain, "turns", short)
+            with pytest.raises(KeyboardInterrupt):
+                run(setting(**fields))
+
+    return go
+
+
+def undisturbed(config):
+    return combine(Chain(config).run())
+
+
+@pytest.mark.parametrize("fields", [{}, {"update": "locked"}, {"update": "delayed", "lag": 3}], ids=str)
+def test_the_same_command_goes_on_and_ends_with_the_same_digest(setting, cut_short, tmp_path, fields):
+    cut_short(25, **fields)
+    before = Result.from_path(tmp_path / "it")
+    assert before.status == "interrupted"
+    assert before.cuts
+    cut_short(45, **fields)
+    result = run(setting(**fields))
+    assert result.digest == undisturbed(setting(**fields))
+    assert [e["tick"] for e in result.evaluations] == [7, 14, 21, 28, 35, 42, 49, 56, 60]
+    whole = run(setting(name="whole", **fields))
+    assert result.evaluations == whole.evaluations
+    for k in range(3):
+        rows = [row for row in result.metrics.to_pylist() if row["box"] == k]
+        assert [n for row in rows for n in range(row["first_tick"], row["last_tick"] + 1)] == list(range(60))
+    assert {row["incarnation"] for row in result.metrics.to_pylist()} == {0, 1, 2}
+
+
+def test_a_run_that_is_over_is_over(setting):
+    first = run(setting())
+    again = run(setting())
+    assert (again.digest, again.evaluations, again.status) == (first.digest, first.evaluations, "finished")
+
+
+def test_more_ticks_go_on_from_the_end(setting, tmp_path):
+    run(setting(ticks=33))
+    assert run(setting()).digest == undisturbed(setting())
+    assert parse(["--config", str(tmp_path / "it" / "config.toml")]).ticks == 60
+
+
+def test_resume_takes_the_settings_from_the_folder(setting, cut_short, tmp_path):
+    cut_short(25, seed=5)
+    config = parse(["--resume", str(tmp_path / "it"), "--console", "quiet", "--ticks", "60"])
+    assert (config.output.name, config.learning.seed) == ("it", 5)
+    assert run(config).digest == undisturbed(setting(seed=5))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"seed": 1}, r"seed 0, not 1"),
+        ({"seed": 1, "lag": 3}, r"lag 2, not 3; seed 0, not 1"),
+        ({"ticks": 59}, r"ticks 60, not 59"),
+        ({"unroll": (2, 2, 3)}, r"unroll \(3, 2, 2\), not \(2, 2, 3\)"),
+        ({"kernels": "native", "wire_dtype": "float16"}, r"wire_dtype float32, not float16"),
+    ],
+    ids=str,
+)
+def test_other_settings_are_refused_by_name(setting, fields, told):
+    run(setting())
+    with pytest.raises(ConfigError, match=rf"name: 'it' is taken by a run with other settings \({told}\); give those"):
+        run(setting(**fields))
+
+
+def test_a_run_whose_rate_decays_cannot_become_longer(setting):
+    run(setting(decay="linear"))
+    with pytest.raises(ConfigError, match=r"\(ticks 60, not 70\)"):
+        run(setting(decay="linear", ticks=70))
+
+
+def test_what_cannot_change_the_result_may_differ(setting, cut_short):
+    cut_short(25)
+    free = {"evaluate_every": 0, "checkpoint_every": 3, "link_delay_ms": "0:0.2", "wire": "ray", "console": "json"}
+    assert run(setting(**free)).digest == undisturbed(setting())
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(setting, tmp_path):
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it" / "precious").touch()
+    with pytest.raises(ConfigError, match=r"name: 'it' is taken: the folder exists and holds no run"):
+        run(setting())
+    assert [path.name for path in (tmp_path / "it").iterdir()] == ["precious"]
+
+
+def test_two_runs_cannot_share_a_folder(setting):
+    first = RunFolder.open(setting().replace(kernels="native"))
+    with pytest.raises(ConfigError, match=r"name: 'it' is taken by a run that is still going on"):
+        run(setting())
+    first.release()
+    run(setting())
+
+
+def test_storage_can_be_a_uri(setting, tmp_path):
+    result = run(setting(storage=f"file://{tmp_path}/far"))
+    assert (tmp_path / "far" / "it" / "result.json").exists()
+    assert Result.from_path(f"file://{tmp_path}/far/it").digest == result.digest
+    with pytest.raises(ConfigError, match=r"storage: 'nowhere://x' cannot be written \(.*\); give a folder"):
+        run(setting(storage="nowhere://x"))
+
+
+def test_storage_can_be_in_memory(setting, cut_short, monkeypatch):
+    from pyarrow import fs
+
+    memory = fs._MockFileSystem()
+    monkeypatch.setattr(Storage, "of", classmethod(lambda cls, place: cls(memory, "runs", place)))
+    cut_short(25)
+    result = run(setting())
+    assert result.digest == undisturbed(setting())
+    assert memory.get_file_info("runs/it/result.json").is_file
+
+
+STOPS = {"stop_after": 2, "evaluate_every": 5, "ticks": 300, "learning_rate": 1e-6, "checkpoint_every": 0}
+
+
+def test_patience_that_is_used_up_ends_the_run_at_a_cut(setting):
+    """At this rate nothing improves: the first evaluation stays the best, the third one ends the run."""
+    result = run(setting(**STOPS))
+    assert (result.status, result.ticks, result.best["tick"]) == ("finished", 15, 5)
+    assert [e["tick"] for e in result.evaluations] == [5, 10, 15]
+    assert result.digest == undisturbed(setting(**(STOPS | {"ticks": 15})))
+    assert result.cuts[-1] == 15, "what came after the end is dropped"
+    assert 5 in result.cuts, "the best cut is kept"
+    again = run(setting(**STOPS))
+    assert (again.digest, again.ticks) == (result.digest, 15)
+
+
+def test_a_disk_that_is_full_during_cuts_ends_nothing(tmp_path):
+    """No file may grow beyond 48 kB: the settings and metrics fit, the parts of a cut do not."""
+    flags = ["--task", "rows", "--hidden", "96", "--ticks", "40", "--checkpoint-every", "10", "--runtime", "inline"]
+    command = [sys.executable, "-m", "dni_actors.launch", *flags, "--name", "it", "--console", "plain"]
+    limit = (48_000, resource.RLIM_INFINITY)
+    ended = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.count("could not be kept (File too large)") == 2, "once as it happens, once in the summary"
+    result = json.loads((tmp_path / "runs" / "it" / "result.json").read_text())
+    assert (result["status"], result["ticks"], result["cuts"]) == ("finished", 40, [])
+    assert len(result["warnings"]) == 1
