@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench install golden
+.PHONY: run test check bench soak install golden
 
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
@@ -25,6 +25,11 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.links
 	$(BIN)/python -m bench.figures
+
+# About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.
+soak: .venv/made-test
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/runtime/test_recovery.py
+	$(BIN)/python -m bench.soak
 
 install: .venv/made-test
 

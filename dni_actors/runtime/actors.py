@@ -18,6 +18,7 @@ from dni_actors.runtime.cluster import Room, last_line
 from dni_actors.runtime.wires.frames import VERSION
 
 START_WITHIN = 300  # seconds for all boxes to be up
+STAND_WITHIN = 60  # seconds for those that are up already to be ready to go on
 
 
 class Deaths(Exception):
@@ -111,7 +112,7 @@ class Actors:
         for k, (left, _) in enumerate(boundaries):
             host = f"[{left.address}]" if ":" in left.address else left.address
             if file[k] and left.node not in folders:
-                (folders[left.node],) = self._all([self._actors[k].folder.remote()])
+                (folders[left.node],) = self._all([self._actors[k].folder.remote()], first=k)
                 self._folders += [folders[left.node]] if self._room.private else []
             wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file[k] else f"tcp://{host}:*")
         nobody = (None, b"", True)
@@ -120,16 +121,21 @@ class Actors:
         lefts = [nobody, *zip(addresses[:-1], keys[:-1], near, strict=True)]
         self._all([a.connect.remote(*left) for a, left in zip(self._actors, lefts, strict=True)])
 
-    def _all(self, calls: list[Any]) -> list[Any]:
-        """The calls' answers, in the order of the boxes."""
-        _, late = self._ray.wait(calls, num_returns=len(calls), timeout=START_WITHIN)
+    def _all(self, calls: list[Any], first: int = 0) -> list[Any]:
+        """The answers to calls of the boxes from the first one on, in their order."""
+        boxes = range(first, first + len(calls))
+        _, late = self._ray.wait(calls, num_returns=len(calls), timeout=STAND_WITHIN)
+        hanging = [k for k, call in zip(boxes, calls, strict=True) if call in late and self.places[k] is not None]
+        if hanging:
+            raise Deaths([BoxDiedError(k, 0, f"its process hangs, silent for {STAND_WITHIN} s") for k in hanging])
+        _, late = self._ray.wait(calls, num_returns=len(calls), timeout=START_WITHIN - STAND_WITHIN)
         if late:
             raise RuntimeUnavailableError(
                 f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
                 "use fewer --boxes, or free the cluster's CPUs"
             )
         answers, dead = [], []
-        for k, call in enumerate(calls):
+        for k, call in zip(boxes, calls, strict=True):
             try:
                 answers.append(self._ray.get(call))
             except self._ray.exceptions.RayTaskError as error:
