@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, get_type_hints
 
 from dni_actors.checks import ConfigError, checked_type, choose, parse_delay
+from dni_actors.nn.cell import CELLS
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
 from dni_actors.tasks import TASKS, Task
@@ -26,6 +27,8 @@ RANGES = {
     "epochs": (1, 2**31),
     "evaluate_every": (0, 2**40),
     "seed": (0, 2**63 - 1),
+    "warmup": (0, 2**40),
+    "target_refresh": (0, 2**40),
     "stop_after": (0, 2**31),
     "checkpoint_every": (0, 2**40),
     "max_restarts": (0, 1_000_000),
@@ -105,6 +108,17 @@ class RunConfig:
         return self.learning.lag
 
     @property
+    def state_width(self) -> int:
+        """Numbers in a sample's hidden state."""
+        return CELLS[self.chain.cell].width(self.chain.hidden)
+
+    @property
+    def local_readout(self) -> bool:
+        """Whether boxes have a read-out of their own."""
+        chosen = self.synthesizer.local_readout
+        return self.learning.update in ("synthetic", "local") if chosen is None else chosen
+
+    @property
     def rows(self) -> int:
         """Samples in a message: the mini-batch, or a micro-batch of it."""
         return self.learning.batch // self.learning.micro_batches
@@ -158,10 +172,21 @@ class RunConfig:
                 raise ConfigError(name, f"{value} is out of range; give a whole number from {least} to {most}")
         if learning.ticks is not None and learning.epochs is not None:
             raise ConfigError("ticks", f"{learning.ticks} and epochs {learning.epochs} exclude each other; give one")
-        for name in ("learning_rate", "synthesizer_learning_rate"):
+        for name in ("learning_rate", "synthesizer_learning_rate", "local_learning_rate"):
             rate = self.flat()[name]
             if not (math.isfinite(rate) and rate > 0):
                 raise ConfigError(name, f"{rate} is not a finite positive number; give one such as 0.001")
+        for name in ("synthetic_scale", "discount"):
+            factor = self.flat()[name]
+            if not (math.isfinite(factor) and factor >= 0):
+                raise ConfigError(name, f"{factor} is not a finite number of at least 0; 1 changes nothing")
+        if learning.update == "local" and not self.local_readout:
+            raise ConfigError(
+                "local_readout", "False leaves update local without any gradient; drop --no-local-readout"
+            )
+        if self.synthesizer.trust == "readout" and not self.local_readout:
+            told = "'readout' trusts a local read-out where the synthesizer is weak; add --local-readout, or give rate"
+            raise ConfigError("trust", told)
         if not (math.isfinite(learning.clip) and learning.clip >= 0):
             raise ConfigError("clip", f"{learning.clip} is not a finite number of at least 0; 0 turns clipping off")
         if learning.batch > self.task.train:

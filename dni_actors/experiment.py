@@ -62,6 +62,8 @@ def run(config: RunConfig) -> Result:
     finally:
         if not recorder.discarded:
             with interrupts_held():
+                for news in recorder.news(settled=True):
+                    tell(news)
                 result = recorder.close(standing, status, told)
                 shown.close(result.content())
     if recorder.problem:

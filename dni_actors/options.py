@@ -37,8 +37,19 @@ class Options:
     run: Annotated[RunConfig, tyro.conf.arg(name="")] = dataclasses.field(default_factory=RunConfig)
 
 
+def plainly(argv: Sequence[str]) -> list[str]:
+    """Switches that may also be left open, as tyro wants them: --no-x is --x False."""
+    found = []
+    for word in argv:
+        name = word.replace("_", "-")
+        switch = name in ("--local-readout", "--no-local-readout")
+        found += ["--local-readout", str(not name.startswith("--no"))] if switch else [word]
+    return found
+
+
 def parse(argv: Sequence[str]) -> RunConfig:
     """The configuration that the flags give. ConfigError on wrong input; SystemExit 0 after --help, --list-presets."""
+    argv = plainly(argv)
     given = scan(argv)
     if given.list_presets:
         for name, preset in PRESETS.items():

@@ -14,8 +14,8 @@ class ChainConfig:
     """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly."""
     unroll: tuple[int, ...] | None = None
     """Time steps of each box, one number for all or a list; they add up to the task's steps. The last may be 0."""
-    cell: Literal["rnn"] = "rnn"
-    """Recurrent cell of every box; each box owns its weights."""
+    cell: Literal["rnn", "gru", "lstm"] = "rnn"
+    """Recurrent cell of every box: tanh RNN, GRU or LSTM. Each box owns its weights."""
     hidden: int = 64
     """Hidden units of a box."""
     precision: Literal["float32", "float64"] = "float32"
@@ -32,19 +32,36 @@ class SynthesizerConfig:
     """Form: linear, or with 1 or 2 hidden layers."""
     conditioned: bool = True
     """Whether the synthesizer sees the label, too (cDNI)."""
-    synthesizer_optimizer: Literal["sgd", "nlms", "adam"] = "adam"
+    synthesizer_optimizer: Literal["sgd", "nlms", "momentum", "nesterov", "rmsprop", "adam"] = "adam"
     """How the synthesizer learns; nlms (SGD over the inputs' mean squared norm) needs the linear form."""
     synthesizer_learning_rate: float = 2e-3
     """Learning rate of the synthesizer."""
+    synthetic_scale: float = 1.0
+    """Factor of the synthetic gradient that a box's own weights learn from (DNI paper: 0.1)."""
+    discount: float = 1.0
+    """Factor of the synthetic gradient in what a box sends back, which the box before learns to predict (gamma)."""
+    warmup: int = 0
+    """Ticks in which the synthesizer only learns, and boxes go without."""
+    target_refresh: int = 0
+    """Ticks after which the frozen copy is renewed that messages back are made with; 0: they are made with the
+    synthesizer itself."""
+    local_readout: bool | None = None
+    """A read-out of the label in every box, whose gradient is added to the one at its far boundary. By default where
+    the update is synthetic (together: hybrid); update local has nothing else."""
+    local_learning_rate: float = 3e-3
+    """Learning rate of the local read-out (Adam)."""
+    trust: Literal["none", "readout", "rate"] = "none"
+    """What is scaled by how well the synthetic gradient points along the received one: nothing, the synthetic gradient
+    (readout: beside a local read-out), or the box's learning rate."""
 
 
 @dataclasses.dataclass(frozen=True)
 class LearningConfig:
     """How the boxes learn."""
 
-    update: Literal["synthetic", "truncated", "locked", "delayed"] = "synthetic"
-    """Gradient a box uses at its far boundary: predicted (DNI), zero, the true one, waited for (exact BPTT), or the
-    true one, lag ticks late per boundary (DDG)."""
+    update: Literal["synthetic", "local", "truncated", "locked", "delayed"] = "synthetic"
+    """Gradient a box uses at its far boundary: predicted (DNI), that of its own read-out (decoupled greedy learning),
+    zero, the true one, waited for (exact BPTT), or the true one, lag ticks late per boundary (DDG)."""
     lag: int | Literal["auto"] = 2
     """Ticks after which a box consumes the gradient that answers its hidden state: memory and tolerance to delay.
     auto: the least that keeps the slowest box busy, from links and boxes measured before the run."""
@@ -58,12 +75,12 @@ class LearningConfig:
     """Length of the run in passes over the training data; excludes --ticks."""
     seed: int = 0
     """Seed of weights and mini-batches."""
-    optimizer: Literal["sgd", "momentum", "adam"] = "adam"
+    optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam"] = "adam"
     """How a box's cell and read-out learn."""
     learning_rate: float = 1e-3
     """Learning rate of cell and read-out."""
-    decay: Literal["none", "linear"] = "none"
-    """Course of both learning rates: constant, or linear to zero at the run's end."""
+    decay: Literal["none", "linear", "cosine"] = "none"
+    """Course of all learning rates: constant, or linear or half a cosine to zero at the run's end."""
     clip: float = 1.0
     """Largest norm of a box's weight gradient (0: no clipping)."""
     stop_after: int = 0

@@ -20,6 +20,7 @@ TASK_DEFAULTS: dict[str, dict[str, Any]] = {
         "synthesizer_optimizer": "nlms",
         "synthesizer_learning_rate": 0.5,
         "decay": "linear",
+        "local_readout": False,
     },
     "rows": {
         "boxes": 4,

@@ -1,6 +1,6 @@
 """The box's program: what a box does in tick n, and between ticks. The whole protocol stands here.
 
-Tick n of a decoupled box k of K (update rules `synthetic` and `truncated`), lag L:
+Tick n of a decoupled box k of K (update rules `synthetic`, `local` and `truncated`), lag L:
 
     1  if n >= L and k < K-1: take Gradient n-L; train the synthesizer on the stashed (state, gradient) of tick n-L
     2  take State n                      (box 0 starts from the initial state)
@@ -59,17 +59,19 @@ def decoupled(box: TimeBox, n: int) -> Program:
     h_in = yield from state_in(box, Channel.STATE, n)
     yield Work(Phase.FORWARD)
     h_out = box.forward(h_in)
-    synthetic = None
+    sent = used = None
     if not box.is_last:
         yield Put(Channel.STATE, n, (h_out,))
         yield Work(Phase.SYNTHESIZE)
-        synthetic = box.synthesize(n)
+        sent, used = box.synthesize(n)
     yield Work(Phase.BACKWARD)
-    gradient = box.backward(synthetic)
+    gradient = box.backward(sent)
     if not box.is_first:
         # Always put, empty where the rule has nothing to say: gradients are the flow control, too.
-        yield Put(Channel.GRADIENT, n, () if box.update_rule == "truncated" else (gradient,))
+        yield Put(Channel.GRADIENT, n, (gradient,) if box.update_rule == "synthetic" else ())
     yield Work(Phase.UPDATE)
+    if used is not sent and used is not None:
+        box.backward_again(used)
     box.update(n)
 
 
@@ -125,7 +127,7 @@ def delayed(box: TimeBox, n: int) -> Program:
         box.update(n, there)
 
 
-PROGRAMS = {"synthetic": decoupled, "truncated": decoupled, "locked": locked, "delayed": delayed}
+PROGRAMS = {"synthetic": decoupled, "local": decoupled, "truncated": decoupled, "locked": locked, "delayed": delayed}
 
 
 def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | None]:

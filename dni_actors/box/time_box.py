@@ -4,6 +4,9 @@ import numpy as np
 
 from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.feed import Feed
+from dni_actors.box.local import LocalReadout
+from dni_actors.box.rates import Rates
+from dni_actors.box.synthetic import SyntheticGradient
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import Array, zeros
@@ -11,12 +14,13 @@ from dni_actors.nn.cell import cell_class
 from dni_actors.nn.digest import digest
 from dni_actors.nn.optimizer import OPTIMIZERS
 from dni_actors.nn.parameters import Parameters
+from dni_actors.nn.passage import Passage
 from dni_actors.nn.readout import Readout
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.nn.synthesizer import Synthesizer
 
 CELL_KNOBS = "--learning-rate or --clip"
 SYNTHESIZER_KNOBS = "--synthesizer-learning-rate or --learning-rate"
+LOCAL_KNOBS = "--local-learning-rate or --learning-rate"
 
 
 class Piece:
@@ -24,11 +28,28 @@ class Piece:
 
     def __init__(self, config: RunConfig, k: int, parameters: Parameters, readout: bool) -> None:
         chain, dtype = config.chain, config.chain.precision
-        kind = cell_class(chain.cell, config.unrolls[k])
-        self.cell = kind(parameters, config.unrolls[k], config.rows, chain.hidden, dtype)
+        self.hidden = chain.hidden
+        kind, width = cell_class(chain.cell, config.unrolls[k]), config.state_width
+        self.cell = kind(parameters, config.unrolls[k], config.rows, width if kind is Passage else chain.hidden, dtype)
         self.labels = np.zeros(config.rows, np.int64)
         self.readout = Readout(parameters, config.rows, dtype) if readout else None
-        self.h_out: Array = zeros((0, 0), dtype)
+        self.state: Array = zeros((config.rows, width), dtype)
+        """[b, S] after the last step"""
+        self._d_out = zeros((config.rows, width), dtype)
+
+    @property
+    def h(self) -> Array:
+        """[b, H], the part of the state that read-outs see."""
+        return self.state[:, : self.hidden]
+
+    def with_h(self, d_out: Array | None, d_h: Array) -> Array:
+        """dL/d(state) [b, S], of which the part from h gets d_h added; None is zero."""
+        if d_out is None:
+            self._d_out[:] = 0
+        else:
+            np.copyto(self._d_out, d_out)
+        self._d_out[:, : self.hidden] += d_h
+        return self._d_out
 
     def weight_gradients(self) -> None:
         """Sums over steps and samples, into the parameters' gradients."""
@@ -38,7 +59,7 @@ class Piece:
 
 
 class TimeBox:
-    """Box k of K. Shapes: T steps, B samples, I inputs, H state width, C classes, L ticks of lag.
+    """Box k of K. Shapes: T steps, B samples, I inputs, H hidden units, S state width, C classes, L ticks of lag.
 
     `program` tells when each method runs. Methods return work arrays: valid until the method's next call.
     """
@@ -53,11 +74,8 @@ class TimeBox:
         """ticks between a forward pass and its backward pass"""
         self.pieces = max(self.micro_batches, min(self.delay, config.ticks) + 1)
         """passages that can be on their way"""
-        self._slots = min(self.lag, config.ticks)
         self.tally = Tally()
-        self._batch, self._clip, self._ticks = learning.batch, learning.clip, config.ticks
-        self._rate, self._synthesizer_rate = learning.learning_rate, config.synthesizer.synthesizer_learning_rate
-        self._decays = learning.decay == "linear"
+        self._batch, self._clip, self._rates = learning.batch, learning.clip, Rates(config)
         self._feed = Feed(config, k)
         rng = generator(learning.seed, Stream.WEIGHTS, k)
 
@@ -70,35 +88,29 @@ class TimeBox:
         self._pieces = [Piece(config, k, self.parameters, self.is_last) for _ in range(self.pieces)]
         self._sum = zeros(self.parameters.gradients.shape if self.micro_batches > 1 else 0, dtype)
         self._optimizer = OPTIMIZERS[learning.optimizer](self.parameters)
-        self._no_gradient = zeros((config.rows, hidden), dtype)
-        self.initial_state = zeros((config.rows, hidden), dtype)
+        self._no_gradient = zeros((config.rows, config.state_width), dtype)
+        self.initial_state = zeros((config.rows, config.state_width), dtype)
 
-        self.synthesizer: Synthesizer | None = None
-        self.synthesizer_parameters = Parameters({}, dtype)
-        self._conditions = classes if config.synthesizer.conditioned else 0
-        if not self.is_last and learning.update == "synthetic":
-            width = hidden + self._conditions + 1
-            shapes = Synthesizer.shapes(config.synthesizer.synthesizer, width, hidden)
-            self.synthesizer_parameters = Parameters(shapes, dtype)
-            Synthesizer.initialise(self.synthesizer_parameters, rng)
-            self.synthesizer = Synthesizer(self.synthesizer_parameters, self._batch, dtype)
-            self._stash = zeros((self._slots, self._batch, width), dtype)  # [h, y, 1] of the last L ticks
-            self._stash[..., -1] = 1
-            self._ones_at = np.arange(self._batch) * width + hidden  # where a stashed row's one-hot label begins
-            self._at_labels = np.zeros(self._batch, np.int64)
-        how = OPTIMIZERS[config.synthesizer.synthesizer_optimizer]
-        self._synthesizer_optimizer = how(self.synthesizer_parameters)
+        far = not self.is_last
+        synthetic = far and learning.update == "synthetic"
+        self.synthetic = SyntheticGradient(config, config.state_width, rng) if synthetic else None
+        self.local = LocalReadout(config) if far and config.local_readout else None
+        self._own: Array | None = None  # [b, H], the local read-out's part of the last backward pass
+        # All that the box learns, in the order of the digest: what it is called, and what to lower if it overflows.
+        self._weights = [("a weight", CELL_KNOBS, "", self.parameters)]
+        if self.synthetic is not None:
+            self._weights.append(("a synthesizer's weight", SYNTHESIZER_KNOBS, "", self.synthetic.parameters))
+        if self.local is not None:
+            self._weights.append(("a local read-out's weight", LOCAL_KNOBS, "local/", self.local.parameters))
 
     # One tick, in the order of the program.
 
     def train_synthesizer(self, n: int, gradient: Array, stashed: int) -> None:
-        """In tick n, learns that the state of tick `stashed` got `gradient` [B, H]."""
-        assert self.synthesizer is not None
-        z = self._stash[stashed % self._slots]
-        self.tally.trained(self.synthesizer.weight_gradients(z, gradient))
-        self._check(n, self.synthesizer_parameters.gradient_norm(), "the synthesizer's gradient", SYNTHESIZER_KNOBS)
-        power = float(np.vdot(z, z)) / self._batch
-        self._synthesizer_optimizer.step(self._at(n, self._synthesizer_rate), power)
+        """In tick n, learns that the state of tick `stashed` got `gradient` [B, S]."""
+        assert self.synthetic is not None
+        norm, power = self.synthetic.weight_gradients(gradient, stashed, self.tally)
+        self._check(n, norm, "the synthesizer's gradient", SYNTHESIZER_KNOBS)
+        self.synthetic.step(self._rates.synthesizer(n), power)
 
     def load(self, n: int, piece: int | None = None) -> None:
         """Cuts the mini-batch of tick n: into one piece, or shared out over all of them."""
@@ -107,35 +119,38 @@ class TimeBox:
             self._feed.train(n, part, into.cell.x, into.labels)
 
     def forward(self, h_in: Array, piece: int = 0) -> Array:
-        """State in [b, H] -> state out [b, H]; b = B but for micro-batches."""
+        """State in [b, S] -> state out [b, S]; b = B but for micro-batches."""
         into = self._pieces[piece]
-        into.h_out = into.cell.forward(h_in)
-        return into.h_out
+        into.state = into.cell.forward(h_in)
+        return into.state
 
-    def synthesize(self, n: int) -> Array:
-        """The gradient [B, H] to use at once at the far boundary; stashes what the synthesizer saw.
+    def synthesize(self, n: int) -> tuple[Array, Array]:
+        """The gradients [B, S] to use at once at the far boundary: for the message back, and for the box's own weights.
 
-        Zero under the rule `truncated`, which is a synthesizer that never learns.
+        Zero under the rules `truncated` and `local`, which are a synthesizer that never learns.
         """
-        if self.synthesizer is None:
-            return self._no_gradient
-        z, seen = self._stash[n % self._slots], self._pieces[0]
-        hidden = seen.h_out.shape[1]
-        z[:, :hidden] = seen.h_out
-        if self._conditions:
-            z[:, hidden:-1] = 0
-            z.reshape(-1)[np.add(self._ones_at, seen.labels, out=self._at_labels)] = 1
-        return self.synthesizer.predict(z)
+        if self.synthetic is None:
+            return self._no_gradient, self._no_gradient
+        seen = self._pieces[0]
+        return self.synthetic.predict(n, seen.state, seen.labels)
 
     def backward(self, d_out: Array | None, piece: int = 0) -> Array:
-        """dL/d(state out) -> dL/d(state in), [b, H] per sample. The last box has no d_out but its read-out's loss."""
+        """dL/d(state out) -> dL/d(state in), [b, S] per sample, own losses added. The last box has no d_out."""
         of = self._pieces[piece]
         if of.readout is not None:
-            of.readout.forward(of.h_out, of.labels)
-            d_out = of.readout.backward()
+            of.readout.forward(of.h, of.labels)
+            d_out = of.with_h(None, of.readout.backward())
             self.tally.learned(len(of.labels), float(of.readout.loss.sum()), float(of.readout.correct.sum()))
+        elif self.local is not None:
+            self._own = self.local.gradient(of.h, of.labels)
+            d_out = of.with_h(d_out, self._own)
         assert d_out is not None
         return of.cell.backward(d_out)
+
+    def backward_again(self, d_out: Array) -> None:
+        """After `backward`, in a box before the last: from another gradient at the far boundary, for the weights."""
+        of = self._pieces[0]
+        of.cell.backward(d_out if self._own is None else of.with_h(d_out, self._own))
 
     def update(self, n: int, piece: int | None = None) -> None:
         """Weight gradients as batch means, clipped to a global norm, and one step of the optimizer.
@@ -155,20 +170,19 @@ class TimeBox:
         self._check(n, norm, "the weight gradient", CELL_KNOBS)
         if self._clip and norm > self._clip:
             self.parameters.gradients *= self._clip / norm
-        self._optimizer.step(self._at(n, self._rate), 1.0)
+        self._optimizer.step(self._rates.box(n) * (1.0 if self.synthetic is None else self.synthetic.rate), 1.0)
+        if self.local is not None:
+            self._check(n, self.local.step(self._rates.local(n)), "the local read-out's gradient", LOCAL_KNOBS)
         self.tally.updated()
 
     def verify(self, n: int) -> None:
         """NonFiniteError if the last step, in tick n, broke a weight: the next gradient would tell, if there is one."""
-        self._check(n, float(self.parameters.values.sum()), "a weight", CELL_KNOBS)
-        self._check(n, float(self.synthesizer_parameters.values.sum()), "a synthesizer's weight", SYNTHESIZER_KNOBS)
+        for what, knobs, _, part in self._weights:
+            self._check(n, float(part.values.sum()), what, knobs)
 
     def _check(self, n: int, value: float, what: str, knobs: str) -> None:
         if not np.isfinite(value):
             raise NonFiniteError(self.index, n, f"{what} is no longer finite; lower {knobs}")
-
-    def _at(self, n: int, rate: float) -> float:
-        return rate * (1 - n / self._ticks) if self._decays else rate
 
     # Between ticks.
 
@@ -190,30 +204,30 @@ class TimeBox:
         """The last box, after `score`: (samples, how many right, sum of their losses) of the chunk."""
         of = self._pieces[piece]
         assert of.readout is not None
-        of.readout.forward(of.h_out, of.labels)
+        of.readout.forward(of.h, of.labels)
         counted = slice(self._counted)
         return self._counted, int(of.readout.correct[counted].sum()), float(of.readout.loss[counted].sum())
 
     def parity(self) -> int:
         """64 bits of every weight's, one over the other: unequal ones mean unequal weights, at next to no cost."""
-        own, synthesizer = self.parameters.values.view(np.uint64), self.synthesizer_parameters.values.view(np.uint64)
-        return int(np.bitwise_xor.reduce(own)) ^ int(np.bitwise_xor.reduce(synthesizer))
+        parity = 0
+        for *_, part in self._weights:
+            parity ^= int(np.bitwise_xor.reduce(part.values.view(np.uint64)))
+        return parity
 
     def digest(self) -> str:
-        """Of every weight of cell, read-out and synthesizer."""
-        return digest([*self.parameters.items(), *self.synthesizer_parameters.items()])
+        """Of every weight of cell, read-out, synthesizer and local read-out."""
+        return digest([(prefix + name, a) for _, _, prefix, part in self._weights for name, a in part.items()])
 
     def state(self) -> dict[str, Array]:
         """All that the box carries from tick to tick, by name: the arrays themselves, not copies."""
-        found = {
-            "values": self.parameters.values,
-            "synthesizer/values": self.synthesizer_parameters.values,
-            "tally": self.tally.sums,
-        }
-        if self.synthesizer is not None:
-            found["stash"] = self._stash
+        found = {"values": self.parameters.values, "tally": self.tally.sums}
+        found |= {f"optimizer/{name}": a for name, a in self._optimizer.state.items()}
+        for prefix, part in (("synthesizer", self.synthetic), ("local", self.local)):
+            if part is not None:
+                found |= {f"{prefix}/{name}": a for name, a in part.state().items()}
         if self.delay:
             for i, piece in enumerate(self._pieces):
-                found |= {f"piece {i}/{name}": array for name, array in piece.cell.activations().items()}
-        found |= {f"optimizer/{name}": a for name, a in self._optimizer.state.items()}
-        return found | {f"synthesizer/optimizer/{name}": a for name, a in self._synthesizer_optimizer.state.items()}
+                kept = piece.cell.activations() | {"state": piece.state, "labels": piece.labels}
+                found |= {f"piece {i}/{name}": array for name, array in kept.items()}
+        return found

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.gru import GRU
+from dni_actors.nn.lstm import LSTM
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.passage import Passage
 from dni_actors.nn.rnn import RNN
@@ -16,6 +18,10 @@ class Cell(Protocol):
 
     x: Array
     """[T, B, I + 1], filled by the box before `forward`; the last column is one"""
+
+    @staticmethod
+    def width(hidden: int) -> int:
+        """Numbers in a sample's state S, of which the first H are what a read-out sees."""
 
     @staticmethod
     def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]: ...
@@ -38,7 +44,7 @@ class Cell(Protocol):
         """By name, the arrays that `forward` leaves for `backward`: those themselves, not copies."""
 
 
-CELLS: dict[str, type[Cell]] = {"rnn": RNN}
+CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 def cell_class(name: str, steps: int) -> type[Cell]:

@@ -55,6 +55,40 @@ class Momentum(SGD):
         self._p.values -= self._change
 
 
+class Nesterov(Momentum):
+    """v = 0.9 v + g;  w -= rate * (0.9 v + g)  (Sutskever et al. 2013, equation 3, in weights ahead by 0.9 v)"""
+
+    def step(self, rate: float, power: float) -> None:
+        self._v *= self.MU
+        self._v += self._p.gradients
+        np.multiply(self._v, self.MU, out=self._change)
+        self._change += self._p.gradients
+        self._change *= rate
+        self._p.values -= self._change
+
+
+class RMSProp(SGD):
+    """v = 0.9 v + 0.1 g^2;  w -= rate * g / (sqrt(v) + 1e-8)  (Tieleman and Hinton 2012)"""
+
+    RHO, EPSILON = 0.9, 1e-8
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self._square = self.state["square"] = zeros(parameters.values.shape, parameters.values.dtype)
+
+    def step(self, rate: float, power: float) -> None:
+        g, change = self._p.gradients, self._change
+        self._square *= self.RHO
+        np.multiply(g, g, out=change)
+        change *= 1 - self.RHO
+        self._square += change
+        np.sqrt(self._square, out=change)
+        change += self.EPSILON
+        np.divide(g, change, out=change)
+        change *= rate
+        self._p.values -= change
+
+
 class Adam:
     """Kingma and Ba 2015, algorithm 1, its corrections folded into the rate: beta1 .9, beta2 .999, epsilon 1e-8."""
 
@@ -85,4 +119,11 @@ class Adam:
         self._p.values -= b
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "momentum": Momentum, "adam": Adam, "nlms": NLMS}
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "nlms": NLMS,
+}

@@ -8,7 +8,11 @@ from dni_actors.nn.parameters import Parameters
 
 
 class Passage:
-    """A cell with no steps and no weights."""
+    """A cell with no steps and no weights; `hidden` is the width of the state that passes."""
+
+    @staticmethod
+    def width(hidden: int) -> int:
+        return hidden
 
     @staticmethod
     def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:

@@ -13,8 +13,18 @@ from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.parameters import Parameters
 
 
+def orthogonal(rng: np.random.Generator, size: int) -> Array:
+    """[size, size], uniform over the orthogonal matrices."""
+    q, r = np.linalg.qr(rng.standard_normal((size, size)))
+    return np.asarray(q * np.sign(np.diag(r)))
+
+
 class RNN:
     """Forward, backward and weight gradients of one window, in work arrays made once."""
+
+    @staticmethod
+    def width(hidden: int) -> int:
+        return hidden
 
     @staticmethod
     def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
@@ -25,8 +35,7 @@ class RNN:
         """Input weights of variance 1/I, bias zero, recurrent weights orthogonal (algorithms: Conventions)."""
         rows, hidden = parameters["input"].shape
         parameters["input"][:-1] = rng.standard_normal((rows - 1, hidden)) / np.sqrt(rows - 1)
-        q, r = np.linalg.qr(rng.standard_normal((hidden, hidden)))
-        parameters["recurrent"][:] = q * np.sign(np.diag(r))  # uniform over the orthogonal matrices
+        parameters["recurrent"][:] = orthogonal(rng, hidden)
 
     def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
         rows = parameters["input"].shape[0]

@@ -83,8 +83,10 @@ class Recorder:
                 best = standing.best
                 self.cuts.write(parts, standing.evaluations, None if best is None else best.tick, wait=stops)
 
-    def news(self) -> list[Kept | Warned]:
-        """What has happened to the cuts since the last call."""
+    def news(self, settled: bool = False) -> list[Kept | Warned]:
+        """What has happened to the cuts since the last call; all of it, after a wait, if it is to be `settled`."""
+        if settled:
+            self.cuts.settle()
         return [self._news.popleft() for _ in range(len(self._news))]
 
     def digests_at(self, tick: int) -> list[str] | None:
@@ -92,9 +94,6 @@ class Recorder:
         return self._ends.get(tick)
 
     def close(self, standing: Standing, status: str, error: str | None) -> Result:
-        self.cuts.settle()
-        for event in self.news():
-            standing.take(event)
         if standing.ended_at is not None:
             self.cuts.drop_after(standing.ended_at[0])
         result = Result.of(standing, self._folder.storage, status, error, self.cuts.complete)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dni_actors.box.errors import NonFiniteError
+from dni_actors.box.rates import Rates
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
@@ -12,16 +13,32 @@ from tests.numerics import frozen
 from tests.tiny import tiny
 
 
-def test_state_names_everything_that_a_box_carries(rng):
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"local_readout": False},
+        {"cell": "lstm"},
+        {"cell": "gru", "trust": "rate"},
+        {"trust": "readout", "synthetic_scale": 0.5, "target_refresh": 3},
+        {"update": "local"},
+    ],
+    ids=str,
+)
+def test_state_names_everything_that_a_box_carries(fields):
     """A fresh box that gets the state of another one goes on as that one does."""
-    config = tiny(optimizer="adam")
+    config = tiny(optimizer="adam", **fields)
+    shape = (2, config.state_width)
 
     def tick(box, n):
-        if n >= box.lag:
-            box.train_synthesizer(n, frozen(np.full((2, 4), 0.1 * n, np.float32)), n - box.lag)
+        if n >= box.lag and config.learning.update == "synthetic":
+            box.train_synthesizer(n, frozen(np.full(shape, 0.1 * n, np.float32)), n - box.lag)
         box.load(n)
-        box.forward(frozen(np.full((2, 4), 0.1, np.float32)))
-        box.backward(box.synthesize(n))
+        box.forward(frozen(np.full(shape, 0.1, np.float32)))
+        sent, used = box.synthesize(n)
+        box.backward(sent)
+        if used is not sent:
+            box.backward_again(used)
         box.update(n)
 
     whole, first = TimeBox(config, 1), TimeBox(config, 1)
@@ -48,7 +65,7 @@ def test_a_steady_tick_allocates_no_array():
         def tick(n, box=box, message=message):
             box.load(n)
             box.forward(message)
-            box.backward(box.synthesize(n))
+            box.backward(box.synthesize(n)[0])
             box.update(n)
             if not box.is_last:
                 box.train_synthesizer(n, message, n)
@@ -61,10 +78,15 @@ def test_a_steady_tick_allocates_no_array():
         assert peak < 20_000
 
 
-def test_linear_decay_ends_at_zero_and_begins_at_the_rate():
-    box = TimeBox(tiny(ticks=10, decay="linear", learning_rate=0.5), 0)
-    assert [box._at(n, 0.5) for n in (0, 5, 10)] == [0.5, 0.25, 0]
-    assert TimeBox(tiny(ticks=10), 0)._at(5, 0.5) == 0.5
+@pytest.mark.parametrize(
+    ("decay", "expected"), [("none", [1, 1, 1, 1]), ("linear", [1, 0.75, 0.5, 0]), ("cosine", [1, 0.854, 0.5, 0])]
+)
+def test_rates_begin_whole_and_end_as_the_decay_says(decay, expected):
+    rates = Rates(
+        tiny(ticks=20, decay=decay, learning_rate=0.5, synthesizer_learning_rate=2.0, local_learning_rate=4.0)
+    )
+    for rate, whole in ((rates.box, 0.5), (rates.synthesizer, 2.0), (rates.local, 4.0)):
+        assert [rate(n) / whole for n in (0, 5, 10, 20)] == pytest.approx(expected, abs=1e-3)
 
 
 def test_the_update_is_clipped_to_its_norm():

@@ -27,6 +27,24 @@ def slow_momentum(w, gradients):
     return w
 
 
+def slow_nesterov(w, gradients):
+    """Sutskever et al. 2013, equations 3 and 4: the gradient is taken ahead, at w + 0.9 v; weights told are those."""
+    v = 0
+    for g in gradients:
+        behind = w - 0.9 * v
+        v = 0.9 * v - RATE * g
+        w = behind + v + 0.9 * v
+    return w
+
+
+def slow_rmsprop(w, gradients):
+    v = 0
+    for g in gradients:
+        v = 0.9 * v + 0.1 * g**2
+        w = w - RATE * g / (np.sqrt(v) + 1e-8)
+    return w
+
+
 def slow_adam(w, gradients):
     """Kingma and Ba 2015, algorithm 1, as printed."""
     m = v = 0
@@ -37,7 +55,14 @@ def slow_adam(w, gradients):
     return w
 
 
-SLOW = {"sgd": slow_sgd, "nlms": slow_nlms, "momentum": slow_momentum, "adam": slow_adam}
+SLOW = {
+    "sgd": slow_sgd,
+    "nlms": slow_nlms,
+    "momentum": slow_momentum,
+    "nesterov": slow_nesterov,
+    "rmsprop": slow_rmsprop,
+    "adam": slow_adam,
+}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -80,7 +80,9 @@ def random_setting(seed):
         "lag": rng.randint(1, 6),
         "ticks": rng.randint(1, 12),
         "evaluate_every": rng.randint(0, 4),
-        "update": rng.choice(["synthetic", "truncated", "locked", "delayed"]),
+        "update": rng.choice(["synthetic", "local", "truncated", "locked", "delayed"]),
+        "cell": rng.choice(["rnn", "gru", "lstm"]),
+        "local_readout": rng.choice([None, True]),
     }
     if fields["update"] == "locked":
         fields |= {"batch": 6, "micro_batches": rng.choice([1, 2, 3])}

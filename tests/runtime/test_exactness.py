@@ -4,10 +4,13 @@ import numpy as np
 import pytest
 
 from dni_actors.box.feed import Feed
+from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import zeros
 from dni_actors.nn.bptt import bptt
+from dni_actors.nn.cell import CELLS
 from dni_actors.nn.synthesizer import Agreement
 from dni_actors.runtime.inline import Chain
+from tests.numerics import numeric_gradient
 from tests.tiny import Tiny, tiny
 
 UNROLLS = [(7,), (4, 3), (1, 6), (5, 1, 1), (2, 2, 3, 0), (1, 1, 1, 1, 1, 1, 1), (1, 1, 1, 1, 1, 1, 1, 0)]
@@ -38,7 +41,14 @@ def reference(config, boxes):
 
 
 def setting(unroll, precision, update, **fields):
-    chosen = {"ticks": TICKS, "batch": 3, "clip": 0.0, "optimizer": "sgd", "learning_rate": RATE}
+    chosen = {
+        "ticks": TICKS,
+        "batch": 3,
+        "clip": 0.0,
+        "optimizer": "sgd",
+        "learning_rate": RATE,
+        "local_readout": False,
+    }
     return tiny(unroll=unroll, precision=precision, update=update, **(chosen | fields))
 
 
@@ -139,7 +149,7 @@ def test_decoupled_boxes_with_the_exact_gradient_do_too(unroll, precision):
     chain = Chain(config)
     expected, boundaries = reference(config, weights_of(chain))
     for k, stepper in enumerate(chain.steppers[:-1]):
-        stepper.box.synthesizer = Exact([tick[k].astype(precision) for tick in boundaries])
+        stepper.box.synthetic._synthesizer = Exact([tick[k].astype(precision) for tick in boundaries])
     chain.run()
     assert_same_weights(weights_of(chain), expected, TOLERANCE[precision])
 
@@ -151,3 +161,27 @@ def test_without_the_exact_gradient_they_do_not():
     chain.run()
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         assert_same_weights(weights_of(chain), expected, 1e-4)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_a_locked_chain_of_any_cell_goes_down_the_loss(cell, rng):
+    """Every box's step is the rate times the slope of the whole chain's loss, by finite differences."""
+    config = setting((3, 2, 2), "float64", "locked", cell=cell, ticks=1)
+    boxes = [TimeBox(config, k) for k in range(3)]
+    for box in boxes:
+        box.load(0)
+
+    def loss():
+        state = boxes[0].initial_state
+        for box in boxes:
+            state = box.forward(state).copy()
+        last = boxes[-1]._pieces[0]
+        last.readout.forward(last.h, last.labels)
+        return float(last.readout.loss.mean())
+
+    slopes = [numeric_gradient(loss, box.parameters.values) for box in boxes]
+    before = [box.parameters.values.copy() for box in boxes]
+    chain = Chain(config)
+    chain.run()
+    for stepper, start, slope in zip(chain.steppers, before, slopes, strict=True):
+        np.testing.assert_allclose(start - stepper.box.parameters.values, RATE * slope, atol=1e-8)

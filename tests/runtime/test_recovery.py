@@ -52,7 +52,7 @@ def survive(config, rng, crashes):
 
 @st.composite
 def configurations(draw):
-    update = draw(st.sampled_from(["synthetic", "synthetic", "truncated", "locked", "delayed"]))
+    update = draw(st.sampled_from(["synthetic", "synthetic", "local", "truncated", "locked", "delayed"]))
     fields = {
         "boxes": draw(st.integers(1, 7)),
         "lag": draw(st.integers(1, 5)),
@@ -61,6 +61,10 @@ def configurations(draw):
         "checkpoint_every": draw(st.integers(0, 4)),
         "optimizer": draw(st.sampled_from(["sgd", "momentum", "adam"])),
         "update": update,
+        "cell": draw(st.sampled_from(["rnn", "gru", "lstm"])),
+        "local_readout": draw(st.sampled_from([None, True])),
+        "target_refresh": draw(st.sampled_from([0, 3])),
+        "trust": draw(st.sampled_from(["none", "rate"])),
     }
     if update == "locked":
         fields |= {"batch": 6, "micro_batches": draw(st.sampled_from([1, 2, 3]))}

@@ -1,0 +1,32 @@
+"""Learning rates over a run: a function of the tick, and for `none` of nothing."""
+
+import math
+
+from dni_actors.config import RunConfig
+
+
+class Rates:
+    """Of the box's own weights, its synthesizer, and its local read-out, in tick n."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self._decay, self._ticks = config.learning.decay, config.ticks
+        self._box = config.learning.learning_rate
+        self._synthesizer = config.synthesizer.synthesizer_learning_rate
+        self._local = config.synthesizer.local_learning_rate
+
+    def _left(self, n: int) -> float:
+        """The share of a rate that is left: 1 all the time, or down to 0 at the run's end."""
+        if self._decay == "linear":
+            return 1 - n / self._ticks
+        if self._decay == "cosine":
+            return (1 + math.cos(math.pi * n / self._ticks)) / 2
+        return 1.0
+
+    def box(self, n: int) -> float:
+        return self._box * self._left(n)
+
+    def synthesizer(self, n: int) -> float:
+        return self._synthesizer * self._left(n)
+
+    def local(self, n: int) -> float:
+        return self._local * self._left(n)
