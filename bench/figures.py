@@ -9,7 +9,9 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib
+import numpy as np
 
+from bench.links import RULES, law
 from bench.measure import RESULTS
 
 matplotlib.use("Agg")
@@ -52,21 +54,24 @@ def messages(content: dict[str, Any]) -> None:
 
 def links(content: dict[str, Any], name: str, which: int, label: str) -> None:
     """Points: measured; lines: the lag law. `which`: the part of a row's name that goes along the x axis."""
-    figure, axis = plt.subplots(figsize=(7.5, 5))
-    curves: dict[str, list[tuple[float, float, float]]] = {}
-    for row, found in content["rows"].items():
-        *place, rule = row.split(", ", 2)
-        curves.setdefault(rule, []).append(
-            (float(place[which].split()[0]), statistics.median(found["rates"]), found["law"])
-        )
+    figure, axis = plt.subplots(figsize=(9, 5))
+    curves: dict[str, list[tuple[float, float]]] = {}
+    places = [row.split(", ", 2)[:2] for row in content["rows"]]
+    for (boxes, delay), (row, found) in zip(places, content["rows"].items(), strict=True):
+        x = float((boxes, delay)[which].split()[0])
+        curves.setdefault(row.split(", ", 2)[2], []).append((x, statistics.median(found["rates"])))
+    boxes, delay = (int(text.split()[0]) for text in places[0])
     for rule, points in curves.items():
-        x, measured, law = zip(*sorted(points), strict=True)
-        (line,) = axis.plot(x, law, "-", linewidth=1)
+        x, measured = zip(*sorted(points), strict=True)
+        dense = np.linspace(min(x), max(x), 300) if which else np.arange(min(x), max(x) + 1)
+        expected = [law(boxes, d, **RULES[rule]) if which else law(int(d), delay, **RULES[rule]) for d in dense]
+        (line,) = axis.plot(dense, expected, "-", linewidth=1)
         axis.plot(x, measured, "o", color=line.get_color(), label=rule)
     axis.set(yscale="log", xlabel=label, ylabel="ticks per second")
     if which == 0:
         axis.set_xscale("log", base=2)
-    axis.legend(frameon=False, fontsize=8, title="points: measured, lines: lag law")
+    title = "points: measured\nlines: lag law of the\nemulated work"
+    axis.legend(frameon=False, fontsize=8, title=title, loc="center left", bbox_to_anchor=(1, 0.5))
     finish(figure, name, "Boxes of 10 ms on slow links")
 
 
@@ -82,13 +87,15 @@ def memory(content: dict[str, Any]) -> None:
 def real(content: dict[str, Any]) -> None:
     figure, axis = plt.subplots(figsize=(7, 4.6))
     curves: dict[str, list[tuple[float, float]]] = {}
+    others = iter(("#d0a030", "#9a4f2f", "#5a8f3c"))
     for row, rates in content["rows"].items():
         delay, name = row.split(" ms, ", 1)
         if isinstance(rates, list):
             name = "ours, lag by the law" if name.startswith("ours") else name
             curves.setdefault(name, []).append((float(delay), statistics.median(rates)))
     for name, points in curves.items():
-        axis.plot(*zip(*points, strict=True), "o-", label=name, color=OURS if "ours" in name else None)
+        colour = OURS if "ours" in name else next(others)
+        axis.plot(*zip(*points, strict=True), "o-", label=name, color=colour)
     axis.set(xlabel="one-way delay, ms", ylabel="mini-batches per second, 128 x 256", ylim=(0, None))
     axis.legend(frameon=False)
     finish(figure, "links_real", "Real arithmetic on two cores, emulated links")

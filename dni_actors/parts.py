@@ -9,7 +9,8 @@ class ChainConfig:
     """The task and the chain of time boxes that learns it."""
 
     task: str = "mnist01"
-    """What to learn: mnist01 (digits 0 and 1, whole image at every step) or rows (ten digits, 28 rows of 28 pixels)."""
+    """What to learn: mnist01 (digits 0 and 1, whole image at every step), rows (ten digits, 28 rows of 28 pixels),
+    recall (which symbol was flagged, long ago) or xor (of two flagged symbols, early and late)."""
     boxes: int | None = None
     """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly."""
     unroll: tuple[int, ...] | None = None

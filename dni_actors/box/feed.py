@@ -5,7 +5,7 @@ import numpy as np
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.tasks import Samples
+from dni_actors.tasks import Fresh, Samples
 
 
 class Feed:
@@ -21,18 +21,34 @@ class Feed:
             for samples in (data.train, data.validation, data.test)
         )
         self._epoch, self._order = -1, np.arange(0)
+        self._fresh = config.task if isinstance(config.task, Fresh) else None
+        self._window = slice(first, first + steps)
+        self._tick, self._drawn = -1, data.train
 
     def train(self, n: int, part: int, x: Array, labels: Array) -> None:
         """Fills x [T, b, I + 1] and labels [b] with part `part` of the mini-batch of tick n, b samples each.
 
-        Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box.
+        Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box. Fresh samples
+        are a function of (seed, tick).
         """
+        if self._fresh is not None:
+            self._draw(self._fresh, n, part, x, labels)
+            return
         epoch, place = divmod(n, self._per_epoch)
         if epoch != self._epoch:
             rng = generator(self._seed, Stream.BATCHES, epoch)
             self._epoch, self._order = epoch, rng.permutation(len(self._train[1]))
         first = place * self._batch + part * len(labels)
         gather(*self._train, self._order[first : first + len(labels)], x, labels)
+
+    def _draw(self, task: Fresh, n: int, part: int, x: Array, labels: Array) -> None:
+        if n != self._tick:
+            self._tick, self._drawn = n, task.draw(generator(self._seed, Stream.FRESH, n), self._batch)
+        chosen = slice(part * len(labels), (part + 1) * len(labels))
+        labels[:] = self._drawn.labels[chosen]
+        if len(x):  # a read-out alone sees no x
+            x[..., :-1] = self._drawn.x[self._window, chosen]
+            x[..., -1] = 1
 
     @property
     def validation_chunks(self) -> int:

@@ -16,6 +16,10 @@ class Stream(IntEnum):
     """emulated heavy boxes; index = tick, lane = box"""
     LINK_DELAY = 3
     """emulated slow links; index = message, lane = channel and receiver"""
+    FRESH = 4
+    """training samples of tasks that draw them anew; index = tick"""
+    HELD_OUT = 5
+    """their validation and test samples, of seed 0; index = which of the two parts"""
 
 
 def generator(seed: int, stream: Stream, index: int, lane: int = 0) -> np.random.Generator:

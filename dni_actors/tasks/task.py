@@ -1,6 +1,8 @@
 """What a task is: labelled sequences, cut in time by whoever asks."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import numpy as np
 
 from dni_actors.nn.arrays import Array
 
@@ -31,10 +33,18 @@ class Task(Protocol):
     inputs: int
     classes: int
     train: int
-    """samples to learn from"""
+    """samples to learn from; of a task that draws them anew in each tick, what counts as an epoch"""
     validation: int
     test: int
     """held-out samples, the same in every run, as are those of the validation"""
 
     def load(self, first: int, steps: int) -> Split:
         """The window of `steps` time steps that begins at step `first`."""
+
+
+@runtime_checkable
+class Fresh(Protocol):
+    """A task whose training samples are drawn anew in each tick; those that `load` gives are none."""
+
+    def draw(self, rng: np.random.Generator, count: int) -> Samples:
+        """So many whole sequences [T, N, I], and their labels."""

@@ -17,7 +17,7 @@ from dni_actors.box.post import Kind, Message
 from dni_actors.box.report import Started
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
-from dni_actors.runtime import session, supervisor
+from dni_actors.runtime import actors, session
 from dni_actors.runtime.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import WIRES
@@ -109,8 +109,9 @@ def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
     assert told == list(range(caught.value.tick)), "every row up to the failure is told"
 
 
-def test_lag_auto_measures_and_then_runs_in_one_session(runtime_name, inline_digest):
-    config = setting(lag="auto", link_delay_ms="3", **WIRES[runtime_name])
+@pytest.mark.parametrize("name", ["inline", "zmq"])
+def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_digest, name):
+    config = setting(lag="auto", link_delay_ms="3", **WIRES[name])
     with session(config) as running:
         lag = tune(config, running).lag
         standing = Standing(config.replace(lag=lag))
@@ -133,7 +134,7 @@ def test_slow_links_and_heavy_boxes_are_felt(runtime_name):
 @pytest.fixture
 def known_secret(monkeypatch):
     """The run's secret name, which only its boxes know otherwise."""
-    monkeypatch.setattr(supervisor.secrets, "token_bytes", lambda size: b"s" * size)
+    monkeypatch.setattr(actors.secrets, "token_bytes", lambda size: b"s" * size)
     return b"s" * 16
 
 
