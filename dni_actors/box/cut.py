@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from dni_actors.box.channel import Arrays, Channel, Inbox
+from dni_actors.box.errors import ProtocolError
 from dni_actors.box.post import Post
 from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import Array
@@ -50,9 +51,13 @@ def take(box: TimeBox, post: Post, n: int, first: int, seconds: float) -> BoxCut
 
 
 def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut, first: int) -> None:
-    """Puts a fresh box to where the cut was taken."""
+    """Puts a fresh box to where the cut was taken. ProtocolError if it was taken of another kind of box."""
     state = box.state()
     for name, array in cut.arrays.items():
+        fits = name in state and array.shape[1:] == state[name].shape[1:] and len(array) <= len(state[name])
+        if not fits:
+            told = f"its cut does not fit ({name} {array.shape}); was it written by another version of dni_actors?"
+            raise ProtocolError(box.index, cut.tick, told)
         state[name][: len(array)] = array  # a stash that was no longer than its run goes into a longer one
     if not box.is_last:
         inbox.unanswered = inbox.first[Channel.STATE] - first

@@ -5,6 +5,7 @@ digests/   a row per cut and box: the digest of its weights, long after the cut 
 """
 
 import io
+import re
 import time
 from typing import Any, NamedTuple, get_type_hints
 
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from dni_actors.box.report import Window
 from dni_actors.record.storage import Storage
 
+PART = re.compile(r"part-\d{5}\.parquet")
 KINDS = {int: pa.int64(), float: pa.float64(), float | None: pa.float64(), str: pa.string(), bytes: pa.binary()}
 ROWS_PER_PART = 2000
 WRITE_EVERY = 10.0  # seconds: what a run that is killed can lose since its last cut
@@ -40,7 +42,8 @@ class Rows:
         self._folder, self._schema = folder, schema(kind)
         self._rows: list[Any] = []  # of the newest part, which is written anew until it is full
         self._written_rows = 0
-        self._parts = len([name for name in folder.names() if name.startswith("part-")])
+        known = [int(name[5:10]) for name in folder.names() if PART.fullmatch(name)]
+        self._parts = max(known, default=-1) + 1
         self._written = time.monotonic()
 
     def add(self, rows: tuple[Any, ...]) -> bool:
@@ -66,10 +69,16 @@ class Rows:
 
 
 def read_rows(folder: Storage, kind: Any) -> pa.Table:
-    """All rows; an empty table with the same columns if there are none."""
-    parts = [name for name in folder.names() if name.startswith("part-")]
-    tables = [pq.read_table(pa.BufferReader(folder.read(name)), schema=schema(kind)) for name in parts]
-    return pa.concat_tables([schema(kind).empty_table(), *tables])
+    """All rows; an empty table with the same columns if there are none. OSError names a part that cannot be read."""
+    tables = [schema(kind).empty_table()]
+    for name in folder.names():
+        if PART.fullmatch(name):
+            try:
+                tables.append(pq.read_table(pa.BufferReader(folder.read(name)), schema=schema(kind)))
+            except pa.ArrowException as error:
+                told = f"{folder.name}/{name} is no Parquet file of a run; remove it, and the rows in it are missing"
+                raise OSError(told) from error
+    return pa.concat_tables(tables)
 
 
 def read_metrics(folder: Storage) -> pa.Table:

@@ -15,7 +15,7 @@ from dni_actors.record.folder import RunFolder
 from dni_actors.record.manifest import manifest, now
 from dni_actors.record.metrics import CutDigest, Rows, read_rows
 from dni_actors.record.result import Result
-from dni_actors.record.storage import why
+from dni_actors.record.storage import Storage, why
 
 
 class Recorder:
@@ -26,20 +26,27 @@ class Recorder:
         self.config = self._folder.config
         """with the run's name, and what an earlier part of the run has settled"""
         self._new_config: RunConfig | None = None  # as it is to be written anew
-        storage = self._folder.storage
-        self._news: deque[Kept | Warned] = deque()
-        self.cuts = CutStore(storage, self.config.boxes, self._news.append)
-        self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
-        self._incarnations = self._next_incarnation()  # of earlier parts of the run
+        try:
+            self._read(self._folder.storage)
+        except BaseException:
+            self._folder.release()
+            raise
         self._starts = 0
-        # By tick: digests of cuts, for a run that may end at one of them.
-        self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
         self.problem: str | None = None
         """why something could not be written"""
         self.discarded = False
         self._write()
+
+    def _read(self, storage: Storage) -> None:
+        """What an earlier part of the run has left. OSError names what cannot be read."""
+        self._news: deque[Kept | Warned] = deque()
+        self.cuts = CutStore(storage, self.config.boxes, self._news.append)
+        self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
+        self._incarnations = self._next_incarnation()  # of earlier parts of the run
+        # By tick: digests of cuts, for a run that may end at one of them.
+        self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
 
     def _next_incarnation(self) -> int:
         rows = read_rows(self._folder.storage / "metrics", Window)["incarnation"]
@@ -77,7 +84,8 @@ class Recorder:
                 if end is not None and tick > end:
                     continue  # the run has ended before it, as it turns out
                 self._digests.add(tuple(CutDigest(tick, k, self.cuts.incarnation, d) for k, d in enumerate(digests)))
-                self._ends[tick] = digests
+                if self.config.learning.stop_after:
+                    self._ends[tick] = digests
                 self._write()  # a complete cut has all that came before it on the disk
                 stops = self.config.learning.stop_after > 0
                 best = standing.best

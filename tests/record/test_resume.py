@@ -150,6 +150,16 @@ def test_storage_can_be_in_memory(setting, cut_short, monkeypatch):
     assert memory.get_file_info("runs/it/result.json").is_file
 
 
+def test_a_broken_part_of_the_metrics_is_one_sentence(setting, cut_short, tmp_path):
+    cut_short(25)
+    (part,) = (tmp_path / "it" / "metrics").iterdir()
+    part.write_bytes(part.read_bytes()[:-7])
+    with pytest.raises(OSError, match=r"part-00000\.parquet is no Parquet file of a run; remove it"):
+        run(setting())
+    part.unlink()
+    assert run(setting()).digest == undisturbed(setting())
+
+
 STOPS = {"stop_after": 2, "evaluate_every": 5, "ticks": 300, "learning_rate": 1e-6, "checkpoint_every": 0}
 
 

@@ -2,9 +2,11 @@
 
 import random
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dni_actors.box.errors import ProtocolError
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
 
@@ -112,3 +114,12 @@ def test_what_was_under_way_comes_again_after_a_cut_without_anybody_asking():
     chain = Chain(config, cuts=begun.cuts(), incarnation=1)
     assert chain.run() == Chain(config).run()
     assert sum(dict(report.messages).get("asked", 0) for report in chain.reports()) == 0
+
+
+def test_a_cut_of_another_kind_of_box_is_refused_by_name():
+    begun = Chain(tiny(ticks=4))
+    begun.run()
+    with pytest.raises(
+        ProtocolError, match=r"its cut does not fit \(synthesizer/stash \(2, 2, 7\)\); was it written by another"
+    ):
+        Chain(tiny(ticks=8, hidden=5), cuts=begun.cuts())
