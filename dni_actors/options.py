@@ -69,26 +69,27 @@ def parse(argv: Sequence[str]) -> RunConfig:
 
 def resumed(place: str, given: argparse.Namespace) -> dict[str, Any]:
     """The settings of a run that lies there. Its storage and name are what the folder's place says now."""
-    from dni_actors.record.storage import Storage  # late: --help shall not wait for it
+    from dni_actors.record.storage import Storage, why  # late: --help shall not wait for it
 
-    for name in ("config", "preset"):
+    for name in ("config", "preset", "name", "storage"):
         if getattr(given, name) is not None:
             raise ConfigError("resume", f"{place!r} brings its own settings; drop --{name}")
     try:
         text = Storage.of(place).read("config.toml").decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            "resume", f"{place!r} holds no run (no config.toml); give a folder such as runs/NAME"
-        ) from error
-    storage, _, name = place.rstrip("/").rpartition("/")
-    return toml(text, f"{place}/config.toml") | {"storage": storage or ".", "name": name}
+        told = why(error) if isinstance(error, OSError) else "its config.toml is no text"
+        remedy = "give a run's folder such as runs/NAME"
+        raise ConfigError("resume", f"{place!r} cannot be read ({told}); {remedy}") from error
+    head, mark, options = place.partition("?") if "://" in place else (place, "", "")
+    storage, _, name = head.rstrip("/").rpartition("/")
+    return toml(text, f"{place}/config.toml") | {"storage": (storage or ".") + mark + options, "name": name}
 
 
 def scan(argv: Sequence[str]) -> argparse.Namespace:
     """The few flags that decide what the others' defaults are."""
     early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     early.add_argument("--list-presets", "--list_presets", action="store_true")
-    for name in ("preset", "config", "resume", "task", "ticks", "epochs", "boxes"):
+    for name in ("preset", "config", "resume", "name", "storage", "task", "ticks", "epochs", "boxes"):
         early.add_argument(f"--{name}")
     early.add_argument("--unroll", nargs="*")
     try:

@@ -6,6 +6,7 @@ machine that rounds otherwise, is found down to the tick and the box.
 """
 
 import argparse
+import os
 import random
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from dni_actors.record.recorded import Recorded
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.interrupts import listen
 from dni_actors.runtime.kernels import restart_with_kernels, single_blas_thread
+from dni_actors.runtime.meter import prints as prints_of
 from dni_actors.runtime.stepper import Stepper
 
 
@@ -43,7 +45,10 @@ def main() -> int:
         restart_with_kernels(recorded.config.replace(runtime="inline"), "dni_actors.replay")
         with single_blas_thread():
             return replay(recorded, first, until, box)
-    except (ConfigError, BoxError) as error:
+    except BrokenPipeError:  # who read our output (head, say) has enough of it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ConfigError, BoxError, OSError) as error:
         print(f"dni_actors: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
@@ -67,17 +72,19 @@ def replay(recorded: Recorded, first: int, until: int | None, inspected: int | N
     watched = chain.steppers if inspected is None else [chain.steppers[inspected]]
     if inspected is not None:
         show_messages(chain.steppers[inspected], end)
-    found: list[Array] = [np.empty(0, "<u4") for _ in prints]
+    parities: list[list[int]] = [[] for _ in prints]
+    for stepper, several in zip(chain.steppers, parities, strict=True):
+        note_parity(stepper, several)
     cuts: list[dict[int, str]] = [{} for _ in prints]
     for _ in chain.turns():
         for k, report in enumerate(chain.reports()):
-            found[k] = np.append(found[k], np.frombuffer(b"".join(row.prints for row in report.windows), "<u4"))
             cuts[k] |= {part.tick: part.digest for part in report.cuts}
         if all(stepper.tick > end for stepper in watched):
             break
     if inspected is not None:
         for name, array in chain.steppers[inspected].box.state().items():
             print(f"then {name}: {described(array)}")
+    found = [np.frombuffer(prints_of(several), "<u4")[: end + 1 - start] for several in parities]
     return compare(recorded, start, [p[start : end + 1] for p in prints], found, cuts)
 
 
@@ -107,6 +114,17 @@ def compare(
         print(f"the first tick that differs: {start + n}, box {boxes}")
         print(f"  look closer with --until {start + n} --box {boxes.partition(',')[0]} --inspect")
     return 1
+
+
+def note_parity(stepper: Stepper, into: list[int]) -> None:
+    """Every tick's, as it is done."""
+    parity = stepper.box.parity
+
+    def noting() -> int:
+        into.append(parity())
+        return into[-1]
+
+    vars(stepper.box)["parity"] = noting
 
 
 def show_messages(stepper: Stepper, tick: int) -> None:

@@ -89,3 +89,12 @@ def test_wrong_input_is_one_sentence(tmp_path, command, argv, told):
 def test_a_folder_without_a_run_is_one_sentence(tmp_path, command):
     told = f"dni_actors: run: '{tmp_path}/it' holds no run that can be read (No such file or directory); give a folder"
     assert command() == (2, f"{told} such as runs/NAME\n")
+
+
+def test_ticks_inside_a_window_are_compared_too(tmp_path, command, a_bit_flips):
+    """In a run of 1,000 ticks a row of the metrics tells of ten."""
+    record(tmp_path, ticks=1000, checkpoint_every=500)
+    a_bit_flips.undo()
+    assert command("--until", "36") == (0, "equal: 0 cuts and ticks 0 to 36 of 3 boxes\n")
+    code, told = command("--until", "38")
+    assert (code, told.splitlines()[0]) == (1, "the first tick that differs: 37, box 1")

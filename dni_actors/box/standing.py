@@ -8,6 +8,7 @@ from itertools import pairwise
 from dni_actors.box.errors import ProtocolError
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Lost, Place, Report, Started, Tuned, Warned, Window
+from dni_actors.box.schedule import evaluates
 from dni_actors.config import RunConfig
 from dni_actors.nn.digest import combine
 
@@ -87,7 +88,7 @@ class Standing:
         before = next((known for known in self.evaluations if known.tick == evaluation.tick), None)
         if before is None:
             self.evaluations.append(evaluation)
-        elif before != evaluation:
+        elif repr(before) != repr(evaluation):  # whose NaNs are equal
             told = f"an evaluation done again gave {evaluation}, not {before} as before"
             remedy = "machines that round differently? --kernels portable gives equal bits; replay finds where it began"
             raise ProtocolError(box, evaluation.tick, f"{told}; {remedy}")
@@ -95,13 +96,17 @@ class Standing:
     @property
     def best(self) -> Evaluation | None:
         """The evaluation with the best validation accuracy, the earliest of them."""
-        return max(self.evaluations, key=lambda e: (e.validation_accuracy, -e.tick), default=None)
+        return max(self._regular(), key=lambda e: (e.validation_accuracy, -e.tick), default=None)
+
+    def _regular(self) -> list[Evaluation]:
+        """Those that this configuration asks for: not the one at the end of a run that was made longer since."""
+        return sorted(evaluation for evaluation in self.evaluations if evaluates(self.config, evaluation.tick))
 
     @property
     def stops_at(self) -> int | None:
         """The tick of the evaluation that used up the patience of `stop_after`; None before."""
         patience, best, vain = self.config.learning.stop_after, -math.inf, 0
-        for evaluation in sorted(self.evaluations) if patience else ():
+        for evaluation in self._regular() if patience else ():
             vain = 0 if evaluation.validation_accuracy > best else vain + 1
             best = max(best, evaluation.validation_accuracy)
             if vain >= patience:

@@ -52,21 +52,20 @@ class SyntheticGradient:
         if self._conditions:
             z[:, self._width : -1] = 0
             z.reshape(-1)[np.add(self._ones_at, labels, out=self._at_labels)] = 1
+        if self._target is not None and (n % chosen.target_refresh == 0 or n == chosen.warmup):
+            self._target.values[:] = self.parameters.values
         if n < chosen.warmup:
             return self._nothing, self._nothing
+        trust = self._trust(1.0) if chosen.trust == "readout" else 1.0
         own = self._synthesizer.predict(z)
-        if chosen.trust == "readout":
-            own *= self._trust(1.0)
         if self._target is None and chosen.discount == chosen.synthetic_scale:
-            if chosen.discount != 1:
-                own *= chosen.discount
+            if trust * chosen.discount != 1:
+                own *= trust * chosen.discount
             return own, own
-        np.multiply(own, chosen.synthetic_scale, out=self._used)
+        np.multiply(own, trust * chosen.synthetic_scale, out=self._used)
         if self._target is not None:
-            if n % chosen.target_refresh == 0:
-                self._target.values[:] = self.parameters.values
             own = self._frozen.predict(z)
-        own *= chosen.discount
+        own *= trust * chosen.discount
         return own, self._used
 
     def weight_gradients(self, gradient: Array, stashed: int, tally: Tally) -> tuple[float, float]:

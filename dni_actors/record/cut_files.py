@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from dni_actors.box.cut import BoxCut
-from dni_actors.record.storage import Storage, why
+from dni_actors.record.storage import Storage
 
 FORMAT = 1
 COMPLETE = "COMPLETE"
@@ -25,8 +25,8 @@ TYPES = ("float16", "float32", "float64", "int64")
 UNDER_WAY = "gradient "  # the names of rows that hold a gradient still to be taken, and its index; without bytes: empty
 
 
-class CutError(Exception):
-    """A cut's file cannot be used; the text names it and says why."""
+class CutError(OSError):
+    """A cut's file is damaged, or none of ours; the text names it and says why."""
 
 
 class Complete(NamedTuple):
@@ -36,8 +36,8 @@ class Complete(NamedTuple):
     incarnation: int
     digests: list[str]
     """of each box's weights"""
-    evaluations: list[list[float]]
-    """up to then: the fields of Evaluation"""
+    evaluations: list[list[float | None]]
+    """up to then: the fields of Evaluation; None for what is not finite"""
 
 
 def encode(part: BoxCut) -> pa.Buffer:
@@ -138,13 +138,13 @@ def read_complete(storage: Storage, tick: int) -> tuple[Complete, list[str]]:
         if told != hash_of(content) or content["tick"] != tick:
             raise ValueError("it is not as it was written")
         fields = {name: content[name] for name in Complete._fields}
-    except (ValueError, KeyError, RecursionError, OSError) as error:
+    except (ValueError, KeyError, RecursionError, FileNotFoundError) as error:
         raise CutError(f"{place} cannot be used: {reason(error)}") from error
     return Complete(**fields), content["parts"]
 
 
 def read(storage: Storage, tick: int) -> list[BoxCut]:
-    """Each box's part of the cut. CutError names the file that cannot be used."""
+    """Each box's part of the cut. CutError names the file that cannot be used; OSError: it cannot be reached now."""
     _, hashes = read_complete(storage, tick)
     parts = []
     for k, expected in enumerate(hashes):
@@ -153,7 +153,7 @@ def read(storage: Storage, tick: int) -> list[BoxCut]:
             if hashlib.sha256(content).hexdigest() != expected:
                 raise ValueError("it is not as it was written")
             parts.append(decode(content))
-        except (ValueError, OSError) as error:
+        except (ValueError, FileNotFoundError) as error:
             raise CutError(f"cuts/{tick:012}/{name_of(k)} cannot be used: {reason(error)}") from error
     return parts
 
@@ -161,6 +161,4 @@ def read(storage: Storage, tick: int) -> list[BoxCut]:
 def reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is missing"
-    if isinstance(error, OSError):
-        return why(error)
     return str(error) if type(error) is ValueError else "it is no JSON of a cut"

@@ -1,8 +1,10 @@
 """Keeps a run's cuts while it goes on: gathers the boxes' parts, writes them in the background, drops old ones."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.program import Evaluation
@@ -20,6 +22,7 @@ class CutStore:
     def __init__(self, storage: Storage, boxes: int, tell: Callable[[Kept | Warned], None]) -> None:
         self._storage, self._boxes, self._tell = storage, boxes, tell
         self._failing = False
+        self._unusable: set[int] = set()  # ticks of cuts on the disk that cannot be used
         self._parts: dict[int, dict[int, BoxCut]] = {}  # by tick and box: of cuts that are not complete yet
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cuts")
         self._job: Future[None] | None = None
@@ -49,7 +52,7 @@ class CutStore:
         `best`: the tick of the cut that is kept beside the last ones.
         """
         tick = parts[0].tick
-        seen = [list(map(float, e)) for e in evaluations if e.tick <= tick]
+        seen = [[x if math.isfinite(x) else None for x in e] for e in evaluations if e.tick <= tick]
         facts = Complete(tick, self.incarnation, [part.digest for part in parts], seen)
         with self._lock:
             self._waiting = parts, facts, best
@@ -65,16 +68,20 @@ class CutStore:
                     return
                 (parts, facts, best), self._waiting = self._waiting, None
             try:
-                if facts.tick not in cut_files.complete(self._storage):
+                if facts.tick in self._unusable or facts.tick not in cut_files.complete(self._storage):
                     cut_files.write(self._storage, parts, facts)
-                self._prune(best)
+                    self._unusable.discard(facts.tick)
                 self._failing = False
                 self._tell(Kept(facts.tick))
-            except OSError as error:
+            except Exception as error:  # whatever it is: no reason to lose the run
                 if not self._failing:  # told once
-                    told = f"the cut at tick {facts.tick} could not be kept ({why(error)})"
+                    told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+                    told = f"the cut at tick {facts.tick} could not be kept ({told})"
                     self._warn(f"{told}, the one before still holds; free space or check the disk")
                 self._failing = True
+                continue
+            with suppress(OSError):  # the next one tries again
+                self._prune(best)
 
     def _warn(self, text: str) -> None:
         self._tell(Warned(text))
@@ -100,30 +107,25 @@ class CutStore:
             self.settle()
 
     def newest(self) -> list[BoxCut] | None:
-        """Each box's part of the last complete cut that can be read; None if there is none.
+        """Each box's part of the last complete cut that can be used; None if there is none.
 
-        What cannot be read is told, and removed, for the run will come by there again.
+        What is damaged is told, and written anew when the run comes by there again. OSError: the storage cannot be
+        reached.
         """
         self.settle()
         self.forget()
         for tick in reversed(self.complete):
             try:
-                parts = cut_files.read(self._storage, tick)
+                return cut_files.read(self._storage, tick)
             except CutError as error:
                 self._warn(f"{error}; the cut before is used")
-                (self._storage / "cuts").remove(f"{tick:012}")
-                continue
-            if len(parts) == self._boxes:
-                return parts
+                self._unusable.add(tick)
         return None
 
     @property
     def complete(self) -> list[int]:
-        """The ticks of the complete cuts."""
-        try:
-            return cut_files.complete(self._storage)
-        except OSError:
-            return []
+        """The ticks of the complete cuts that are not known to be damaged."""
+        return [tick for tick in cut_files.complete(self._storage) if tick not in self._unusable]
 
     def known(self) -> list[Complete]:
         """What is written of each complete cut, oldest first; what cannot be read is left out."""
@@ -133,14 +135,16 @@ class CutStore:
                 found.append(cut_files.read_complete(self._storage, tick)[0])
             except CutError as error:
                 self._warn(str(error))
+                self._unusable.add(tick)
         return found
 
     def drop_after(self, tick: int) -> None:
         """The run ended there: later cuts are none of it."""
         self.settle()
-        for later in self.complete:
-            if later > tick:
-                (self._storage / "cuts").remove(f"{later:012}")
+        with suppress(OSError):
+            for later in self.complete:
+                if later > tick:
+                    (self._storage / "cuts").remove(f"{later:012}")
 
     def close(self) -> None:
         self.settle()

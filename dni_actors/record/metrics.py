@@ -19,6 +19,7 @@ from dni_actors.record.storage import Storage
 PART = re.compile(r"part-\d{5}\.parquet")
 KINDS = {int: pa.int64(), float: pa.float64(), float | None: pa.float64(), str: pa.string(), bytes: pa.binary()}
 ROWS_PER_PART = 2000
+FULL_EVERY = 1.0  # seconds between two attempts to write a part that is full
 WRITE_EVERY = 10.0  # seconds: what a run that is killed can lose since its last cut
 
 
@@ -49,8 +50,7 @@ class Rows:
     def add(self, rows: tuple[Any, ...]) -> bool:
         """Keeps rows; whether it is time to flush."""
         self._rows += rows
-        full = len(self._rows) >= ROWS_PER_PART
-        return full or time.monotonic() - self._written > WRITE_EVERY
+        return time.monotonic() - self._written > (WRITE_EVERY if len(self._rows) < ROWS_PER_PART else FULL_EVERY)
 
     def flush(self) -> None:
         """Writes what is there; OSError leaves the rows for the next attempt."""

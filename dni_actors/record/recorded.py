@@ -10,7 +10,6 @@ from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import Array
 from dni_actors.record import cut_files
-from dni_actors.record.cut_files import CutError
 from dni_actors.record.metrics import CutDigest, read_metrics, read_rows
 from dni_actors.record.storage import Storage, why
 
@@ -44,7 +43,12 @@ class Recorded:
     def prints(self, box: int) -> Array:
         """[ticks] uint32: what the weights were after each tick; ticks that are not recorded lie beyond the end."""
         rows = [row for row in self._metrics.select(["box", "first_tick", "prints"]).to_pylist() if row["box"] == box]
-        return np.frombuffer(b"".join(row["prints"] for row in rows), "<u4")
+        found = b""
+        for row in rows:
+            if row["first_tick"] * 4 != len(found):
+                break  # rows are missing: what comes after them is not recorded
+            found += row["prints"]
+        return np.frombuffer(found, "<u4")
 
     def cut_before(self, tick: int) -> Sequence[BoxCut] | None:
         """The last complete cut at this tick or before; None for the beginning."""
@@ -52,6 +56,6 @@ class Recorded:
             if known <= tick:
                 try:
                     return cut_files.read(self._storage, known)
-                except CutError as error:
+                except OSError as error:
                     raise ConfigError("from", f"{error}; give a tick before {known}") from error
         return None

@@ -1,5 +1,6 @@
 """Writes a run's folder while the run goes on, and knows what an earlier part of the run has left there."""
 
+import math
 from collections import deque
 from functools import partial
 from typing import Any
@@ -37,6 +38,7 @@ class Recorder:
         self.problem: str | None = None
         """why something could not be written"""
         self.discarded = False
+        self._told = False  # that cuts are not kept because of the problem
         self._write()
 
     def _read(self, storage: Storage) -> None:
@@ -56,7 +58,8 @@ class Recorder:
     def evaluations(self) -> list[Evaluation]:
         """Those of an earlier part of the run, up to its last complete cut."""
         known = self.cuts.known()
-        return [Evaluation(int(tick), *rest) for tick, *rest in known[-1].evaluations] if known else []
+        several = known[-1].evaluations if known else []
+        return [Evaluation(*(math.nan if x is None else x for x in one)) for one in several]  # type: ignore[arg-type]
 
     def settle(self, config: RunConfig) -> None:
         """What the configuration left open is known now."""
@@ -86,10 +89,14 @@ class Recorder:
                 self._digests.add(tuple(CutDigest(tick, k, self.cuts.incarnation, d) for k, d in enumerate(digests)))
                 if self.config.learning.stop_after:
                     self._ends[tick] = digests
-                self._write()  # a complete cut has all that came before it on the disk
-                stops = self.config.learning.stop_after > 0
-                best = standing.best
-                self.cuts.write(parts, standing.evaluations, None if best is None else best.tick, wait=stops)
+                self._write()
+                if self.problem is None:  # a complete cut has all that came before it on the disk
+                    best = None if standing.best is None else standing.best.tick
+                    stops = self.config.learning.stop_after > 0
+                    self.cuts.write(parts, standing.evaluations, best, wait=stops)
+                elif not self._told:
+                    self._told = True
+                    self._news.append(Warned(f"no cut at tick {tick}: {self.problem}"))
 
     def news(self, settled: bool = False) -> list[Kept | Warned]:
         """What has happened to the cuts since the last call; all of it, after a wait, if it is to be `settled`."""
@@ -104,7 +111,11 @@ class Recorder:
     def close(self, standing: Standing, status: str, error: str | None) -> Result:
         if standing.ended_at is not None:
             self.cuts.drop_after(standing.ended_at[0])
-        result = Result.of(standing, self._folder.storage, status, error, self.cuts.complete)
+        try:
+            cuts = self.cuts.complete
+        except OSError:
+            cuts = []
+        result = Result.of(standing, self._folder.storage, status, error, cuts)
         self._unwritten |= {
             "result.json": result.content(),
             "manifest.json": self._manifest | {"ended": now(), "how": status},

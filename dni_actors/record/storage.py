@@ -16,6 +16,12 @@ def why(error: OSError) -> str:
     return words[1] if words else error.strerror or str(error).splitlines()[0]
 
 
+def inside(place: str, name: str) -> str:
+    """A place in another one; a URI's options (?region=...) stay at its end."""
+    head, mark, options = place.partition("?") if "://" in place else (place, "", "")
+    return f"{head.rstrip('/')}/{name}{mark}{options}"
+
+
 DRAFT = ".part"  # the ending of a file that is still being written
 
 
@@ -24,7 +30,7 @@ class Storage:
 
     def __init__(self, filesystem: fs.FileSystem, base: str, name: str | None = None) -> None:
         self._fs, self._base = filesystem, base.rstrip("/") or "/"
-        self.name = (name or base).rstrip("/")
+        self.name = name or self._base
         """as a person, or `--storage`, would give it"""
         self._local = isinstance(filesystem, fs.LocalFileSystem)
 
@@ -41,7 +47,7 @@ class Storage:
 
     def __truediv__(self, name: str) -> "Storage":
         """A folder inside."""
-        return Storage(self._fs, f"{self._base}/{name}", f"{self.name}/{name}")
+        return Storage(self._fs, f"{self._base}/{name}", inside(self.name, name))
 
     @property
     def path(self) -> Path | None:

@@ -1,5 +1,6 @@
 """One box as a Ray actor: a loop thread owns program and wire; control comes as plain synchronous calls."""
 
+import math
 import os
 import threading
 import time
@@ -37,7 +38,7 @@ class BoxActor:
         self._loop: Loop | None = None
         self._keys = Keys.new()
         self._folder: SocketFolder | None = None
-        self._asked = time.monotonic()
+        self._asked = math.inf  # from `start` on; before that, Ray itself ends what nobody owns
         threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
 
     def stand(self, incarnation: int, cut: BoxCut | None) -> tuple[Place, bytes, int]:
@@ -45,7 +46,7 @@ class BoxActor:
 
         What comes from other incarnations of the run is dropped from now on.
         """
-        self._asked = time.monotonic()
+        self._asked = math.inf
         if self._loop is not None and not self._loop.stop():
             os._exit(1)  # it hangs; a fresh process will not
         if self._folder is not None:
@@ -95,6 +96,10 @@ class BoxActor:
         """A message from a neighbour, if they come by calls."""
         if self._loop is not None and isinstance(self._loop.wire, RayCalls):
             self._loop.wire.arrive(message)
+
+    def hold(self) -> None:
+        """The driver is busy with other boxes and may not ask for a while."""
+        self._asked = math.inf
 
     def status(self) -> Report:
         """How the box stands and what is new since the last call."""

@@ -18,6 +18,7 @@ from dni_actors.runtime.cluster import Room, last_line
 from dni_actors.runtime.wires.frames import VERSION
 
 START_WITHIN = 300  # seconds for all boxes to be up
+ANSWER_WITHIN = 1.0  # seconds for an answer that should be there already
 STAND_WITHIN = 60  # seconds for those that are up already to be ready to go on
 
 
@@ -35,6 +36,16 @@ def check_versions(boxes: Sequence[tuple[Place, int]]) -> None:
         if version != VERSION:
             told = f"on {place.address} it speaks version {version} of the protocol, the driver {VERSION}"
             raise BoxError(place.box, 0, f"{told}; install the same dni_actors on all nodes")
+
+
+def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableError:
+    """What a box could not do, as one sentence."""
+    if isinstance(cause, BoxError | RuntimeUnavailableError):
+        return cause
+    if isinstance(cause, MemoryError):
+        told = f"box {box} does not fit into its machine's memory; lower --hidden, --batch or --lag"
+        return RuntimeUnavailableError(told)
+    return BoxError(box, 0, f"{type(cause).__name__}: {cause}")
 
 
 class Actors:
@@ -78,7 +89,7 @@ class Actors:
             self._ray.kill(self._actors[k], no_restart=True)
         # Ray asks the process to end itself, which one that hangs does not hear.
         if place is not None and place.node == self._ray.get_runtime_context().get_node_id():
-            with suppress(ProcessLookupError):
+            with suppress(OSError):
                 os.kill(place.pid, signal.SIGKILL)
         self.places[k] = None
 
@@ -134,20 +145,23 @@ class Actors:
                 f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
                 "use fewer --boxes, or free the cluster's CPUs"
             )
-        answers, dead = [], []
+        answers: list[Any] = []
+        dead: list[BoxDiedError] = []
+        problems: list[BoxError | RuntimeUnavailableError] = []
         for k, call in zip(boxes, calls, strict=True):
             try:
                 answers.append(self._ray.get(call))
             except self._ray.exceptions.RayTaskError as error:
-                if isinstance(error.cause, BoxError | RuntimeUnavailableError):
-                    raise error.cause from error
-                raise
+                problems.append(problem_of(k, error.cause))
             except self._ray.exceptions.RayError as error:
                 if "creation task" in str(error):  # its making raised an error, and would do so again
-                    raise BoxError(k, 0, f"it could not be started: {last_line(error)}") from error
-                dead.append(BoxDiedError(k, 0, "its process died while it was started"))
+                    problems.append(BoxError(k, 0, f"it could not be started: {last_line(error)}"))
+                else:
+                    dead.append(BoxDiedError(k, 0, "its process died while it was started"))
         if dead:
-            raise Deaths(dead)
+            raise Deaths(dead)  # which explains the others' problems
+        if problems:
+            raise problems[0]
         return answers
 
     def ask(self, boxes: Iterable[int]) -> None:
@@ -177,7 +191,18 @@ class Actors:
 
     def silent(self, seconds: float) -> list[int]:
         """Boxes that have left a status call unanswered for so long."""
-        return [k for k, since in self._asked.values() if time.monotonic() - since > seconds]
+        now = time.monotonic()
+        late = {call: k for call, (k, since) in self._asked.items() if now - since > seconds}
+        if not late:
+            return []
+        # It may be this process that was away: then answers have come meanwhile, or come now.
+        answered, _ = self._ray.wait(list(late), num_returns=len(late), timeout=ANSWER_WITHIN)
+        return [k for call, k in late.items() if call not in answered]
+
+    def hold(self) -> None:
+        """The boxes may not be asked for a while."""
+        for actor in self._actors:
+            actor.hold.options(num_returns=0).remote()
 
     def end(self) -> None:
         for actor in self._actors:

@@ -16,7 +16,7 @@ class Checkpoints:
 
     def __init__(self, config: RunConfig, at: Collection[int] | None = None) -> None:
         """`at`: these ticks, and no others."""
-        self._config, self._at = config, at
+        self._config, self._at = config, None if at is None else frozenset(at)
         self._every = config.output.checkpoint_every
         self._last = time.perf_counter()
         self._cost = 0.0  # seconds that a cut took

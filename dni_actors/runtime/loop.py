@@ -15,7 +15,7 @@ from dni_actors.runtime.wires.wire import Unplugged, Wire
 
 ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it; then twice as long, and so on ...
 ASK_AT_LEAST_EVERY = 30.0  # ... lest asking and answering alone fill a slow link
-STOP_WITHIN = 10.0  # seconds
+STOP_WITHIN = 40.0  # seconds: one step of a box may take as long
 
 
 class Loop:

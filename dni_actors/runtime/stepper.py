@@ -26,6 +26,7 @@ from dni_actors.runtime.delays import Arrivals, Delay
 from dni_actors.runtime.meter import Clock, Meter
 
 Story = MutableSequence[tuple[int, int, Request]]
+LOOK_EVERY = 0.5  # seconds of emulated work, at most, before a box looks whether it shall stop
 DELAYED = (Phase.FORWARD, Phase.BACKWARD, Phase.UPDATE)  # emulated work falls on these, a third each
 
 
@@ -193,7 +194,8 @@ class Stepper:
         self._meter.delayed(seconds)
         # What one sleep is too long is taken off the next: emulated work lasts as long as it says.
         until = time.perf_counter() + seconds - self._overslept
-        time.sleep(max(0.0, until - time.perf_counter()))
+        while (left := until - time.perf_counter()) > 0 and not self.halted:
+            time.sleep(min(left, LOOK_EVERY))
         self._overslept = time.perf_counter() - until
 
     def _run(self) -> Generator[Request, Arrays, None]:
@@ -237,6 +239,9 @@ class Stepper:
     def report(self) -> Report:
         """How the box stands, and what is new since the last call; from any thread."""
         done = self.done  # read first: once done, nothing is added any more
+        cuts = tuple(
+            self._cuts.popleft() for _ in range(len(self._cuts))
+        )  # then these: what came before them goes along
         return Report(
             box=self.box.index,
             tick=self.tick,
@@ -249,7 +254,7 @@ class Stepper:
             delay_seconds=self._meter.delay_seconds,
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
-            cuts=tuple(self._cuts.popleft() for _ in range(len(self._cuts))),
+            cuts=cuts,
             messages=tuple(self.post.counts.items()),
             digest=self.box.digest() if done else None,
         )

@@ -38,10 +38,10 @@ def session(config: RunConfig) -> Iterator[Session]:
 
 def run(room: Room, config: RunConfig, cuts: Cuts | None = None) -> Generator[Event]:
     kept: Cuts = cuts or NoCuts()
+    cut = kept.newest()
     actors, mending = Actors(config, room), Mending(config.execution.max_restarts)
     try:
         while True:
-            cut = kept.newest()
             first = cut[0].tick if cut else 0
             watch = Watch(config, actors, first)
             try:
@@ -49,12 +49,16 @@ def run(room: Room, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
                 yield from watch.reports()
                 return
             except Deaths as deaths:
+                actors.hold()
+                pause = 0.0
                 for error in deaths.errors:
                     told = BoxDiedError(error.box, watch.ticks[error.box], error.cause)
-                    pause = mending.lost(told, first)
+                    pause = max(pause, mending.lost(told, first))
                     yield Lost(error.box, told.cause)
-                    time.sleep(pause)
+                time.sleep(pause)
+                for error in deaths.errors:
                     actors.replace(error.box)
+                cut = kept.newest()
     finally:
         actors.end()
 
@@ -96,6 +100,7 @@ class Watch:
         self._states, self._turns = ["starting"] * boxes, [0] * boxes
         self._moved = [time.monotonic()] * boxes  # when a box was last seen to get on
         self._longest = [0.0] * boxes  # seconds that a box once took to get on
+        self._fresh: set[int] = set()  # boxes that were heard in this round
         self._slowness = config.compute_delay[1] + config.link_delay[1]
 
     def reports(self) -> Iterator[Report]:
@@ -104,8 +109,10 @@ class Watch:
         interval = max(STATUS_EVERY, len(self._everyone) / STATUS_RATE)
         done: set[int] = set()
         failures: list[BoxError] = []
+        self._moved = [time.monotonic()] * len(self._everyone)
         try:
             while done != self._everyone and not failures:
+                self._fresh.clear()
                 self._actors.ask(self._everyone)  # one that is done is still needed: it hears so
                 next_round = time.monotonic() + interval
                 for report in self._heard(interval, failures):
@@ -142,9 +149,10 @@ class Watch:
     def _note(self, report: Report) -> None:
         k, now = report.box, time.monotonic()
         if (report.state, report.turns) != (self._states[k], self._turns[k]):
-            if not self._states[k].startswith("wait"):
+            if not self._states[k].startswith("wait") and self._states[k] != "starting":
                 self._longest[k] = max(self._longest[k], now - self._moved[k])
             self._moved[k] = now
+        self._fresh.add(k)
         self.ticks[k], self._states[k], self._turns[k] = report.tick, report.state, report.turns
 
     def _hanging(self) -> list[BoxDiedError]:
@@ -154,7 +162,7 @@ class Watch:
             BoxDiedError(k, self.ticks[k], f"its process hangs, silent for {SILENT_AFTER:.0f} s, in: {self._states[k]}")
             for k in self._actors.silent(SILENT_AFTER)
         ]
-        for k, state in enumerate(self._states):
+        for k, state in ((k, self._states[k]) for k in self._fresh):  # who was heard just now: it may be us who slept
             usual = STUCK_AFTER if self.ticks[k] > self._first else 4 * STUCK_AFTER
             patience = max(usual, SLOWER * self._longest[k]) + self._slowness
             at_work = not state.startswith("wait") and state not in ("done", "starting")

@@ -19,7 +19,7 @@ from dni_actors.options import read_toml
 from dni_actors.record import cut_files
 from dni_actors.record.cut_files import COMPLETE, Complete, CutError
 from dni_actors.record.cut_store import CutStore
-from dni_actors.record.storage import Storage
+from dni_actors.record.storage import Storage, inside
 
 
 def part(tick, k=0):
@@ -255,3 +255,47 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_mends_itself(local, tm
     assert news[1:] == [Kept(3)]
     assert store.complete == [3]
     store.close()
+
+
+def test_a_damaged_cut_stays_until_it_is_written_anew(local):
+    news = []
+    store = CutStore(local, 2, news.append)
+    for tick in (8, 9):
+        cut_files.write(local, [part(tick, k) for k in range(2)], Complete(tick, 0, ["a", "b"], []))
+    change(local, "box-001.arrow", b"")
+    assert [one.tick for one in store.newest()] == [8, 8]
+    assert (store.complete, (local / "cuts").names()) == ([8], ["000000000008", "000000000009"])
+    store.write([part(9, k) for k in range(2)], [], None, wait=True)
+    assert store.complete == [8, 9]
+    assert [one.tick for one in store.newest()] == [9, 9]
+    store.close()
+
+
+def test_storage_that_cannot_be_reached_is_no_empty_run(local, monkeypatch):
+    """A network that fails for a moment must not send a run back to its beginning."""
+    cut_files.write(local, [part(9)], Complete(9, 0, ["a"], []))
+    store = CutStore(local, 1, lambda event: None)
+
+    def fails(self, name):
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "read", fails)
+        with pytest.raises(OSError, match="Input/output error"):
+            store.newest()
+    assert [one.tick for one in store.newest()] == [9]
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ("runs", "runs/it"),
+        ("/a/b/", "/a/b/it"),
+        ("s3://bucket/runs", "s3://bucket/runs/it"),
+        ("s3://bucket/runs?region=here&x=1", "s3://bucket/runs/it?region=here&x=1"),
+        ("what?", "what?/it"),
+    ],
+)
+def test_a_uri_keeps_its_options_at_its_end(place, expected):
+    assert inside(place, "it") == expected

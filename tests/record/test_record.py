@@ -13,7 +13,7 @@ from tests.tiny import tiny, window
 
 
 def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
-    config = tiny(storage=str(tmp_path / "runs"), name="first", ticks=300)
+    config = tiny(storage=str(tmp_path / "runs"), name="first", ticks=300, checkpoint_every=0)
     result = run(config)
     folder = tmp_path / "runs" / "first"
     assert sorted(p.name for p in folder.iterdir()) == [

@@ -189,3 +189,20 @@ def test_a_disk_that_is_full_during_cuts_ends_nothing(tmp_path):
     result = json.loads((tmp_path / "runs" / "it" / "result.json").read_text())
     assert (result["status"], result["ticks"], result["cuts"]) == ("finished", 40, [])
     assert len(result["warnings"]) == 1
+
+
+def test_the_evaluation_at_an_old_end_does_not_count_for_patience(setting):
+    """A run of 12 ticks evaluates at 5, 10 and 12; one of 300 does not at 12, whatever it was before."""
+    run(setting(**(STOPS | {"ticks": 12, "stop_after": 3})))
+    result = run(setting(**(STOPS | {"stop_after": 3})))
+    assert (result.ticks, result.best["tick"]) == (20, 5)
+
+
+def test_resume_brings_its_own_settings(setting, tmp_path):
+    run(setting())
+    with pytest.raises(ConfigError, match=r"resume: .* brings its own settings; drop --name"):
+        parse(["--resume", str(tmp_path / "it"), "--name", "other"])
+    with pytest.raises(
+        ConfigError, match=r"resume: .*nowhere' cannot be read \(No such file or directory\); give a run"
+    ):
+        parse(["--resume", str(tmp_path / "nowhere")])

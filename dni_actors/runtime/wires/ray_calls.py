@@ -8,6 +8,8 @@ from typing import Any
 
 from dni_actors.box.post import Message
 
+GLANCE = 0.1  # seconds at most until the box can look whether it shall stop
+
 
 class RayCalls:
     """Sends a box's messages by calling `arrive` on its neighbours' actors (`left`, `right`; None at the ends).
@@ -39,7 +41,7 @@ class RayCalls:
             self._deliver(self._arrived.popleft())
 
     def wait(self, seconds: float, side: int) -> None:
-        self._news.wait(seconds)
+        self._news.wait(min(seconds, GLANCE))
         self.poll(side)
 
     def close(self) -> None:
