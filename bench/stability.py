@@ -28,11 +28,11 @@ OUT = Path(__file__).with_name("results") / "stability.json"
 
 
 def accuracy(seed: int, naive: bool) -> float | None:
-    """Test accuracy on the 200 held-out images at the run's end; None if the run became non-finite."""
+    """Test accuracy on the 160 held-out images at the run's end; None if the run became non-finite."""
     chain = Chain(RunConfig.preset("seed", seed=seed, evaluate_every=0, **(NAIVE if naive else {})))
     if naive:
         for k, stepper in enumerate(chain.steppers[:-1]):
-            weights = stepper.box.synthesizer_parameters["synthesizer"]
+            weights = stepper.box.synthetic.parameters["synthesizer"]
             rng = generator(seed, Stream.WEIGHTS, k, lane=1)
             weights[:] = rng.standard_normal(weights.shape) / weights.shape[0] ** 0.5
     try:
