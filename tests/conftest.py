@@ -2,6 +2,9 @@
 
 import os
 import secrets
+import shutil
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -24,16 +27,34 @@ def one_blas_thread():
 
 
 @pytest.fixture(scope="session")
-def ray_cluster(tmp_path_factory):
+def sockets():
+    """Where boxes of the shared Ray make the folders of their sockets: a short name, for they may have 107 bytes."""
+    folder = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(tmp_path_factory, sockets):
     """One local Ray for all tests, as the product starts its own, with CPUs to spare."""
     token = tmp_path_factory.mktemp("ray") / "token"
     token.write_text(secrets.token_hex(32))
-    given = QUIET | LOCAL | ONE_THREAD | {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
+    given = (
+        QUIET
+        | LOCAL
+        | ONE_THREAD
+        | {"RAY_AUTH_TOKEN_PATH": str(token), "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0", "TMPDIR": str(sockets)}
+    )
     with variables(given):
         import ray
 
         ray.init(
-            address="local", num_cpus=8, include_dashboard=False, log_to_driver=False, object_store_memory=OBJECT_STORE
+            address="local",
+            _temp_dir="/tmp/ray",
+            num_cpus=8,
+            include_dashboard=False,
+            log_to_driver=False,
+            object_store_memory=OBJECT_STORE,
         )
         yield ray
         ray.shutdown()

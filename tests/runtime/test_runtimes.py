@@ -3,9 +3,7 @@
 import os
 import random
 import signal
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,14 +136,14 @@ def known_secret(monkeypatch):
     return b"s" * 16
 
 
-def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster, known_secret, tmp_path):
+def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster, known_secret, sockets):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret."""
     config = setting(boxes=3, ticks=400, evaluate_every=0, compute_delay_ms="10")  # long enough for all of them
     events = run(config)
-    folders = set(Path(tempfile.gettempdir()).glob("dni-*"))
+    folders = set(sockets.glob("dni-*"))
     standing = Standing(config)
     standing.take(next(events))
-    (folder,) = set(Path(tempfile.gettempdir()).glob("dni-*")) - folders
+    (folder,) = set(sockets.glob("dni-*")) - folders
     rng, context = random.Random(0), zmq.Context()
     frames = Frames(known_secret, (config.rows, config.chain.hidden), "float32")
     array = np.zeros((config.rows, config.chain.hidden), np.float32)
