@@ -140,7 +140,7 @@ def metrics(place):  # noqa: F811
 
 def test_a_run_that_is_killed_three_times_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
     """SIGKILL of the driver, SIGTERM, Ctrl-C; each time the same command goes on, once by --resume."""
-    seen = 0
+    seen, shared = 0, set(os.listdir("/dev/shm"))
     for n, number in enumerate([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]):
         command = begin(*LONG)
         family = children(command.process.pid)
@@ -154,6 +154,7 @@ def test_a_run_that_is_killed_three_times_ends_with_the_same_digest(begin, place
         assert command.process.wait(timeout=60) == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[number]
         assert eventually(lambda family=family: not [pid for pid in family if alive(pid)]), "no process is left"
         assert eventually(lambda: not socket_folders(place))
+        assert set(os.listdir("/dev/shm")) <= shared, "no shared memory is left"
     command = begin("--resume", "runs/it", "--console", "json")
     result = command.ended()
     assert result["digest"] == undisturbed

@@ -51,7 +51,15 @@ def take(box: TimeBox, post: Post, n: int, first: int, seconds: float) -> BoxCut
 
 
 def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut, first: int) -> None:
-    """Puts a fresh box to where the cut was taken. ProtocolError if it was taken of another kind of box."""
+    """Puts a fresh box and its post to where the cut was taken. ProtocolError as in `fill`."""
+    fill(box, cut)
+    if not box.is_last:
+        inbox.unanswered = inbox.first[Channel.STATE] - first
+    post.keep(Channel.GRADIENT, cut.gradients)
+
+
+def fill(box: TimeBox, cut: BoxCut) -> None:
+    """Gives a fresh box all that the cut's carried. ProtocolError if it was taken of another kind of box."""
     state = box.state()
     for name, array in cut.arrays.items():
         fits = name in state and array.shape[1:] == state[name].shape[1:] and len(array) <= len(state[name])
@@ -59,6 +67,3 @@ def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut, first: int) -> 
             told = f"its cut does not fit ({name} {array.shape}); was it written by another version of dni_actors?"
             raise ProtocolError(box.index, cut.tick, told)
         state[name][: len(array)] = array  # a stash that was no longer than its run goes into a longer one
-    if not box.is_last:
-        inbox.unanswered = inbox.first[Channel.STATE] - first
-    post.keep(Channel.GRADIENT, cut.gradients)

@@ -200,6 +200,24 @@ class TimeBox:
         self._counted = self._feed.held_out(chunk, into.cell.x, into.labels)
         return self.forward(h_in, piece)
 
+    def infer(self, x: Array, h_in: Array) -> Array:
+        """x [T, b, I] of this box's steps, state in [b, S] -> state out [b, S]; not while it learns."""
+        into = self._pieces[0]
+        if len(x):  # a read-out alone sees no x
+            into.cell.x[..., :-1] = x
+            into.cell.x[..., -1] = 1
+        return self.forward(h_in)
+
+    def probabilities(self) -> Array:
+        """The last box, after `infer`: [b, C], of each class."""
+        of = self._pieces[0]
+        assert of.readout is not None
+        return of.readout.probabilities(of.h)
+
+    def weights(self) -> dict[str, Array]:
+        """By name: the arrays themselves."""
+        return {prefix + name: array for _, _, prefix, part in self._weights for name, array in part.items()}
+
     def judge(self, piece: int) -> tuple[int, int, float]:
         """The last box, after `score`: (samples, how many right, sum of their losses) of the chunk."""
         of = self._pieces[piece]

@@ -52,6 +52,11 @@ class Readout:
         np.log(total, out=total)
         np.subtract(total[:, 0], self.loss, out=self.loss)
 
+    def probabilities(self, h: Array) -> Array:
+        """h [B, H] -> p [B, C] (a work array: valid until the next call)."""
+        self.forward(h, np.zeros(len(h), np.int64))
+        return self._d
+
     def backward(self) -> Array:
         """dL/dh [B, H] per sample: (p - y) V^T. After `forward`, once."""
         self._d.ravel()[self._at] -= 1

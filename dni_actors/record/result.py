@@ -2,14 +2,18 @@
 
 import dataclasses
 import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from dni_actors.box.model import Model
 from dni_actors.box.report import plain
 from dni_actors.box.standing import Standing
+from dni_actors.config import RunConfig
+from dni_actors.record import cut_files
 from dni_actors.record.metrics import read_metrics
 from dni_actors.record.storage import Storage
 
@@ -106,6 +110,20 @@ class Result:
         path = storage.path or str(folder)
         known = {field.name for field in dataclasses.fields(cls)}
         return cls(**{**{name: value for name, value in content.items() if name in known}, "path": path})
+
+    def load_model(self, best: bool = False) -> Model:
+        """The trained boxes at the run's end, or at its last complete cut; `best`: at the best one by validation.
+
+        OSError says what cannot be read.
+        """
+        storage = Storage.of(str(self.path))
+        ticks = cut_files.complete(storage)
+        tick = self.best["tick"] if best and self.best else ticks[-1] if ticks else None
+        if tick not in ticks:
+            told = f"{storage.name} holds no cut" if tick is None else f"{storage.name} holds no cut at tick {tick}"
+            raise FileNotFoundError(f"{told}; the run was too short, or not every cut could be kept")
+        config = RunConfig.of(**tomllib.loads(storage.read("config.toml").decode()))
+        return Model(config, cut_files.read(storage, tick))
 
     def content(self) -> dict[str, Any]:
         """As in result.json."""
