@@ -15,6 +15,7 @@ from dni_actors.nn.cell import CELLS
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
 from dni_actors.tasks import TASKS, Task
+from dni_actors.tasks.idx import image_rows
 
 # The least and the most that a whole number may be; the most keeps a slip of the finger from eating the memory.
 RANGES = {
@@ -81,7 +82,7 @@ class RunConfig:
 
     @property
     def task(self) -> Task:
-        return TASKS[self.chain.task]
+        return TASKS[self.chain.task] if self.chain.data is None else image_rows(self.chain.data)
 
     @property
     def unrolls(self) -> tuple[int, ...]:
@@ -166,6 +167,8 @@ class RunConfig:
             checked_type(name, value, HINTS[name])
         if chain.task not in TASKS:
             raise ConfigError("task", f"{chain.task!r} is not known; {choose(chain.task, TASKS)}")
+        if chain.data is not None and chain.task != "rows":
+            raise ConfigError("data", f"{chain.data!r} is for task rows, not {chain.task}; add --task rows, or drop it")
         for name, (least, most) in RANGES.items():
             value = self.flat()[name]
             if isinstance(value, int) and not least <= value <= most:

@@ -11,6 +11,9 @@ class ChainConfig:
     task: str = "mnist01"
     """What to learn: mnist01 (digits 0 and 1, whole image at every step), rows (ten digits, 28 rows of 28 pixels),
     recall (which symbol was flagged, long ago) or xor (of two flagged symbols, early and late)."""
+    data: str | None = None
+    """Folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), for --task rows instead of the digits that come with
+    the package. On a cluster every node must have it."""
     boxes: int | None = None
     """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly."""
     unroll: tuple[int, ...] | None = None

@@ -1,11 +1,16 @@
 """What tasks promise: sizes, ranges, no sample in two parts, the same every time."""
 
+import gzip
+import struct
+
 import numpy as np
 import pytest
 
 from dni_actors.box.feed import Feed
+from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import zeros
+from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import TASKS, Fresh
 
 BUILT_IN = ["mnist01", "rows", "recall", "xor"]
@@ -83,3 +88,62 @@ def test_fresh_samples_are_a_function_of_seed_and_tick_and_cut_alike_by_every_bo
         assert (x[..., -1] == 1).all()
         np.testing.assert_array_equal(batch(feed, 7, part=1, parts=2)[1], whole.labels[3:])
     assert not np.array_equal(batch(feeds[0], 8)[0], batch(feeds[0], 7)[0])
+
+
+def idx(path, array, packed=False):
+    content = bytes((0, 0, 8, array.ndim)) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+    path.with_name(path.name + ".gz" * packed).write_bytes(gzip.compress(content) if packed else content)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "gzipped"])
+def folder(request, tmp_path, rng):
+    for part, count in (("train", 48), ("t10k", 12)):
+        idx(
+            tmp_path / f"{part}-images-idx3-ubyte", rng.integers(256, size=(count, 6, 5), dtype=np.uint8), request.param
+        )
+        idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8) % 3, request.param)
+    return tmp_path
+
+
+def test_images_of_a_folder_are_read_row_by_row(folder):
+    config = RunConfig.of(task="rows", data=str(folder), boxes=3, batch=4, epochs=1, runtime="inline", hidden=4)
+    task = config.task
+    assert (task.steps, task.inputs, task.classes) == (6, 5, 3)
+    assert (task.train, task.validation, task.test) == (44, 4, 12)
+    split = task.load(2, 3)
+    assert [part.x.shape for part in split] == [(3, 44, 5), (3, 4, 5), (3, 12, 5)]
+    assert split.train.x.max() <= 1
+    assert split.test.labels.tolist() == [0, 1, 2] * 4
+    assert config.ticks == 11
+    assert len(Chain(config).run()) == 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (
+            lambda f: [p.unlink() for p in f.glob("t10k-images*")],
+            r"data: .*t10k-images-idx3-ubyte cannot be read \(No such",
+        ),
+        (lambda f: idx(f / "t10k-labels-idx1-ubyte", np.zeros(5, np.uint8)), "has 12 test images and 5 labels"),
+        (
+            lambda f: (f / "t10k-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01\0\0\0\x0c123"),
+            "is truncated or too long",
+        ),
+        (lambda f: (f / "t10k-labels-idx1-ubyte").write_bytes(b"garbage"), "is no IDX file of bytes with 1 dim"),
+        (lambda f: idx(f / "t10k-images-idx3-ubyte", np.zeros((12, 9, 5), np.uint8)), "test images of another size"),
+    ],
+    ids=range(5),
+)
+def test_files_that_are_none_are_named(tmp_path, rng, damage, told):
+    for part, count in (("train", 48), ("t10k", 12)):
+        idx(tmp_path / f"{part}-images-idx3-ubyte", rng.integers(256, size=(count, 6, 5), dtype=np.uint8))
+        idx(tmp_path / f"{part}-labels-idx1-ubyte", np.arange(count, dtype=np.uint8) % 3)
+    damage(tmp_path)
+    with pytest.raises(ConfigError, match=told):
+        RunConfig.of(task="rows", data=str(tmp_path), boxes=3)
+
+
+def test_data_is_for_rows_alone():
+    with pytest.raises(ConfigError, match=r"data: 'x' is for task rows, not recall"):
+        RunConfig.of(task="recall", data="x")
