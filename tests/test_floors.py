@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dni_actors"
 FLOORS = {  # height of each part; a module imports lower parts, and its own
     "nn": 0, "tasks": 0, "config": 0, "parts": 0, "checks": 0, "presets": 0,
+    "validation": 0, "plugins": 0,
     "box": 1,
     "runtime": 2, "record": 2, "view": 2,
     "": 3, "experiment": 3, "options": 3, "launch": 3, "replay": 3, "predict": 3,

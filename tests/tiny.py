@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from dni_actors.box.channel import Channel
+from dni_actors.box.layout import Layout, Spec
 from dni_actors.box.report import Window
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream, generator
@@ -15,6 +17,7 @@ class Tiny:
 
     steps = 7
     inputs, classes = 3, 2
+    loss, per_step = "softmax", False
     train, validation, test = 10, 4, 5
 
     def load(self, first: int, steps: int) -> Split:
@@ -25,7 +28,7 @@ class Tiny:
         return Split(*(Samples(window[:, part], labels[part]) for part in parts))
 
 
-TASKS["tiny"] = Tiny()
+TASKS["tiny"] = Tiny
 
 
 def tiny(**fields: Any) -> RunConfig:
@@ -35,6 +38,11 @@ def tiny(**fields: Any) -> RunConfig:
         if given in fields:
             del chosen[dropped]
     return RunConfig.of(**{**chosen, **fields})
+
+
+def states(shape: tuple[int, ...], dtype: str = "float32") -> Layout:
+    """The layout of messages that carry one array each."""
+    return dict.fromkeys(Channel, (Spec(dtype, shape),))
 
 
 def window(box: int, **fields: Any) -> Window:

@@ -14,10 +14,11 @@ import numpy as np
 from dni_actors.box.channel import Arrays, Channel, Inbox, Phase, Put, Request, Take, Work
 from dni_actors.box.cut import BoxCut, restore, take
 from dni_actors.box.errors import BoxError
+from dni_actors.box.layout import layout
 from dni_actors.box.post import Carry, Message, Post
 from dni_actors.box.program import Evaluation, evaluate, tick
 from dni_actors.box.report import Report
-from dni_actors.box.schedule import bounds, closes_window, evaluates, first_indices, reach
+from dni_actors.box.schedule import ahead, bounds, closes_window, evaluates, first_indices, reach, under_way
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
@@ -54,11 +55,12 @@ class Stepper:
         seed = config.learning.seed
         self.box = TimeBox(config, k)
         self.first = 0 if cut is None else cut.tick
-        chunks = self.box.chunks
-        self.inbox = Inbox(k, reach(config, chunks), first_indices(config, chunks, self.first))
-        self.post = Post(self.inbox, bounds(config, chunks), config.wire_dtype, carry, incarnation)
+        chunks = self.box.held_out.chunks
+        first = first_indices(config, chunks, self.first, k)
+        self.inbox = Inbox(k, reach(config, chunks, k), first, ahead(config)[1])
+        self.post = Post(self.inbox, bounds(config, chunks, k), layout(config), carry, incarnation)
         if cut is not None:
-            restore(self.box, self.inbox, self.post, cut, self.inbox.first[Channel.GRADIENT])
+            restore(self.box, self.inbox, self.post, cut)
         self._seconds = 0.0 if cut is None else cut.seconds
         self._incarnation = incarnation
         self._checkpoints = Checkpoints(config, cuts_at)
@@ -86,8 +88,9 @@ class Stepper:
     def begin(self, clock: Clock) -> None:
         """The run begins: once, before the first `advance`."""
         self._meter = Meter(self._config, self.box.index, self.first, clock, self._seconds, self._incarnation)
-        if self.first and not self.box.is_last:
-            self.post.greet(1)  # the gradients that were under way
+        if self.first:  # for what was under way
+            for direction in (1,) * self.box.has_right + (-1,) * (self.box.state_lag > 0):
+                self.post.greet(direction)
 
     def deliver(self, message: Message) -> None:
         """A message for this box; in the thread that advances it."""
@@ -160,7 +163,7 @@ class Stepper:
                         if not self._came(request):
                             return
                     arrived = self.inbox.take(request)
-                    self._marked = self._marked or arrived.mark
+                    self._marked = self._marked or (arrived.mark and not self.box.is_first)
                     self._meter.took(request, self.tick - arrived.at_tick)
                     request = self._script.send(arrived.arrays)
                 else:
@@ -213,7 +216,7 @@ class Stepper:
                     self._arrivals.begin(n)
                 self._begun = n
                 self._marked = box.is_first and self._checkpoints.due(n + 1)
-                self.inbox.skip(Channel.SCORE, (n + 1) * box.chunks)
+                self.inbox.skip(Channel.SCORE, (n + 1) * box.held_out.chunks)
                 yield from tick(box, n)
                 cuts = self._marked or n + 1 == config.ticks
                 closes = cuts or closes_window(config, n)
@@ -232,7 +235,7 @@ class Stepper:
     def _cut(self) -> None:
         """Puts the box's part of the cut aside at which it stands."""
         began = time.perf_counter()
-        first = first_indices(self._config, self.box.chunks, self.tick)[Channel.GRADIENT]
+        first = under_way(self._config, self.box.held_out.chunks, self.tick, self.box.index)
         self._cuts.append(take(self.box, self.post, self.tick, first, self._meter.seconds))
         self._checkpoints.took(time.perf_counter() - began)
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import fs
 
+from dni_actors.box.channel import Channel
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Kept, Report, Warned
@@ -30,7 +31,11 @@ def part(tick, k=0):
         "steps": np.array([tick]),
         "nothing": np.zeros((0, 3), np.float32),
     }
-    return BoxCut(tick, f"digest {k}", 1.5, arrays, {tick - 1: (np.ones((2, 2), np.float16),), tick - 2: ()})
+    under_way = {
+        Channel.GRADIENT: {tick - 1: (np.ones((2, 2), np.float16),), tick - 2: ()},
+        Channel.STATE: {tick - 1: (np.ones((2, 2), np.float16), np.array([[tick], [k]]))},
+    }
+    return BoxCut(tick, f"digest {k}", 1.5, arrays, under_way)
 
 
 def same(one, other):
@@ -39,10 +44,11 @@ def same(one, other):
     for name, array in one.arrays.items():
         assert array.dtype == other.arrays[name].dtype
         np.testing.assert_array_equal(array, other.arrays[name])
-    assert one.gradients.keys() == other.gradients.keys()
-    for index, arrays in one.gradients.items():
-        assert len(arrays) == len(other.gradients[index])
-        for a, b in zip(arrays, other.gradients[index], strict=True):
+    known, found = ({(c, i): a for c, put in of.under_way.items() for i, a in put.items()} for of in (one, other))
+    assert known.keys() == found.keys()
+    for index, arrays in known.items():
+        assert len(arrays) == len(found[index])
+        for a, b in zip(arrays, found[index], strict=True):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b)
 
@@ -87,7 +93,7 @@ def written(place, name):
 
 def newer(content):
     facts = json.loads(content)
-    facts["format"] = 2
+    facts["format"] = 3
     return json.dumps(facts).encode()
 
 
@@ -99,7 +105,7 @@ def newer(content):
         ("box-000.arrow", lambda b: b"", "box-000.arrow cannot be used: it is not as it was written"),
         (COMPLETE, lambda b: b[:-20], "COMPLETE cannot be used: it is no JSON of a cut"),
         (COMPLETE, lambda b: b.replace(b'"incarnation": 0', b'"incarnation": 1'), "it is not as it was written"),
-        (COMPLETE, newer, "its format 2 is newer than 1; use a newer dni_actors"),
+        (COMPLETE, newer, "its format 3 is newer than 2; use a newer dni_actors"),
         (COMPLETE, lambda b: b"[]", "it was not written by dni_actors"),
         (COMPLETE, lambda b: b"[" * 100_000, "it is no JSON of a cut"),
         (COMPLETE, lambda b: b"\xff", "it is no JSON of a cut"),
@@ -132,7 +138,7 @@ def test_a_missing_part_is_named(local):
     [
         b"",
         b"ARROW1",
-        cut_files.encode(part(9)).to_pybytes().replace(b'"format": 1', b'"format": 7'),
+        cut_files.encode(part(9)).to_pybytes().replace(b'"format": 2', b'"format": 7'),
         cut_files.encode(part(9)).to_pybytes().replace(b"float32", b"object0"),
     ],
     ids=itertools.count(),
@@ -226,7 +232,7 @@ def test_the_last_two_and_the_best_are_kept(place):
     assert store.complete == [3, 5, 6]
     assert (place / "cuts").names() == [f"{tick:012}" for tick in (3, 5, 6)]
     same(store.newest()[1], part(6, 1))
-    assert [facts.evaluations for facts in store.known()] == [[[tick, 0.5, 1.0, 0.1, 1.0]] for tick in (3, 5, 6)]
+    assert [facts.evaluations for facts in store.known()] == [[[tick, 0.5, 1.0, 0.1, 1.0, None]] for tick in (3, 5, 6)]
     store.drop_after(5)
     assert store.complete == [3, 5]
     store.close()

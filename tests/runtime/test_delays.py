@@ -5,6 +5,7 @@ from dni_actors.box.post import Kind, Message, Post
 from dni_actors.nn.streams import Stream
 from dni_actors.runtime import delays
 from dni_actors.runtime.delays import Arrivals, Delay
+from tests.tiny import states
 
 
 class Hands:
@@ -21,7 +22,7 @@ def test_a_slow_link_holds_a_message_and_its_slack_counts_from_when_it_came(monk
     clock = Hands()
     monkeypatch.setattr(delays, "time", clock)
     inbox = Inbox(0, {Channel.GRADIENT: 8})
-    post = Post(inbox, {Channel.GRADIENT: 8}, "float32", lambda direction, message: None)
+    post = Post(inbox, {Channel.GRADIENT: 8}, states((1,)), lambda direction, message: None)
     arrivals = Arrivals(0, Delay(2.0, 2.0, 0, Stream.LINK_DELAY), lag=8, dtype="float32")
     arrivals.begin(3)
     arrivals.add(Message(Kind.DATA, Channel.GRADIENT, 0, 0, (np.ones(1),)))

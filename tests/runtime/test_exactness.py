@@ -25,7 +25,7 @@ def weights_of(chain):
 def reference(config, boxes):
     """Trains by the oracle, one process, plain SGD: (final weights, true boundary gradients of every tick)."""
     batch = config.learning.batch
-    feeds = [Feed(config, k) for k in range(config.boxes)]
+    feeds = [Feed(config, config.window(k)) for k in range(config.boxes)]
     boundaries = []
     for n in range(config.ticks):
         x = [zeros((steps, batch, Tiny.inputs + 1), config.chain.precision) for steps in config.unrolls]
@@ -82,7 +82,7 @@ def test_so_do_they_with_their_mini_batch_in_pieces(pieces, precision):
 def late_gradients(config, boxes):
     """The rule `delayed`, said plainly: in tick n box k goes back through tick n - L (K-1-k), by today's weights."""
     lag, last, batch = config.learning.lag, config.boxes - 1, config.learning.batch
-    feeds = [Feed(config, k) for k in range(config.boxes)]
+    feeds = [Feed(config, config.window(k)) for k in range(config.boxes)]
     trails, sent = {}, {}  # by (box, tick): what went forward, and what was sent back, and of which tick it is
     for n in range(config.ticks):
         h, labels, steps = np.zeros((batch, config.chain.hidden)), np.zeros(batch, np.int64), []
@@ -138,7 +138,7 @@ class Exact:
     def predict(self, z):
         return next(self._gradients)
 
-    def weight_gradients(self, z, received):
+    def weight_gradients(self, z, received, next_synthetic=None):
         return Agreement(0, 1, 1)
 
 

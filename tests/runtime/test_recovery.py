@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dni_actors.box.channel import Channel
 from dni_actors.box.errors import ProtocolError
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
@@ -92,10 +93,11 @@ def test_a_cut_holds_the_gradients_under_way_and_no_more():
     chain = Chain(tiny(boxes=3, ticks=8, lag=2, checkpoint_every=5))
     chain.run()
     parts = [report.cuts[0] for report in chain.reports()]
-    assert [sorted(part.gradients) for part in parts] == [[], [3, 4], [3, 4]]
+    assert [sorted(part.under_way.get(Channel.GRADIENT, {})) for part in parts] == [[], [3, 4], [3, 4]]
+    assert [part.under_way.get(Channel.STATE, {}) for part in parts] == [{}, {}, {}]
     locked = Chain(tiny(boxes=3, ticks=8, update="locked", checkpoint_every=5))
     locked.run()
-    assert [report.cuts[0].gradients for report in locked.reports()] == [{}, {}, {}]
+    assert not [put for report in locked.reports() for put in report.cuts[0].under_way.values() if put]
 
 
 def test_windows_end_at_cuts():
@@ -120,6 +122,6 @@ def test_a_cut_of_another_kind_of_box_is_refused_by_name():
     begun = Chain(tiny(ticks=4))
     begun.run()
     with pytest.raises(
-        ProtocolError, match=r"its cut does not fit \(synthesizer/stash \(2, 2, 7\)\); was it written by another"
+        ProtocolError, match=r"its cut does not fit \(synthetic/stash \(2, 2, 7\)\); was it written by another"
     ):
         Chain(tiny(ticks=8, hidden=5), cuts=begun.cuts())

@@ -11,6 +11,7 @@ import zmq
 
 from dni_actors.box.channel import Channel
 from dni_actors.box.errors import BoxDiedError, NonFiniteError
+from dni_actors.box.layout import layout
 from dni_actors.box.post import Kind, Message
 from dni_actors.box.report import Started
 from dni_actors.box.standing import Standing
@@ -64,6 +65,11 @@ def inline_digest():
         {"update": "locked", "micro_batches": 4},
         {"update": "delayed"},
         {"wire_dtype": "float16"},
+        {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4},
+        {"task": "copy", "unroll": [4], "batch": 6, "cell": "gru", "look_ahead": 3},
+        {"weights": "shared", "sync_every": 2, "unroll": [20, 8, 0]},
+        {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"},
+        {"cell": "dense", "update": "noise", "update_probability": 0.5},
         {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"},
     ],
     ids=str,
@@ -147,7 +153,7 @@ def test_ten_thousand_malformed_and_foreign_messages_change_nothing(ray_cluster,
     standing.take(next(events))
     (folder,) = set(sockets.glob("dni-*")) - folders
     rng, context = random.Random(0), zmq.Context()
-    frames = Frames(known_secret, (config.rows, config.chain.hidden), "float32")
+    frames = Frames(known_secret, layout(config))
     array = np.zeros((config.rows, config.chain.hidden), np.float32)
 
     def gradient(index, incarnation, run=frames):

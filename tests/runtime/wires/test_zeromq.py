@@ -7,6 +7,7 @@ import pytest
 import zmq
 
 from dni_actors.box.errors import BoxError
+from dni_actors.box.layout import layout
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.loop import Loop
 from dni_actors.runtime.wires import folder as folder_module
@@ -16,7 +17,7 @@ from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
 from tests.processes import eventually
 from tests.runtime.wires.relays import Cutter, Weather
-from tests.tiny import tiny
+from tests.tiny import states, tiny
 
 RUN = b"r" * 16
 
@@ -38,7 +39,7 @@ class Threads:
 
     def __init__(self, config, folder, curve=False, between=None):
         self.loops = [Loop(config, k) for k in range(config.boxes)]
-        frames = Frames(RUN, (config.rows, config.chain.hidden), config.wire_dtype)
+        frames = Frames(RUN, layout(config))
         keys = [Keys.new() if curve else None for _ in self.loops]
         self.addresses = []
         for k, loop in enumerate(self.loops):
@@ -172,7 +173,7 @@ def test_a_stranger_cannot_take_the_neighbours_place(folder):
 
 def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
     monkeypatch.setattr(zeromq, "CONNECT_WITHIN", 1.5)
-    frames, nothing = Frames(RUN, (2, 4), "float32"), lambda *_: None
+    frames, nothing = Frames(RUN, states((2, 4))), lambda *_: None
     left, right, other = Keys.new(), Keys.new(), Keys.new()
     server = ZeroMQ(0, frames, nothing, nothing)
     address = server.listen("tcp://127.0.0.1:*", left, right.public)
@@ -201,7 +202,7 @@ def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
     ],
 )
 def test_an_address_that_cannot_be_bound_is_told_with_a_remedy(where, sentence):
-    wire = ZeroMQ(2, Frames(RUN, (2, 4), "float32"), lambda _: None, lambda: None)
+    wire = ZeroMQ(2, Frames(RUN, states((2, 4))), lambda _: None, lambda: None)
     with pytest.raises(BoxError, match=rf"box 2, tick 0: {where.replace('*', '.')} cannot be bound \(.*\); {sentence}"):
         wire.listen(where)
     wire.close()
@@ -216,7 +217,7 @@ def test_the_folder_is_private_and_gone_after_its_maker(tmp_path):
 
 def test_a_box_whose_key_is_refused_says_so_even_while_it_asks():
     config = setting()
-    frames, keys = Frames(RUN, (config.rows, config.chain.hidden), config.wire_dtype), Keys.new()
+    frames, keys = Frames(RUN, layout(config)), Keys.new()
     server = ZeroMQ(0, frames, lambda _: None, lambda: None)
     address = server.listen("tcp://127.0.0.1:*", keys, Keys.new().public)
     loop = Loop(config, 1)
