@@ -157,9 +157,8 @@ def check_weights(config: "RunConfig") -> None:
     if learning.update in ("locked", "delayed"):
         told = f"'shared' boxes exchange what they learned a while ago; {learning.update} would need it at once"
         raise ConfigError("weights", f"{told}; use own, or one box, which is a true RNN")
-    if chain.cell == "dense" or config.task.steps is None:
-        told = "'shared' is for recurrent boxes that see different steps"
-        raise ConfigError("weights", f"{told}; use own for {chain.cell} cells on {chain.task}")
+    if chain.cell == "dense":
+        raise ConfigError("weights", "'shared' is for recurrent boxes, but dense ones are layers; use own")
 
 
 def check_stream(config: "RunConfig") -> None:

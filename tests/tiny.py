@@ -28,7 +28,33 @@ class Tiny:
         return Split(*(Samples(window[:, part], labels[part]) for part in parts))
 
 
-TASKS["tiny"] = Tiny
+class TinySteps(Tiny):
+    """The same sequences; at every step the sign of the sum so far is asked for, but not at the first."""
+
+    per_step = True
+
+    def load(self, first: int, steps: int) -> Split:
+        whole = super().load(0, self.steps)
+        return Split(*(self._window(part, first, steps) for part in whole))
+
+    def _window(self, part: Samples, first: int, steps: int) -> Samples:
+        labels = (np.cumsum(part.x.sum(axis=2), axis=0) > 0).astype(np.int64)
+        labels[0] = -1
+        return Samples(part.x[first : first + steps], labels[first : first + steps])
+
+
+class TinyNumbers(Tiny):
+    """The same sequences; their sum and their first number are asked for."""
+
+    loss = "squared"
+
+    def load(self, first: int, steps: int) -> Split:
+        whole, window = super().load(0, self.steps), super().load(first, steps)
+        wanted = [np.stack([part.x.sum(axis=(0, 2)), part.x[0, :, 0]], axis=1).astype(float) for part in whole]
+        return Split(*(Samples(of.x, y) for of, y in zip(window, wanted, strict=True)))
+
+
+TASKS |= {"tiny": Tiny, "tiny-steps": TinySteps, "tiny-numbers": TinyNumbers}
 
 
 def tiny(**fields: Any) -> RunConfig:

@@ -37,6 +37,11 @@ def neighbours(config: RunConfig, k: int) -> tuple[int | None, int | None]:
     return k - 1 if k else None, k + 1 if k + 1 < config.boxes else None
 
 
+def mark_lead(config: RunConfig, k: int) -> int:
+    """Ticks between a cut's mark on a state of box k, and the cut: where states are taken late, so are their marks."""
+    return config.lag * (config.boxes - 1 - k) if config.learning.unlock == "full" else 0
+
+
 def next_state_lag(config: RunConfig, k: int) -> int:
     """Ticks after which the states that box k puts are taken."""
     after = neighbours(config, k)[1]

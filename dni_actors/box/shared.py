@@ -119,4 +119,6 @@ class SharedWeights:
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"base": self.base.values, "pending": self._pending, "gathered": self._gathered}
+        if not self._has_steps:
+            found["values"] = self._values
         return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}

@@ -18,7 +18,7 @@ from dni_actors.box.layout import layout
 from dni_actors.box.post import Carry, Message, Post
 from dni_actors.box.program import Evaluation, evaluate, tick
 from dni_actors.box.report import Report
-from dni_actors.box.schedule import ahead, bounds, closes_window, evaluates, first_indices, reach, under_way
+from dni_actors.box.schedule import ahead, bounds, closes_window, evaluates, first_indices, mark_lead, reach, under_way
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
@@ -65,7 +65,9 @@ class Stepper:
         self._incarnation = incarnation
         self._checkpoints = Checkpoints(config, cuts_at)
         self._cuts: deque[BoxCut] = deque()
-        self._marked = False  # after this tick comes a cut
+        self._marks = False  # this tick's state carries a mark: `lead` ticks after it comes a cut
+        self._lead = mark_lead(config, k)
+        self._cuts_after: set[int] = set()  # ticks
         self.halted = False
         """`advance` returns soon, and gets nowhere any more"""
         self.tick = self.first
@@ -163,12 +165,13 @@ class Stepper:
                         if not self._came(request):
                             return
                     arrived = self.inbox.take(request)
-                    self._marked = self._marked or (arrived.mark and not self.box.is_first)
+                    if arrived.mark and not self.box.is_first:
+                        self._mark(self.tick)
                     self._meter.took(request, self.tick - arrived.at_tick)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
-                        self.post.put(request, self._marked and request.channel is Channel.STATE)
+                        self.post.put(request, self._marks and request.channel is Channel.STATE)
                     elif isinstance(request, Work):
                         self._phase = request.phase
                         self._meter.work(request.phase)
@@ -215,10 +218,13 @@ class Stepper:
                 if self._slow_link:
                     self._arrivals.begin(n)
                 self._begun = n
-                self._marked = box.is_first and self._checkpoints.due(n + 1)
+                self._marks = False
+                waits = self._lead and self._cuts_after and config.output.checkpoint_every is None
+                if box.is_first and not waits and self._checkpoints.due(n + 1 + self._lead):
+                    self._mark(n)
                 self.inbox.skip(Channel.SCORE, (n + 1) * box.held_out.chunks)
                 yield from tick(box, n)
-                cuts = self._marked or n + 1 == config.ticks
+                cuts = n in self._cuts_after or n + 1 == config.ticks
                 closes = cuts or closes_window(config, n)
                 if closes:
                     box.verify(n)
@@ -232,9 +238,14 @@ class Stepper:
         """The last requests, oldest first."""
         return [f"{request}, tick {tick}" for _, tick, request in self._story]
 
+    def _mark(self, n: int) -> None:
+        self._marks = True
+        self._cuts_after.add(n + self._lead)
+
     def _cut(self) -> None:
         """Puts the box's part of the cut aside at which it stands."""
         began = time.perf_counter()
+        self._cuts_after.discard(self.tick - 1)
         first = under_way(self._config, self.box.held_out.chunks, self.tick, self.box.index)
         self._cuts.append(take(self.box, self.post, self.tick, first, self._meter.seconds))
         self._checkpoints.took(time.perf_counter() - began)
