@@ -124,6 +124,9 @@ class LearningConfig:
     """Evaluations without a better validation accuracy after which the run ends; 0: it goes to its end."""
     evaluate_every: int | None = None
     """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
+    probe_every: int = 0
+    """Ticks between probes, which compare each synthetic gradient with the exact one: a locked pass over validation
+    samples, from which nothing is learned. 0: none."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,6 +30,7 @@ RANGES = {
     "sync_every": (1, 2**40),
     "streams": (1, 10_000),
     "look_ahead": (0, 10_000),
+    "probe_every": (0, 2**40),
 }
 RATES = ("learning_rate", "synthesizer_learning_rate", "local_learning_rate", "noise_scale")
 FACTORS = ("synthetic_scale", "discount")
@@ -142,7 +143,8 @@ def check_synthesizer(config: "RunConfig") -> None:
     if chosen.synthesizer_optimizer == "nlms" and chosen.synthesizer != "linear":
         told = f"nlms fits the linear synthesizer only, not {chosen.synthesizer}; use adam"
         raise ConfigError("synthesizer_optimizer", told)
-    for name, given in (("auxiliary", chosen.auxiliary), ("lambda", chosen.lambda_ > 0)):
+    probes = config.learning.probe_every > 0
+    for name, given in (("auxiliary", chosen.auxiliary), ("lambda", chosen.lambda_ > 0), ("probe_every", probes)):
         if given and update != "synthetic":
             raise ConfigError(name, f"it is about what a synthesizer learns, and {update} has none; drop it")
     if chosen.auxiliary and chosen.synthesizer == "linear":
@@ -168,9 +170,10 @@ def check_stream(config: "RunConfig") -> None:
         raise ConfigError("update", told)
     if config.learning.unlock == "full":
         raise ConfigError("unlock", f"'full' is not for streams such as {chain.task}; use backward")
-    if config.synthesizer.lambda_:
-        told = f"{config.synthesizer.lambda_} wants exact gradients, which a stream that never ends has none of"
-        raise ConfigError("lambda", f"{told}; use 0")
+    for name, value in (("lambda", config.synthesizer.lambda_), ("probe_every", config.learning.probe_every)):
+        if value:
+            told = f"{value} wants exact gradients, which a stream that never ends has none of"
+            raise ConfigError(name, f"{told}; use 0")
 
 
 def check_output(config: "RunConfig") -> None:

@@ -6,6 +6,8 @@ Boundary k lies between box k and box k+1; a ring's last one between box K-1 and
     State      forward   taken on the left, put right    the tick; in a ring box 0 takes the last box's, G ticks later
     Gradient   back      taken on the right, put left    the tick in which it is put
     Score      forward   taken on the left, put right    cut * chunks + chunk  (evaluation: hidden states of test rows)
+    Probe      forward   taken on the left, put right    the tick after the cut  (exact gradients, nothing is learned)
+    ProbeGradient back   taken on the right, put left    the same
 
 An index names a message for good: two messages of equal channel and index are the same message.
 """
@@ -23,13 +25,15 @@ class Channel(StrEnum):
     STATE = "State"
     GRADIENT = "Gradient"
     SCORE = "Score"
+    PROBE = "Probe"
+    PROBE_GRADIENT = "ProbeGradient"
 
     __hash__ = str.__hash__  # an enum's own is Python code, and channels are looked up many times a tick
 
     @property
     def direction(self) -> int:
         """+1: to the next box, -1: to the one before."""
-        return -1 if self is Channel.GRADIENT else 1
+        return -1 if self in (Channel.GRADIENT, Channel.PROBE_GRADIENT) else 1
 
 
 class Phase(StrEnum):

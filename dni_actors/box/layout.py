@@ -4,6 +4,7 @@ channel    arrays
 State      state, facts of streams, and every `sync_every` ticks the sum of what boxes with shared weights learned
 Gradient   gradient (under `noise` the cost), the next boundary's synthetic gradient, the exact one, shared total
 Score      state, facts of streams, sums of what boxes with losses of their own found
+Probe      state;   ProbeGradient: the exact gradient
 """
 
 from typing import NamedTuple
@@ -36,4 +37,6 @@ def layout(config: RunConfig) -> Layout:
         Channel.STATE: (state, *facts, *shared),
         Channel.GRADIENT: (back, *extras, *shared),
         Channel.SCORE: (state, *facts, *sums),
+        Channel.PROBE: (state,),
+        Channel.PROBE_GRADIENT: (state,),
     }

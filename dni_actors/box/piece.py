@@ -9,6 +9,7 @@ from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.passage import Passage
 from dni_actors.nn.readout import Readout
+from dni_actors.nn.streams import Stream, generator
 
 
 def reads_out(config: RunConfig, k: int) -> bool:
@@ -23,6 +24,18 @@ def shapes(config: RunConfig, k: int) -> dict[str, tuple[int, ...]]:
     if config.unrolls[k]:
         found = cell_kind(chain.cell, chain.activation).shapes(config.inputs(k), chain.hidden)
     return found | (Readout.shapes(chain.hidden, config.task.classes) if reads_out(config, k) else {})
+
+
+def initialise(config: RunConfig, k: int, parameters: Parameters) -> np.random.Generator:
+    """Draws the weights of cell and read-out: the generator, for what else box k draws. Boxes that share them draw the
+    same."""
+    seed, shares = config.learning.seed, config.chain.weights == "shared"
+    rng = generator(seed, Stream.WEIGHTS, 0 if shares else k)
+    if config.unrolls[k]:
+        cell_kind(config.chain.cell, config.chain.activation).initialise(parameters, rng)
+    if reads_out(config, k):
+        Readout.initialise(parameters, rng)
+    return generator(seed, Stream.WEIGHTS, k, lane=1) if shares else rng
 
 
 class Piece:

@@ -27,6 +27,7 @@ import numpy as np
 from dni_actors.box.channel import Arrays, Channel, Phase, Put, Request, Take, Work
 from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.synthesizer import Agreement
 
 
 class Evaluation(NamedTuple):
@@ -172,6 +173,25 @@ def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | No
         return None
     (_, validated, validation_loss), (_, tested, test_loss) = (sums / sums[:, :1]).tolist()
     return Evaluation(n, tested, test_loss, validated, validation_loss, held_out.reached())
+
+
+def probe(box: TimeBox, n: int) -> Generator[Request, Arrays, Agreement | None]:
+    """A locked pass at the cut before tick n; how the synthetic gradient agrees with the exact one, where both exist."""
+    prober, free, found = box.prober, n % box.pieces, None
+    assert prober is not None
+    h_in = box.initial_state if box.is_first else (yield Take(Channel.PROBE, n))[0]
+    yield Work(Phase.EVALUATE)
+    h_out = prober.forward(n, h_in, free)
+    exact = None
+    if not box.is_last:
+        yield Put(Channel.PROBE, n, (h_out,))
+        (exact,) = yield Take(Channel.PROBE_GRADIENT, n)
+        yield Work(Phase.EVALUATE)
+        found = prober.compare(exact, free)
+    back = prober.back(exact, free)
+    if not box.is_first:
+        yield Put(Channel.PROBE_GRADIENT, n, (back,))
+    return found
 
 
 def state_in(box: TimeBox, index: int) -> Generator[Request, Arrays, Arrays]:

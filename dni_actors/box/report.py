@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 
 
@@ -84,6 +85,7 @@ class Report:
     """emulated work"""
     windows: tuple[Window, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    probes: tuple[Probed, ...] = ()
     cuts: tuple[BoxCut, ...] = ()
     """its parts of cuts"""
     messages: tuple[tuple[str, int], ...] = ()

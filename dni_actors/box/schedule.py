@@ -9,6 +9,12 @@ def evaluates(config: RunConfig, n: int) -> bool:
     return n == config.ticks or (n > 0 and n % config.evaluate_every == 0)
 
 
+def probes(config: RunConfig, n: int) -> bool:
+    """Whether a probe lies at the cut before tick n."""
+    every = config.learning.probe_every
+    return every > 0 and n > 0 and n % every == 0
+
+
 def closes_window(config: RunConfig, n: int) -> bool:
     """Whether tick n is the last one of a row of the metrics."""
     return (n + 1) % config.window_ticks == 0 or n + 1 == config.ticks
@@ -56,6 +62,8 @@ def bounds(config: RunConfig, chunks: int, k: int) -> dict[Channel, int]:
         Channel.STATE: messages + next_state_lag(config, k),
         Channel.GRADIENT: messages + state_lag(config, k),
         Channel.SCORE: evaluations * chunks,
+        Channel.PROBE: 1,
+        Channel.PROBE_GRADIENT: 1,
     }
 
 
@@ -67,6 +75,8 @@ def reach(config: RunConfig, chunks: int, k: int) -> dict[Channel, int]:
         Channel.STATE: messages + state_lag(config, k),
         Channel.GRADIENT: messages + next_state_lag(config, k),
         Channel.SCORE: (ticks + state_lag(config, k) + 2) * chunks,
+        Channel.PROBE: ticks + config.learning.probe_every + 1,
+        Channel.PROBE_GRADIENT: ticks + config.learning.probe_every + 1,
     }
 
 
@@ -78,6 +88,8 @@ def first_indices(config: RunConfig, chunks: int, n: int, k: int) -> dict[Channe
         Channel.STATE: max(0, n - state_lag(config, k)) * pieces,
         Channel.GRADIENT: max(0, n - lag) * pieces,
         Channel.SCORE: n * chunks,
+        Channel.PROBE: n,
+        Channel.PROBE_GRADIENT: n,
     }
 
 

@@ -10,7 +10,7 @@ from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.optimizer import OPTIMIZERS
 from dni_actors.nn.parameters import Parameters
-from dni_actors.nn.synthesizer import Agreement, synthesizer_kind
+from dni_actors.nn.synthesizer import Agreement, agreement, synthesizer_kind
 
 AGREEMENT = 0.95  # decay of the running cosine that trust goes by
 HALF = 0.5  # the cosine at which `--trust rate` lets a box learn at its full rate
@@ -73,6 +73,14 @@ class SyntheticGradient:
             own = self._head(self._frozen.predict(z))
         own *= trust * chosen.discount
         return own, self._used
+
+    def compare(self, piece: Piece, exact: Array) -> Agreement | None:
+        """How the prediction for a passage agrees with the exact gradient [B, S]; nothing is stashed or learned."""
+        z = np.ones((self._batch, self._stash.shape[2]), self._stash.dtype)
+        z[:, : self._width] = piece.state
+        if self._conditions:
+            piece.condition(z[:, self._width : -1])
+        return agreement(self._head(self._synthesizer.predict(z)), exact)
 
     def _head(self, output: Array) -> Array:
         """[B, S] of what was predicted, without the auxiliary head."""

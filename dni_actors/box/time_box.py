@@ -12,7 +12,8 @@ from dni_actors.box.held_out import HeldOut
 from dni_actors.box.inputs import PredictedState
 from dni_actors.box.local import LocalReadout
 from dni_actors.box.noise import NoiseGradient
-from dni_actors.box.piece import Piece, reads_out, shapes
+from dni_actors.box.piece import Piece, initialise, shapes
+from dni_actors.box.probe import Prober
 from dni_actors.box.rates import Rates
 from dni_actors.box.schedule import neighbours, state_lag
 from dni_actors.box.shared import SharedWeights
@@ -22,11 +23,9 @@ from dni_actors.box.synthetic import SyntheticGradient
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import Array, zeros
-from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.digest import digest
 from dni_actors.nn.optimizer import OPTIMIZERS, ahead_of_delay
 from dni_actors.nn.parameters import Parameters
-from dni_actors.nn.readout import Readout
 from dni_actors.nn.streams import Stream, generator
 
 CELL_KNOBS = "--learning-rate or --clip"
@@ -64,7 +63,7 @@ class TimeBox:
         self._feed = None if stream else Feed(config, config.window(k), flat=chain.cell == "dense")
 
         self.parameters = Parameters(shapes(config, k), dtype)
-        rng = self._initialise(config)
+        rng = initialise(config, k, self.parameters)
         self._pieces = [Piece(config, k, self.parameters) for _ in range(self.pieces)]
         self.held_out = HeldOut(config, k, self._feed, self.stream, self._pieces)
         self._sum = zeros(self.parameters.gradients.shape if self.micro_batches > 1 else 0, dtype)
@@ -86,25 +85,19 @@ class TimeBox:
         self.exact = ExactGradient(self.delay, self._no_gradient.shape, dtype) if mixes else None
         self._synthetic_sent = self._no_gradient
 
+        self.prober = (
+            None if self._feed is None else Prober(self._feed, learning.probe_every, self._pieces, self.synthetic)
+        )
+
         # All that the box learns, in the order of the digest: what it is called, and what to lower if it overflows.
         self._weights = [("a weight", CELL_KNOBS, "", self.parameters)]
-        if self.synthetic is not None:
-            self._weights.append(("a synthesizer's weight", SYNTHESIZER_KNOBS, "", self.synthetic.parameters))
-        if self.local is not None:
-            self._weights.append(("a local read-out's weight", LOCAL_KNOBS, "local/", self.local.parameters))
-        if self.predicted is not None:
-            told = "a weight of the predicted state"
-            self._weights.append((told, SYNTHESIZER_KNOBS, "predicted/", self.predicted.parameters))
-
-    def _initialise(self, config: RunConfig) -> np.random.Generator:
-        """Draws the weights; boxes that share them draw the same."""
-        k, shares, seed = self.index, config.chain.weights == "shared", config.learning.seed
-        rng = generator(seed, Stream.WEIGHTS, 0 if shares else k)
-        if config.unrolls[k]:
-            cell_kind(config.chain.cell, config.chain.activation).initialise(self.parameters, rng)
-        if reads_out(config, k):
-            Readout.initialise(self.parameters, rng)
-        return generator(seed, Stream.WEIGHTS, k, lane=1) if shares else rng
+        for what, knobs, prefix, part in (
+            ("a synthesizer's weight", SYNTHESIZER_KNOBS, "", self.synthetic),
+            ("a local read-out's weight", LOCAL_KNOBS, "local/", self.local),
+            ("a weight of the predicted state", SYNTHESIZER_KNOBS, "predicted/", self.predicted),
+        ):
+            if part is not None:
+                self._weights.append((what, knobs, prefix, part.parameters))
 
     # One tick, in the order of the program.
 

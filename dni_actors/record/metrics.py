@@ -1,6 +1,7 @@
 """Tables that grow: rows in Parquet part files, which a crash leaves readable.
 
 metrics/   a row per box and window of ticks (box/report.py, Window)
+probes/    a row per probe and box (box/probe.py, Probed)
 digests/   a row per cut and box: the digest of its weights, long after the cut itself is gone; what replay goes by
 """
 
@@ -39,8 +40,9 @@ def schema(kind: Any) -> pa.Schema:
 class Rows:
     """Collects rows of one kind and writes them as `<folder>/part-00000.parquet` and so on."""
 
-    def __init__(self, folder: Storage, kind: Any) -> None:
-        self._folder, self._schema = folder, schema(kind)
+    def __init__(self, folder: Storage, kind: Any, makes: bool = False) -> None:
+        """`makes`: the folder, when there is something to write."""
+        self._folder, self._schema, self._makes = folder, schema(kind), makes
         self._rows: list[Any] = []  # of the newest part, which is written anew until it is full
         self._written_rows = 0
         known = [int(name[5:10]) for name in folder.names() if PART.fullmatch(name)]
@@ -60,6 +62,8 @@ class Rows:
         table = pa.Table.from_pylist([row._asdict() for row in self._rows], schema=self._schema)
         content = io.BytesIO()
         pq.write_table(table, content)
+        if self._makes:
+            self._folder.make()
         self._folder.write(f"part-{self._parts:05}.parquet", content.getvalue())
         self._written_rows = len(self._rows)
         if self._written_rows >= ROWS_PER_PART:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Report, Started, Warned, Window
 from dni_actors.box.standing import Standing
@@ -46,6 +47,7 @@ class Recorder:
         self._news: deque[Kept | Warned] = deque()
         self.cuts = CutStore(storage, self.config.boxes, self._news.append)
         self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
+        self._probes = Rows(storage / "probes", Probed, makes=True)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
         # By tick: digests of cuts, for a run that may end at one of them.
         self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
@@ -79,7 +81,8 @@ class Recorder:
             self._write()
         elif isinstance(event, Report):
             rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.windows)
-            if self._metrics.add(rows):
+            probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.probes)
+            if self._metrics.add(rows) or self._probes.add(probes):
                 self._write()
             end = standing.stops_at
             for parts in self.cuts.gather(event):
@@ -138,7 +141,8 @@ class Recorder:
         jobs = {name: partial(storage.write_json, name, content) for name, content in self._unwritten.items()}
         if self._new_config is not None:
             jobs["config.toml"] = partial(self._folder.write_config, self._new_config)
-        for name, job in (jobs | {"metrics": self._metrics.flush, "digests": self._digests.flush}).items():
+        tables = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
+        for name, job in (jobs | {name: rows.flush for name, rows in tables.items()}).items():
             try:
                 job()
                 self._unwritten.pop(name, None)

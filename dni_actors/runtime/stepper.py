@@ -16,9 +16,20 @@ from dni_actors.box.cut import BoxCut, restore, take
 from dni_actors.box.errors import BoxError
 from dni_actors.box.layout import layout
 from dni_actors.box.post import Carry, Message, Post
-from dni_actors.box.program import Evaluation, evaluate, tick
+from dni_actors.box.probe import Probed
+from dni_actors.box.program import Evaluation, evaluate, probe, tick
 from dni_actors.box.report import Report
-from dni_actors.box.schedule import ahead, bounds, closes_window, evaluates, first_indices, mark_lead, reach, under_way
+from dni_actors.box.schedule import (
+    ahead,
+    bounds,
+    closes_window,
+    evaluates,
+    first_indices,
+    mark_lead,
+    probes,
+    reach,
+    under_way,
+)
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
@@ -83,6 +94,7 @@ class Stepper:
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
         self._overslept = 0.0  # seconds
         self._evaluations: deque[Evaluation] = deque()
+        self._probes: deque[Probed] = deque()
         self._script = self._run()
         self._turns = 0
         self._request: Request | None = None  # None: the script has not been started
@@ -213,6 +225,13 @@ class Stepper:
                 if evaluation is not None:
                     self._evaluations.append(evaluation)
                 self._meter.train(True)
+            if probes(config, n):
+                self._meter.train(False)
+                agreement = yield from probe(box, n)
+                if agreement is not None:
+                    error, cosine, norm_ratio = agreement
+                    self._probes.append(Probed(n, box.index, self._incarnation, cosine, error, norm_ratio))
+                self._meter.train(True)
             if n < config.ticks:
                 self._poll(1)  # gradients that came by now came in the tick before
                 if self._slow_link:
@@ -268,6 +287,7 @@ class Stepper:
             delay_seconds=self._meter.delay_seconds,
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
+            probes=tuple(self._probes.popleft() for _ in range(len(self._probes))),
             cuts=cuts,
             messages=tuple(self.post.counts.items()),
             digest=self.box.digest() if done else None,
