@@ -176,7 +176,7 @@ def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | No
 
 
 def probe(box: TimeBox, n: int) -> Generator[Request, Arrays, Agreement | None]:
-    """A locked pass at the cut before tick n; how the synthetic gradient agrees with the exact one, if there are both."""
+    """A locked pass at the cut before tick n; how the synthetic gradient agrees with the exact one, if both exist."""
     prober, free, found = box.prober, n % box.pieces, None
     assert prober is not None
     h_in = box.initial_state if box.is_first else (yield Take(Channel.PROBE, n))[0]
