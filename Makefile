@@ -20,6 +20,7 @@ check: .venv/made-test
 # About an hour and a half on two cores that have nothing else to do; bench/README.md has each part's command.
 bench: .venv/made-bench
 	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.throughput --cell lstm --sizes 32x64 128x256
 	$(BIN)/python -m bench.messages
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.memory

@@ -44,7 +44,7 @@ def measure(running: Session, config: RunConfig) -> list[float]:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    endless = {"ticks": 400, "evaluate_every": 0, "compute_delay_ms": "9"}
+    endless = {"ticks": 400, "evaluate_every": 0, "compute_delay_ms": "9", "local_readout": False}
     settings = {
         **{f"{boxes} boxes, 4 x 64, lag 2": {"boxes": boxes} for boxes in (2, 4, 8, 16, 32)},
         **{

@@ -48,7 +48,9 @@ def null_numerics() -> None:
 
 
 def setting(ticks: int) -> RunConfig:
-    return RunConfig.of(task="rows", boxes=BOXES, batch=32, hidden=64, ticks=ticks, lag=4, evaluate_every=0)
+    return RunConfig.of(
+        task="rows", boxes=BOXES, batch=32, hidden=64, ticks=ticks, lag=4, evaluate_every=0, local_readout=False
+    )
 
 
 def inline(ticks: int, told: Any) -> None:
@@ -91,7 +93,9 @@ def apart(job: Any, ticks: int) -> float:
 
 def whole_inline(ticks: int, told: Any) -> None:
     """Seconds per tick of four boxes at 128 x 256, by the inline runtime."""
-    config = RunConfig.of(task="rows", boxes=4, batch=128, hidden=256, ticks=ticks, lag=3, evaluate_every=0)
+    config = RunConfig.of(
+        task="rows", boxes=4, batch=128, hidden=256, ticks=ticks, lag=3, evaluate_every=0, local_readout=False
+    )
     with single_blas_thread():
         chain = Chain(config)
         began = time.process_time()
