@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.rivals.common import STEPS, Figures, Job, flags, initial_weights, job, measure, report
+from bench.rivals.common import INPUTS, STEPS, Figures, Job, flags, initial_weights, job, measure, report
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.digest import digest
 from dni_actors.nn.optimizer import Adam
