@@ -2,6 +2,7 @@
 
 from contextlib import closing
 
+from dni_actors.box.health import Health
 from dni_actors.box.report import Event
 from dni_actors.box.standing import Standing
 from dni_actors.checks import ConfigError
@@ -41,9 +42,10 @@ def run(config: RunConfig) -> Result:
                 config = standing.config = config.replace(lag=tuned.lag)
                 recorder.settle(config)
                 tell(tuned)
+            health = Health(config)
             with closing(running.run(config, recorder.cuts)) as events:
                 for event in events:
-                    for news in (event, *recorder.news()):
+                    for news in (event, *health.take(event), *recorder.news()):
                         tell(news)
                     if (end := early_end(standing, recorder)) is not None:
                         standing.end_at(*end)

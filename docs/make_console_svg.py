@@ -15,8 +15,8 @@ from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
 from dni_actors.record.result import Result
 from dni_actors.runtime import runtime
-from dni_actors.view.console import summary
 from dni_actors.view.frame import frame
+from dni_actors.view.summary import summary
 
 WIDTH = 96
 

@@ -154,14 +154,14 @@ class Stepper:
             try:
                 if isinstance(request, Take):
                     if not (self._came(request) or self._comes(request)):
-                        self._meter.wait()
+                        self._meter.wait(request.channel)
                         if self._wait is not None:
                             self._wait()
                         if not self._came(request):
                             return
                     arrived = self.inbox.take(request)
                     self._marked = self._marked or arrived.mark
-                    self._meter.took(request, self.tick - arrived.at_tick)
+                    self._meter.took(request, self.tick - arrived.at_tick, arrived.arrays)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
@@ -256,5 +256,10 @@ class Stepper:
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
             cuts=cuts,
             messages=tuple(self.post.counts.items()),
+            sent=self.post.sent,
+            sent_bytes=self.post.sent_bytes,
+            waiting=self.inbox.waiting,
+            unanswered=max(0, self.inbox.unanswered),
+            strip=self._meter.strip(),
             digest=self.box.digest() if done else None,
         )

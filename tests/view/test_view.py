@@ -8,8 +8,9 @@ from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Place, Report, Started, Tuned
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
-from dni_actors.view.console import summary, view
+from dni_actors.view.console import view
 from dni_actors.view.frame import frame
+from dni_actors.view.summary import summary
 from tests.tiny import tiny, window
 
 

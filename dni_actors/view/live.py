@@ -1,0 +1,65 @@
+"""The live console: the frame, redrawn in place; the last one stays, and the summary follows it."""
+
+import threading
+import time
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from dni_actors.box.report import Event
+from dni_actors.box.standing import Standing
+from dni_actors.view.chatter import Chatter
+from dni_actors.view.frame import frame, waiting
+from dni_actors.view.summary import summary
+
+REDRAW_EVERY = 0.25  # seconds, at least
+SHARE = 0.008  # of one core's time, at most, that redrawing takes: where frames are dear, they come less often
+
+
+class LiveView:
+    """Draws in a thread of its own, from the standing as it is at that moment."""
+
+    def __init__(self, standing: Standing, console: Console) -> None:
+        self._standing, self._console = standing, console
+        self._began = time.monotonic()
+        self._ascii = not console.encoding.lower().startswith("utf")
+        self._live = Live(console=console, get_renderable=self._draw, auto_refresh=False)
+        self._chatter = Chatter(console)
+        self._ended = threading.Event()
+        self._redrawing = threading.Thread(target=self._redraw, name="console", daemon=True)
+
+    def open(self) -> None:
+        self._chatter.open()
+        self._live.start()
+        self._redrawing.start()
+
+    def show(self, event: Event) -> None:
+        pass  # the next redraw shows it
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        self._ended.set()
+        if self._redrawing.is_alive():
+            self._redrawing.join()
+        self._live.stop()
+        self._chatter.close()
+        if result is not None:
+            self._console.print(Text(summary(result)))
+
+    def _redraw(self) -> None:
+        pause = 0.0
+        while not self._ended.wait(pause):
+            began = time.thread_time()
+            self._live.refresh()
+            pause = max(REDRAW_EVERY, (time.thread_time() - began) / SHARE)
+
+    def _draw(self) -> RenderableType:
+        standing, elapsed = self._standing, time.monotonic() - self._began
+        width, height = self._console.size
+        if standing.places:
+            return frame(standing, elapsed, width, height, self._ascii)
+        config = standing.config
+        where = "Ray and " if config.execution.runtime == "ray" else ""
+        then = " and measuring links and boxes" if config.learning.lag == "auto" else ""
+        return waiting(standing, elapsed, width, f"starting {where}{config.boxes} boxes{then} ...", self._ascii)
