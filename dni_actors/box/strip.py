@@ -58,7 +58,7 @@ class Marks:
         A second of them and the one before it, or as many as a strip may have.
         """
         count, times = self._count, self._times
-        held = range(max(0, count - SIZE + MOST), count)  # what the other thread overwrites meanwhile is left out
+        held = range(max(0, count - SIZE + SIZE // 4), count)  # the rest may be overwritten meanwhile
         last = bisect_right(held, end, key=lambda i: times[i & (SIZE - 1)])
         first = bisect_right(held, end - LONGEST, key=lambda i: times[i & (SIZE - 1)])
         mine = held[max(0, first - 1, last - MOST) : last]
@@ -78,8 +78,7 @@ def slices(strip: Strip, seconds: float, count: int) -> str:
     """The last `seconds` before the strip's instant in `count` slices: of each the letter that fills most of it."""
     width = seconds / count
     shares: list[dict[str, float]] = [{} for _ in range(count)]
-    ends = (*strip.ages[1:], 0.0)
-    for age, end, letter in zip(strip.ages, ends, strip.letters, strict=True):
+    for age, end, letter in zip(strip.ages, (*strip.ages[1:], 0.0), strip.letters, strict=False):
         left, right = max(0.0, (seconds - age) / width), (seconds - end) / width  # in slices from the left
         at = int(left)
         while right > 0 and at < count and left < right:
