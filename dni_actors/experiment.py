@@ -1,6 +1,7 @@
 """A run, whole: configuration in, result out; the runtime, the record and the view meet here and nowhere else."""
 
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 
 from dni_actors.box.health import Health
 from dni_actors.box.report import Event
@@ -9,14 +10,17 @@ from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
-from dni_actors.runtime import cluster_address, session
+from dni_actors.runtime import Session, cluster_address, session
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.tuning import tune
-from dni_actors.view.console import view
+from dni_actors.view.console import View, view
 
 
-def run(config: RunConfig) -> Result:
-    """Runs to the end, recording and showing what happens.
+def run(
+    config: RunConfig, running: Session | None = None, shown_by: Callable[[Standing], View] | None = None
+) -> Result:
+    """Runs to the end, recording and showing what happens: in a runtime that is up, if there is one, and otherwise
+    than by the configured console, if that is given.
 
     Raises ConfigError before anything has begun; RuntimeUnavailableError if no runtime can be had, BoxError if a box
     failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
@@ -26,7 +30,7 @@ def run(config: RunConfig) -> Result:
     config = recorder.config
     standing = Standing(config)
     standing.evaluations = recorder.evaluations()
-    shown = view(config.output.console, standing)
+    shown = view(config.output.console, standing) if shown_by is None else shown_by(standing)
     status, told = "failed", None
 
     def tell(event: Event) -> None:
@@ -36,7 +40,7 @@ def run(config: RunConfig) -> Result:
 
     try:
         shown.open()
-        with session(config) as running:
+        with nullcontext(running) if running is not None else session(config) as running:
             if config.learning.lag == "auto":
                 tuned = tune(config, running)
                 config = standing.config = config.replace(lag=tuned.lag)

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -18,14 +19,11 @@ REDRAW_EVERY = 0.25  # seconds, at least
 SHARE = 0.008  # of one core's time, at most, that redrawing takes: where frames are dear, they come less often
 
 
-class LiveView:
-    """Draws in a thread of its own, from the standing as it is at that moment."""
+class Redrawn:
+    """A picture that is drawn anew in a thread of its own, between `open` and `close`."""
 
-    def __init__(self, standing: Standing, console: Console) -> None:
-        self._standing, self._console = standing, console
-        self._began = time.monotonic()
-        self._ascii = not console.encoding.lower().startswith("utf")
-        self._live = Live(console=console, get_renderable=self._draw, auto_refresh=False)
+    def __init__(self, console: Console, draw: Callable[[], RenderableType]) -> None:
+        self._live = Live(console=console, get_renderable=draw, auto_refresh=False)
         self._chatter = Chatter(console)
         self._ended = threading.Event()
         self._redrawing = threading.Thread(target=self._redraw, name="console", daemon=True)
@@ -35,17 +33,12 @@ class LiveView:
         self._live.start()
         self._redrawing.start()
 
-    def show(self, event: Event) -> None:
-        pass  # the next redraw shows it
-
-    def close(self, result: dict[str, Any] | None) -> None:
+    def close(self) -> None:
         self._ended.set()
         if self._redrawing.is_alive():
             self._redrawing.join()
         self._live.stop()
         self._chatter.close()
-        if result is not None:
-            self._console.print(Text(summary(result)))
 
     def _redraw(self) -> None:
         pause = 0.0
@@ -53,6 +46,27 @@ class LiveView:
             began = time.thread_time()
             self._live.refresh()
             pause = max(REDRAW_EVERY, (time.thread_time() - began) / SHARE)
+
+
+class LiveView:
+    """Draws the standing as it is at the moment."""
+
+    def __init__(self, standing: Standing, console: Console) -> None:
+        self._standing, self._console = standing, console
+        self._began = time.monotonic()
+        self._ascii = ascii_only(console)
+        self._redrawn = Redrawn(console, self._draw)
+
+    def open(self) -> None:
+        self._redrawn.open()
+
+    def show(self, event: Event) -> None:
+        pass  # the next redraw shows it
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        self._redrawn.close()
+        if result is not None:
+            self._console.print(Text(summary(result)))
 
     def _draw(self) -> RenderableType:
         standing, elapsed = self._standing, time.monotonic() - self._began
@@ -63,3 +77,8 @@ class LiveView:
         where = "Ray and " if config.execution.runtime == "ray" else ""
         then = " and measuring links and boxes" if config.learning.lag == "auto" else ""
         return waiting(standing, elapsed, width, f"starting {where}{config.boxes} boxes{then} ...", self._ascii)
+
+
+def ascii_only(console: Console) -> bool:
+    """Whether its terminal knows no Unicode."""
+    return not console.encoding.lower().startswith("utf")
