@@ -31,15 +31,18 @@ def run(
     standing = Standing(config)
     standing.evaluations = recorder.evaluations()
     shown = view(config.output.console, standing) if shown_by is None else shown_by(standing)
+    sinks: list[View] = []
     status, told = "failed", None
 
     def tell(event: Event) -> None:
         standing.take(event)
         recorder.take(event, standing)
-        shown.show(event)
+        for one in (shown, *sinks):
+            one.show(event)
 
     try:
         shown.open()
+        sinks += further(standing, recorder)
         with nullcontext(running) if running is not None else session(config) as running:
             if config.learning.lag == "auto":
                 tuned = tune(config, running)
@@ -59,7 +62,8 @@ def run(
         status = "interrupted"
         raise
     except ConfigError:  # wrong input that only the runtime could find: the run never began
-        shown.close(None)
+        for one in (shown, *sinks):
+            one.close(None)
         recorder.discard()
         raise
     except Exception as error:
@@ -71,10 +75,25 @@ def run(
                 for news in recorder.news(settled=True):
                     tell(news)
                 result = recorder.close(standing, status, told)
-                shown.close(result.content())
+                for one in (*sinks, shown):
+                    one.close(result.content())
     if recorder.problem:
         raise OSError(recorder.problem)
     return result
+
+
+def further(standing: Standing, recorder: Recorder) -> list[View]:
+    """What else takes the events, if it is asked for. ConfigError if it cannot be had."""
+    output, found = standing.config.output, list[View]()
+    if output.prometheus:
+        from dni_actors.runtime.prometheus import Prometheus
+
+        found.append(Prometheus(standing))
+    if output.tensorboard:
+        from dni_actors.view.tensorboard import TensorBoard
+
+        found.append(TensorBoard(recorder.path and recorder.path / "tensorboard"))
+    return found
 
 
 def early_end(standing: Standing, recorder: Recorder) -> tuple[int, list[str]] | None:

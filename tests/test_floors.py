@@ -21,6 +21,7 @@ LIBRARIES = {  # who may import what; other third-party packages stand at the en
     "pyarrow": {"record"},
     "rich": {"view"},
     "matplotlib": {"view"},
+    "tensorboardX": {"view"},
     "tomli_w": {"record"},
     "tyro": {"options"},
     "numpy": {"nn", "tasks", "box", "runtime", "record", "view", "replay", "predict"},
