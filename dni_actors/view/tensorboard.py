@@ -34,7 +34,7 @@ class TensorBoard:
             curves = {name: getattr(row, name) for name in CURVES} | {"busy": worked}
             for name, value in curves.items():
                 if value is not None:
-                    self._writer.add_scalar(f"{name}/box {row.box}", value, row.last_tick)
+                    self._writer.add_scalar(f"{name}/box-{row.box}", value, row.last_tick)
         for evaluation in event.evaluations:
             for name in ("accuracy", "loss", "validation_accuracy", "validation_loss"):
                 tag = name.replace("validation_", "validation/") if "_" in name else f"test/{name}"
