@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 STDERR = 2
+END = b"\0end of chatter"
 
 
 class Chatter:
@@ -25,10 +26,8 @@ class Chatter:
         with suppress(OSError):  # no standard error, or no descriptor left: then it stays as it is
             sys.stderr.flush()
             self._kept = os.dup(STDERR)
-            self._read, write = os.pipe()
-            self._stop, self._stopped = threading.Event(), os.dup(write)
-            os.dup2(write, STDERR)
-            os.close(write)
+            self._read, self._write = os.pipe()
+            os.dup2(self._write, STDERR)
             self._thread = threading.Thread(target=self._listen, name="chatter", daemon=True)
             self._thread.start()
 
@@ -37,18 +36,18 @@ class Chatter:
             return
         sys.stderr.flush()
         os.dup2(self._kept, STDERR)
-        os.close(self._kept)
-        self._kept = None
-        self._stop.set()
-        os.write(self._stopped, b"\n")  # wakes the thread up: other processes may hold the pipe open
+        os.write(self._write, b"\n" + END + b"\n")  # the pipe's own end never comes: other processes may hold it open
         self._thread.join()
-        os.close(self._stopped)
-        os.close(self._read)
+        for descriptor in (self._kept, self._write, self._read):
+            os.close(descriptor)
+        self._kept = None
 
     def _listen(self) -> None:
         rest = b""
-        while not self._stop.is_set():
+        while True:
             *lines, rest = (rest + os.read(self._read, 65536)).split(b"\n")
             for line in lines:
+                if line == END:
+                    return
                 if line.strip():
                     self._console.print(Text.from_ansi(line.decode(errors="replace")), style="dim", soft_wrap=True)

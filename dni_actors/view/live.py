@@ -26,6 +26,8 @@ class Redrawn:
         self._live = Live(console=console, get_renderable=draw, auto_refresh=False)
         self._chatter = Chatter(console)
         self._ended = threading.Event()
+        self.cpu_seconds = 0.0
+        """that redrawing has taken so far"""
         self._redrawing = threading.Thread(target=self._redraw, name="console", daemon=True)
 
     def open(self) -> None:
@@ -45,7 +47,9 @@ class Redrawn:
         while not self._ended.wait(pause):
             began = time.thread_time()
             self._live.refresh()
-            pause = max(REDRAW_EVERY, (time.thread_time() - began) / SHARE)
+            took = time.thread_time() - began
+            self.cpu_seconds += took
+            pause = max(REDRAW_EVERY, took / SHARE)
 
 
 class LiveView:
@@ -55,16 +59,16 @@ class LiveView:
         self._standing, self._console = standing, console
         self._began = time.monotonic()
         self._ascii = ascii_only(console)
-        self._redrawn = Redrawn(console, self._draw)
+        self.redrawn = Redrawn(console, self._draw)
 
     def open(self) -> None:
-        self._redrawn.open()
+        self.redrawn.open()
 
     def show(self, event: Event) -> None:
         pass  # the next redraw shows it
 
     def close(self, result: dict[str, Any] | None) -> None:
-        self._redrawn.close()
+        self.redrawn.close()
         if result is not None:
             self._console.print(Text(summary(result)))
 
