@@ -30,6 +30,7 @@ from dni_actors.view.rows import Rows
 
 Line = list[Segment]
 OTHER_LINES = 6  # header, progress, table's head, fold, legend, and one for the cursor
+SHORT = {"train synthesizer": "train", "synthesize": "synth", "evaluate": "eval"}  # in a narrow legend
 EVENTS = 4  # lines of the footer, at most
 
 
@@ -112,8 +113,9 @@ def accuracy(standing: Standing, glyphs: Glyphs) -> Line:
 
 def legend(width: int, glyphs: Glyphs) -> Line:
     line: Line = []
+    short = width < 90
     for letter, (_, name) in PHASES.items():
-        line += [*strip(letter, glyphs), Segment(f" {name}  ", DIM)]
+        line += [*strip(letter, glyphs), Segment(f" {SHORT.get(name, name)} " if short else f" {name}  ", DIM)]
     return cropped([*line, *strip("h", glyphs), Segment(" wait", DIM)], width)
 
 
