@@ -24,8 +24,8 @@ COMMAND = "$ python -m dni_actors.launch --task rows --compute-delay-ms 20"
 
 
 class Camera:
-    """A view that keeps a frame between a half and four fifths of a run: the one in whose strips most happens, for a machine
-    that has other work to do stands still at times."""
+    """A view that keeps a frame between a half and four fifths of a run: the one in whose strips most happens, for a
+    machine that has other work to do stands still at times."""
 
     def __init__(self, standing: Standing) -> None:
         self._standing, self._began = standing, time.monotonic()

@@ -146,6 +146,7 @@ def test_the_target_is_near_the_best_or_as_given_and_who_never_reaches_it_says_s
     told = table(content).splitlines()
     assert "2.0 s" in told[2]
     assert "never" in told[3]
+    assert ".900-.900" in told[2]
     assert comparison(several, 0.4)["contenders"][1]["seconds_to_target"] == pytest.approx(2.0)
 
 

@@ -119,7 +119,7 @@ def table(content: dict[str, Any]) -> str:
         f"{content['task']}, {content['boxes']} boxes, {content['ticks']} ticks, {len(seeds)} seeds"
         + (f", links {content['link_delay_ms']} ms one way" if content["link_delay_ms"] != "0" else "")
     ]
-    titles = ("test accuracy", "least..most", "ticks/s", f"time to {target:.0%}", "overlap", "messages", "MB")
+    titles = ("test accuracy", "least-most", "ticks/s", f"time to {target:.0%}", "overlap", "messages", "MB")
     lines.append(f"{'update':24}" + "".join(title.rjust(width) for title, width in zip(titles, WIDTHS, strict=True)))
     for of in content["contenders"]:
         runs = len(of["runs"])
@@ -129,7 +129,7 @@ def table(content: dict[str, Any]) -> str:
             seconds += f" ({of['reached']}/{runs})"
         cells = [
             number(of["test_accuracy"], "{:.1%}"),
-            f"{number(of['least'], '{:.3f}')}..{number(of['most'], '{:.3f}')}".replace("0.", "."),
+            f"{fraction(of['least'])}-{fraction(of['most'])}",
             number(of["ticks_per_second"], "{:.1f}"),
             seconds if runs else "-",
             number(of["overlap"], "{:.2f}"),
@@ -147,3 +147,8 @@ WIDTHS = (15, 13, 9, 14, 9, 10, 8)
 
 def number(value: float | None, form: str) -> str:
     return "-" if value is None else form.format(value)
+
+
+def fraction(value: float | None) -> str:
+    """.915, or 1.000"""
+    return number(value, "{:.3f}").removeprefix("0")
