@@ -24,6 +24,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.messages
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.console
 	$(BIN)/python -m bench.links
 	$(BIN)/python -m bench.figures
 
@@ -34,9 +35,10 @@ soak: .venv/made-test
 
 install: .venv/made-test
 
-# Rewrites the golden transcripts; read the difference before you commit it.
+# Rewrites the golden transcripts and the pictures of the console; read the difference before you commit it.
 golden: .venv/made-test
 	$(BIN)/python -m tests.transcript
+	$(BIN)/python -m tests.snapshot
 
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dni_actors needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

@@ -166,3 +166,7 @@ class OutputConfig:
     5 seconds, and never more than 2 % of the time."""
     console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""
+    tensorboard: bool = False
+    """Whether curves for TensorBoard are written, too, into the run's folder (extra tensorboard)."""
+    prometheus: bool = False
+    """Whether Ray exports the run's metrics for Prometheus (the cluster's nodes need ray[default])."""

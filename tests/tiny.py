@@ -79,6 +79,6 @@ def window(box: int, **fields: Any) -> Window:
         "cpu_seconds": 0.5, "delay_seconds": 0.1, "wait_state_seconds": 0.2, "wait_gradient_seconds": 0.1,
         "train_seconds": 0.1, "forward_seconds": 0.1, "synthesize_seconds": 0.1, "backward_seconds": 0.1,
         "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75, "norm_ratio": 1.1,
-        "prints": b"1234" * 50,
+        "received_norm": 0.01, "prints": b"1234" * 50,
     }  # fmt: skip
     return Window(**(row | fields))

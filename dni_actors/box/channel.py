@@ -46,6 +46,8 @@ class Phase(StrEnum):
     TRAIN = "train synthesizer"
     EVALUATE = "evaluate"
 
+    __hash__ = str.__hash__  # as in Channel
+
 
 class Take(NamedTuple):
     """Wait for a message; the runtime answers with its arrays."""
@@ -119,6 +121,11 @@ class Inbox:
     def skip(self, channel: Channel, index: int) -> None:
         """Every message of the channel below this index will never come."""
         self.first[channel] = index
+
+    @property
+    def waiting(self) -> int:
+        """Messages that came and were not taken yet; from any thread."""
+        return sum(map(len, self._waiting.values()))
 
     def holds(self, take: Take) -> bool:
         return take.index in self._waiting[take.channel]

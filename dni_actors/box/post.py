@@ -57,12 +57,17 @@ class Post:
         self._next = dict(inbox.first)  # by channel: the index after the highest that came
         self.counts: Counter[str] = Counter()
         """messages asked for, sent again, and dropped, by reason"""
+        self.sent = self.sent_bytes = 0
+        """messages put, and their arrays' bytes as the wire carries them; what is sent again does not count again"""
 
     def put(self, put: Put, mark: bool = False) -> None:
         """Sends a message of the box's program; copies its arrays, rounded to the wire's types."""
         self._inbox.sent(put)
         copies = self._copies(put.channel, put.arrays)
         message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies, 0.0, mark)
+        self.sent += 1
+        for copy in copies:
+            self.sent_bytes += copy.nbytes
         self._kept[put.channel].append(message)
         self._carry(put.channel.direction, message)
 

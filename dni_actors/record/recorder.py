@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -56,6 +57,11 @@ class Recorder:
         rows = read_rows(self._folder.storage / "metrics", Window)["incarnation"]
         last = -1 if len(rows) == 0 else pc.max(rows).as_py()
         return 1 + max((last, *(cut.incarnation for cut in self.cuts.known())))
+
+    @property
+    def path(self) -> Path | None:
+        """The run's folder; None where it is not on this machine."""
+        return self._folder.storage.path
 
     def evaluations(self) -> list[Evaluation]:
         """Those of an earlier part of the run, up to its last complete cut."""

@@ -69,6 +69,10 @@ class Result:
     """tick, accuracy and loss of each evaluation"""
     path: Path | str
     """the run's folder; a text where it is not on this machine"""
+    sent: int = 0
+    """messages that the boxes have put in this part of the run, counted at each; those sent again left out"""
+    sent_bytes: int = 0
+    """their arrays, as the wire carries them; headers left out"""
 
     @classmethod
     def of(cls, standing: Standing, storage: Storage, status: str, error: str | None, cuts: list[int]) -> "Result":
@@ -100,6 +104,8 @@ class Result:
             kernels=list(standing.kernels),
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
             path=storage.path or storage.name,
+            sent=standing.sent[0],
+            sent_bytes=standing.sent[1],
         )
 
     @classmethod

@@ -171,7 +171,7 @@ class Stepper:
             try:
                 if isinstance(request, Take):
                     if not (self._came(request) or self._comes(request)):
-                        self._meter.wait()
+                        self._meter.wait(request.channel)
                         if self._wait is not None:
                             self._wait()
                         if not self._came(request):
@@ -179,7 +179,7 @@ class Stepper:
                     arrived = self.inbox.take(request)
                     if arrived.mark and not self.box.is_first:
                         self._mark(self.tick)
-                    self._meter.took(request, self.tick - arrived.at_tick)
+                    self._meter.took(request, self.tick - arrived.at_tick, arrived.arrays)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
@@ -290,5 +290,10 @@ class Stepper:
             probes=tuple(self._probes.popleft() for _ in range(len(self._probes))),
             cuts=cuts,
             messages=tuple(self.post.counts.items()),
+            sent=self.post.sent,
+            sent_bytes=self.post.sent_bytes,
+            waiting=self.inbox.waiting,
+            unanswered=max(0, self.inbox.unanswered),
+            strip=self._meter.strip(),
             digest=self.box.digest() if done else None,
         )
