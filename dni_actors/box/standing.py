@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dni_actors.box.errors import ProtocolError
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Lost, Place, Report, Started, Tuned, Warned, Window
 from dni_actors.box.schedule import evaluates
@@ -52,6 +53,8 @@ class Standing:
         self.story: deque[tuple[str, str]] = deque(maxlen=STORY)
         """what happened last: what kind it is of (evaluation, lost, warning), and a line"""
         self.evaluations: list[Evaluation] = []
+        self.probes: dict[int, Probed] = {}
+        """each box's last one"""
         self.restarts = [0] * config.boxes
         self.losses: list[Lost] = []
         self.warnings: list[str] = []
@@ -91,6 +94,7 @@ class Standing:
             self.reports = [Report(r.box, event.tick, "starting", seconds=r.seconds) for r in self.reports]
             return
         self.reports[event.box] = event
+        self.probes |= {row.box: row for row in event.probes}
         for evaluation in event.evaluations:
             self._evaluated(event.box, evaluation)
         for window in event.windows:

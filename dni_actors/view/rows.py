@@ -51,6 +51,12 @@ def cosine_bar(box: Box) -> list[Segment]:
     return [cell("" if value is None else bar(value, 5, box.glyphs), 5, cosine_style(value), right=False)]
 
 
+def exact(box: Box) -> list[Segment]:
+    """The cosine with the exact gradient, at the last probe."""
+    row = box.standing.probes.get(box.k)
+    return [number(row and row.cosine, "{:+.2f}", 6, cosine_style(row and row.cosine))]
+
+
 def error(box: Box) -> list[Segment]:
     value = box.window and box.window.synthesizer_error
     return [number(value, "{:.2f}", 5, error_style(value))]
@@ -111,12 +117,18 @@ COLUMNS = (
 )
 
 
+EXACT = Column("exact", 6, 0, exact)
+"""after the cosine, where there are probes"""
+
+
 class Rows:
     """The table for a terminal of `width` columns."""
 
     def __init__(self, standing: Standing, width: int, glyphs: Glyphs) -> None:
         self._standing, self._glyphs, self._width = standing, glyphs, width
         self._columns = [column for column in COLUMNS if column.least <= width]
+        if standing.config.learning.probe_every:
+            self._columns.insert(1 + [column.title for column in self._columns].index("cosine"), EXACT)
         self._room = max(0, width - sum(column.width + 1 for column in self._columns))  # columns of the strip
         self._strips = standing.strips
         rate = standing.ticks_per_second

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from dni_actors.box.probe import Probed
 from dni_actors.box.report import Lost, Place, Report, Started, Warned
 from dni_actors.box.standing import Standing
 from dni_actors.config import RunConfig
@@ -98,3 +99,13 @@ def test_bars_and_sparklines_are_as_wide_as_they_say():
     assert spark([0, 1, 2], 4, UNICODE) == " ▁▅█"
     assert spark([1.0, float("nan"), 1.0], 4, ASCII) == "  ==" or len(spark([1.0, float("nan"), 1.0], 4, ASCII)) == 4
     assert [clock(s) for s in (0, 65, 7265)] == ["0:00", "1:05", "2:01:05"]
+
+
+def test_probes_have_a_column_of_their_own_where_they_are_made():
+    found = many(7)
+    assert "exact" not in lines(100, of=found)[2]
+    found.config = found.config.replace(probe_every=10)
+    found.take(Report(2, 50, "forward", probes=(Probed(40, 2, 0, -0.25, 1.5, 2.0),)))
+    told = lines(100, of=found)
+    assert "exact" in told[2]
+    assert [("-0.25" in line) for line in told[3:10]] == [k == 2 for k in range(7)]
