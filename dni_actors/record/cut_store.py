@@ -74,14 +74,25 @@ class CutStore:
                 self._failing = False
                 self._tell(Kept(facts.tick))
             except Exception as error:  # whatever it is: no reason to lose the run
-                if not self._failing:  # told once
-                    told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-                    told = f"the cut at tick {facts.tick} could not be kept ({told})"
-                    self._warn(f"{told}, the one before still holds; free space or check the disk")
-                self._failing = True
+                self._give_up(facts.tick)
+                told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+                told = f"the cut at tick {facts.tick} could not be kept ({told})"
+                self.failed(f"{told}, the one before still holds; free space or check the disk")
                 continue
             with suppress(OSError):  # the next one tries again
                 self._prune(best)
+
+    def _give_up(self, tick: int) -> None:
+        """What was written of a cut that failed goes: on a full disk it would be in the way of all else."""
+        with suppress(OSError):
+            if tick not in cut_files.complete(self._storage):
+                (self._storage / "cuts").remove(f"{tick:012}")
+
+    def failed(self, text: str) -> None:
+        """A cut could not be kept: told once, until one can be kept again."""
+        if not self._failing:
+            self._failing = True
+            self._warn(text)
 
     def _warn(self, text: str) -> None:
         self._tell(Warned(text))

@@ -38,7 +38,6 @@ class Recorder:
         self.problem: str | None = None
         """why something could not be written"""
         self.discarded = False
-        self._told = False  # that cuts are not kept because of the problem
         self._write()
 
     def _read(self, storage: Storage) -> None:
@@ -94,9 +93,8 @@ class Recorder:
                     best = None if standing.best is None else standing.best.tick
                     stops = self.config.learning.stop_after > 0
                     self.cuts.write(parts, standing.evaluations, best, wait=stops)
-                elif not self._told:
-                    self._told = True
-                    self._news.append(Warned(f"no cut at tick {tick}: {self.problem}"))
+                else:
+                    self.cuts.failed(f"no cut at tick {tick}: {self.problem}")
 
     def news(self, settled: bool = False) -> list[Kept | Warned]:
         """What has happened to the cuts since the last call; all of it, after a wait, if it is to be `settled`."""

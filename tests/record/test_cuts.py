@@ -1,7 +1,9 @@
 """Cuts on disk: what comes back is what was written, or a sentence that names the file."""
 
+import errno
 import itertools
 import json
+import os
 import random
 import tracemalloc
 
@@ -254,6 +256,29 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_mends_itself(local, tm
     store.write([part(3)], [], None, wait=True)
     assert news[1:] == [Kept(3)]
     assert store.complete == [3]
+    store.close()
+
+
+def test_a_cut_that_fails_half_way_leaves_nothing_behind(local, monkeypatch):
+    """On a full disk its parts would be in the way of the next one, and of result.json."""
+    news = []
+    store = CutStore(local, 4, news.append)
+    store.write([part(1, k) for k in range(4)], [], None, wait=True)
+    write = Storage.write
+
+    def full(storage, name, content):
+        if name == "box-002.arrow":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(storage, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "write", full)
+        for tick in range(2, 8):
+            store.write([part(tick, k) for k in range(4)], [], None, wait=True)
+    assert (local / "cuts").names() == ["000000000001"]
+    assert [type(event) for event in news] == [Kept, Warned], "told once"
+    assert "the cut at tick 2 could not be kept (No space left on device)" in news[1].text
+    assert store.complete == [1]
     store.close()
 
 
