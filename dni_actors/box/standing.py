@@ -96,7 +96,12 @@ class Standing:
     @property
     def best(self) -> Evaluation | None:
         """The evaluation with the best validation accuracy, the earliest of them."""
-        return max(self._regular(), key=lambda e: (e.validation_accuracy, -e.tick), default=None)
+        return next(iter(self.ranked), None)
+
+    @property
+    def ranked(self) -> list[Evaluation]:
+        """Best first; not every one has a cut at its tick."""
+        return sorted(self._regular(), key=lambda e: (-e.validation_accuracy, e.tick))
 
     def _regular(self) -> list[Evaluation]:
         """Those that this configuration asks for: not the one at the end of a run that was made longer since."""

@@ -26,7 +26,7 @@ class CutStore:
         self._parts: dict[int, dict[int, BoxCut]] = {}  # by tick and box: of cuts that are not complete yet
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cuts")
         self._job: Future[None] | None = None
-        self._waiting: tuple[list[BoxCut], Complete, int | None] | None = None
+        self._waiting: tuple[list[BoxCut], Complete, Sequence[int]] | None = None
         self._lock = threading.Lock()
         self.incarnation = 0
 
@@ -46,16 +46,16 @@ class CutStore:
         """Boxes go back: parts of cuts that are not whole will come again."""
         self._parts.clear()
 
-    def write(self, parts: list[BoxCut], evaluations: Sequence[Evaluation], best: int | None, wait: bool) -> None:
+    def write(self, parts: list[BoxCut], evaluations: Sequence[Evaluation], ranked: Sequence[int], wait: bool) -> None:
         """Writes a whole cut in the background, or instead of one that still waits for it; at once if it is to `wait`.
 
-        `best`: the tick of the cut that is kept beside the last ones.
+        `ranked`: ticks, best first; the first of them that has a complete cut is kept beside the last ones.
         """
         tick = parts[0].tick
         seen = [[x if math.isfinite(x) else None for x in e] for e in evaluations if e.tick <= tick]
         facts = Complete(tick, self.incarnation, [part.digest for part in parts], seen)
         with self._lock:
-            self._waiting = parts, facts, best
+            self._waiting = parts, facts, ranked
             if self._job is None or self._job.done():
                 self._job = self._worker.submit(self._work)
         if wait:
@@ -66,7 +66,7 @@ class CutStore:
             with self._lock:
                 if self._waiting is None:
                     return
-                (parts, facts, best), self._waiting = self._waiting, None
+                (parts, facts, ranked), self._waiting = self._waiting, None
             try:
                 if facts.tick in self._unusable or facts.tick not in cut_files.complete(self._storage):
                     cut_files.write(self._storage, parts, facts)
@@ -80,7 +80,7 @@ class CutStore:
                 self.failed(f"{told}, the one before still holds; free space or check the disk")
                 continue
             with suppress(OSError):  # the next one tries again
-                self._prune(best)
+                self._prune(ranked)
 
     def _give_up(self, tick: int) -> None:
         """What was written of a cut that failed goes: on a full disk it would be in the way of all else."""
@@ -97,9 +97,10 @@ class CutStore:
     def _warn(self, text: str) -> None:
         self._tell(Warned(text))
 
-    def _prune(self, best: int | None) -> None:
+    def _prune(self, ranked: Sequence[int]) -> None:
         """Drops all but the last complete cuts, the best one, and what may be in the making."""
         known = cut_files.complete(self._storage)
+        best = next((tick for tick in ranked if tick in known and tick not in self._unusable), None)
         for name in (self._storage / "cuts").names():
             if not name.isdecimal() or int(name) in (*known[-LAST:], best) or int(name) > known[-1]:
                 continue

@@ -90,9 +90,9 @@ class Recorder:
                     self._ends[tick] = digests
                 self._write()
                 if self.problem is None:  # a complete cut has all that came before it on the disk
-                    best = None if standing.best is None else standing.best.tick
+                    ranked = [evaluation.tick for evaluation in standing.ranked]
                     stops = self.config.learning.stop_after > 0
-                    self.cuts.write(parts, standing.evaluations, best, wait=stops)
+                    self.cuts.write(parts, standing.evaluations, ranked, wait=stops)
                 else:
                     self.cuts.failed(f"no cut at tick {tick}: {self.problem}")
 

@@ -42,7 +42,7 @@ class Result:
     validation_accuracy: float | None
     """on samples kept apart from training and test, to choose by"""
     best: dict[str, Any] | None
-    """the evaluation with the best validation accuracy; its cut is kept, if one lies there"""
+    """the evaluation with the best validation accuracy; kept is the cut of the best one that has a cut"""
     overlap: float
     """sum over boxes of (thread CPU time + emulated delay) over wall time"""
     runtime: str
@@ -112,16 +112,16 @@ class Result:
         return cls(**{**{name: value for name, value in content.items() if name in known}, "path": path})
 
     def load_model(self, best: bool = False) -> Model:
-        """The trained boxes at the run's end, or at its last complete cut; `best`: at the best one by validation.
+        """The trained boxes at the run's end, or at its last complete cut; `best`: at the best cut by validation.
 
         OSError says what cannot be read.
         """
         storage = Storage.of(str(self.path))
         ticks = cut_files.complete(storage)
-        tick = self.best["tick"] if best and self.best else ticks[-1] if ticks else None
-        if tick not in ticks:
-            told = f"{storage.name} holds no cut" if tick is None else f"{storage.name} holds no cut at tick {tick}"
-            raise FileNotFoundError(f"{told}; the run was too short, or not every cut could be kept")
+        if not ticks:
+            raise FileNotFoundError(f"{storage.name} holds no cut; the run was too short, or no cut could be kept")
+        scores = {e["tick"]: e["validation_accuracy"] for e in self.evaluations if e["tick"] in ticks}
+        tick = max(scores, key=lambda tick: (scores[tick], -tick)) if best and scores else ticks[-1]
         config = RunConfig.of(**tomllib.loads(storage.read("config.toml").decode()))
         return Model(config, cut_files.read(storage, tick))
 

@@ -218,12 +218,13 @@ def evaluation(tick, validation):
 
 
 def test_the_last_two_and_the_best_are_kept(place):
+    """The evaluation at tick 9 is better, but has no cut."""
     news = []
     store = CutStore(place, 2, news.append)
     for tick in range(1, 7):
         assert store.gather(report([part(tick, 1)], 1)) == []
         (parts,) = store.gather(report([part(tick, 0)], 0))
-        store.write(parts, [evaluation(tick, 0.1)], best=3, wait=True)
+        store.write(parts, [evaluation(tick, 0.1)], [9, 3, 1], wait=True)
     assert news == [Kept(tick) for tick in range(1, 7)]
     assert store.complete == [3, 5, 6]
     assert (place / "cuts").names() == [f"{tick:012}" for tick in (3, 5, 6)]
@@ -249,11 +250,11 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_mends_itself(local, tm
     blocking.touch()
     store = CutStore(local, 1, news.append)
     for tick in (1, 2):
-        store.write([part(tick)], [], None, wait=True)
+        store.write([part(tick)], [], [], wait=True)
     assert [type(event) for event in news] == [Warned]
     assert news[0].text.startswith("the cut at tick 1 could not be kept (")
     blocking.unlink()
-    store.write([part(3)], [], None, wait=True)
+    store.write([part(3)], [], [], wait=True)
     assert news[1:] == [Kept(3)]
     assert store.complete == [3]
     store.close()
@@ -263,7 +264,7 @@ def test_a_cut_that_fails_half_way_leaves_nothing_behind(local, monkeypatch):
     """On a full disk its parts would be in the way of the next one, and of result.json."""
     news = []
     store = CutStore(local, 4, news.append)
-    store.write([part(1, k) for k in range(4)], [], None, wait=True)
+    store.write([part(1, k) for k in range(4)], [], [], wait=True)
     write = Storage.write
 
     def full(storage, name, content):
@@ -274,7 +275,7 @@ def test_a_cut_that_fails_half_way_leaves_nothing_behind(local, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Storage, "write", full)
         for tick in range(2, 8):
-            store.write([part(tick, k) for k in range(4)], [], None, wait=True)
+            store.write([part(tick, k) for k in range(4)], [], [], wait=True)
     assert (local / "cuts").names() == ["000000000001"]
     assert [type(event) for event in news] == [Kept, Warned], "told once"
     assert "the cut at tick 2 could not be kept (No space left on device)" in news[1].text
@@ -290,7 +291,7 @@ def test_a_damaged_cut_stays_until_it_is_written_anew(local):
     change(local, "box-001.arrow", b"")
     assert [one.tick for one in store.newest()] == [8, 8]
     assert (store.complete, (local / "cuts").names()) == ([8], ["000000000008", "000000000009"])
-    store.write([part(9, k) for k in range(2)], [], None, wait=True)
+    store.write([part(9, k) for k in range(2)], [], [], wait=True)
     assert store.complete == [8, 9]
     assert [one.tick for one in store.newest()] == [9, 9]
     store.close()

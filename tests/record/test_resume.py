@@ -1,6 +1,7 @@
 """A run that ended early, however, goes on with the same command, and ends as if nothing had been."""
 
 import json
+import math
 import resource
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from dni_actors import ConfigError, Result, run
 from dni_actors.nn.digest import combine
 from dni_actors.options import parse
+from dni_actors.record.cut_store import CutStore
 from dni_actors.record.folder import RunFolder
 from dni_actors.record.storage import Storage
 from dni_actors.runtime.inline import Chain
@@ -158,6 +160,22 @@ def test_a_broken_part_of_the_metrics_is_one_sentence(setting, cut_short, tmp_pa
         run(setting())
     part.unlink()
     assert run(setting()).digest == undisturbed(setting())
+
+
+@pytest.mark.parametrize("fields", [{}, {"checkpoint_every": None, "ticks": 200}], ids=str)
+def test_the_cut_of_the_best_evaluation_is_kept(setting, monkeypatch, fields):
+    """Where cuts cost nothing and the disk keeps up, that is the best of all evaluations; else the best with a cut."""
+    result = run(setting(**fields))
+    scores = {e["tick"]: e["validation_accuracy"] for e in result.evaluations}
+    scored = scores.keys() & set(result.cuts) - {result.ticks}
+    assert scored, "an evaluation brings a cut"
+    assert result.load_model(best=True).tick == max(scored | {result.ticks}, key=lambda tick: (scores[tick], -tick))
+    write = CutStore.write
+    monkeypatch.setattr(CutStore, "write", lambda store, *args, **how: write(store, *args, wait=True))
+    monkeypatch.setattr("dni_actors.runtime.checkpoints.SHARE", math.inf)
+    free = run(setting(name="free", **fields))
+    assert free.best["tick"] in free.cuts
+    assert free.load_model(best=True).tick == free.best["tick"] < free.ticks
 
 
 STOPS = {"stop_after": 2, "evaluate_every": 5, "ticks": 300, "learning_rate": 1e-6, "checkpoint_every": 0}

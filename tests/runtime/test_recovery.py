@@ -83,17 +83,17 @@ def test_crashes_and_a_hostile_wire_leave_the_digest_alone(config, seed, crashes
 
 def test_a_mark_rides_through_the_whole_chain():
     """Every box puts its part aside at the same ticks, those that box 0 chose; and at the end."""
-    chain = Chain(tiny(boxes=4, ticks=11, lag=3, checkpoint_every=3))
+    chain = Chain(tiny(boxes=4, ticks=11, lag=3, checkpoint_every=3, evaluate_every=0))
     chain.run()
     assert [[part.tick for part in report.cuts] for report in chain.reports()] == [[3, 6, 9, 11]] * 4
 
 
 def test_a_cut_holds_the_gradients_under_way_and_no_more():
-    chain = Chain(tiny(boxes=3, ticks=8, lag=2, checkpoint_every=5))
+    chain = Chain(tiny(boxes=3, ticks=8, lag=2, checkpoint_every=5, evaluate_every=0))
     chain.run()
     parts = [report.cuts[0] for report in chain.reports()]
     assert [sorted(part.gradients) for part in parts] == [[], [3, 4], [3, 4]]
-    locked = Chain(tiny(boxes=3, ticks=8, update="locked", checkpoint_every=5))
+    locked = Chain(tiny(boxes=3, ticks=8, update="locked", checkpoint_every=5, evaluate_every=0))
     locked.run()
     assert [report.cuts[0].gradients for report in locked.reports()] == [{}, {}, {}]
 
