@@ -5,6 +5,7 @@ import math
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -123,6 +124,36 @@ def test_a_folder_that_holds_something_else_is_left_alone(setting, tmp_path):
     with pytest.raises(ConfigError, match=r"name: 'it' is taken: the folder exists and holds no run"):
         run(setting())
     assert [path.name for path in (tmp_path / "it").iterdir()] == ["precious"]
+
+
+class Killed(BaseException):
+    """As SIGKILL: nobody cleans up."""
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_driver_killed_while_it_makes_its_folder_can_be_run_again(setting, monkeypatch, tmp_path, steps):
+    """Before each of its steps: four folders, the draft of config.toml, and its name."""
+    left = iter(range(steps))
+
+    def dying(method):
+        def step(*args):
+            if next(left, None) is None:
+                raise Killed
+            return method(*args)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "make", dying(Storage.make))
+        patch.setattr(Storage, "write", dying(Storage.write))
+        patch.setattr(Path, "replace", dying(Path.replace))
+        folder = RunFolder(setting(), Storage.of(str(tmp_path)))
+        with pytest.raises(Killed):
+            folder._make()
+        folder.release()  # the lock went with its process
+    made = [path.name for path in (tmp_path / "it").iterdir()] if steps else []
+    assert len(made) == max(0, steps - 1)
+    assert run(setting()).status == "finished"
 
 
 def test_two_runs_cannot_share_a_folder(setting):
