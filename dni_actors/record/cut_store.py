@@ -128,7 +128,7 @@ class CutStore:
         self.forget()
         for tick in reversed(self.complete):
             try:
-                return cut_files.read(self._storage, tick)
+                return cut_files.read(self._storage, tick, self._boxes)
             except CutError as error:
                 self._warn(f"{error}; the cut before is used")
                 self._unusable.add(tick)

@@ -123,7 +123,7 @@ class Result:
         scores = {e["tick"]: e["validation_accuracy"] for e in self.evaluations if e["tick"] in ticks}
         tick = max(scores, key=lambda tick: (scores[tick], -tick)) if best and scores else ticks[-1]
         config = RunConfig.of(**tomllib.loads(storage.read("config.toml").decode()))
-        return Model(config, cut_files.read(storage, tick))
+        return Model(config, cut_files.read(storage, tick, config.boxes))
 
     def content(self) -> dict[str, Any]:
         """As in result.json."""
