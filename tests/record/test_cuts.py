@@ -436,6 +436,18 @@ def test_storage_that_cannot_be_reached_is_no_empty_run(local, monkeypatch):
     store.close()
 
 
+def test_the_names_of_new_folders_are_forced_to_the_disk(tmp_path, monkeypatch):
+    """As are those of files: each in the folder that lists it."""
+    synced = []
+    monkeypatch.setattr("dni_actors.record.storage.sync", synced.append)
+    place = Storage.of(str(tmp_path / "runs" / "it"))
+    place.make()
+    assert sorted(synced) == [tmp_path, tmp_path / "runs"]
+    place.make()
+    place.write("x", b"")
+    assert synced[2:] == [tmp_path / "runs" / "it"]
+
+
 @pytest.mark.parametrize(
     ("place", "expected"),
     [

@@ -22,6 +22,7 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native", name=None)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {"packages", "kernels", "cpu", "host", "started", "ended", "how"} <= manifest.keys()
+    assert {"ray", "pyzmq", "pyarrow"} <= manifest["packages"].keys()
     assert [place["box"] for place in json.loads((folder / "boxes.json").read_text())] == [0, 1, 2]
     content = json.loads((folder / "result.json").read_text())
     assert content == result.content()
