@@ -86,6 +86,8 @@ class Report:
     evaluations: tuple[Evaluation, ...] = ()
     cuts: tuple[BoxCut, ...] = ()
     """its parts of cuts"""
+    cut_seconds: float = 0.0
+    """wall time, so far, spent on putting them aside"""
     messages: tuple[tuple[str, int], ...] = ()
     """counts of the unusual ones: asked for, sent again, dropped and why"""
     digest: str | None = None

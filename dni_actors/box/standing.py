@@ -148,6 +148,11 @@ class Standing:
         return worked / elapsed if elapsed else 0.0
 
     @property
+    def cut_share(self) -> float:
+        """Of their time since the last start of the boxes, what they spent on cuts: the most of a box."""
+        return max(report.cut_seconds / report.elapsed if report.elapsed else 0.0 for report in self.reports)
+
+    @property
     def hints(self) -> list[str]:
         """Whether the lag fits.
 

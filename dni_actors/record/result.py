@@ -61,6 +61,8 @@ class Result:
     """why boxes were started again, in order"""
     cuts: list[int]
     """ticks of the complete cuts in the folder: the run can go on from the last one"""
+    cut_share: float
+    """of its time, what the box that spent most of it on cuts did spend, since the boxes were last started"""
     warnings: list[str]
     """what went wrong and did not end the run"""
     hints: list[str]
@@ -89,6 +91,7 @@ class Result:
             restarts=standing.restarts,
             losses=[f"box {loss.box}: {loss.why}" for loss in standing.losses],
             cuts=cuts,
+            cut_share=round(standing.cut_share, 5),
             warnings=standing.warnings,
             overlap=round(standing.overlap, 3),
             runtime=config.execution.runtime,

@@ -63,6 +63,7 @@ class Stepper:
         self._incarnation = incarnation
         self._checkpoints = Checkpoints(config, cuts_at)
         self._cuts: deque[BoxCut] = deque()
+        self._cut_seconds = 0.0  # spent on them
         self._marked = False  # after this tick comes a cut
         self.halted = False
         """`advance` returns soon, and gets nowhere any more"""
@@ -234,7 +235,9 @@ class Stepper:
         began = time.perf_counter()
         first = first_indices(self._config, self.box.chunks, self.tick)[Channel.GRADIENT]
         self._cuts.append(take(self.box, self.post, self.tick, first, self._meter.seconds))
-        self._checkpoints.took(time.perf_counter() - began)
+        took = time.perf_counter() - began
+        self._checkpoints.took(took)
+        self._cut_seconds += took
 
     def report(self) -> Report:
         """How the box stands, and what is new since the last call; from any thread."""
@@ -255,6 +258,7 @@ class Stepper:
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
             cuts=cuts,
+            cut_seconds=self._cut_seconds,
             messages=tuple(self.post.counts.items()),
             digest=self.box.digest() if done else None,
         )

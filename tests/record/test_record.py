@@ -29,6 +29,8 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     assert (content["status"], content["ticks"], content["seed"], content["runtime"]) == ("finished", 300, 0, "inline")
     assert {"digest", "digests", "seconds", "ticks_per_second", "test_accuracy", "overlap", "wire"} <= content.keys()
 
+    assert 0 < content["cut_share"] < 1
+
     again = Result.from_path(folder)
     assert again.content() == result.content()
     assert again.metrics.equals(result.metrics)
