@@ -38,7 +38,7 @@ def events(config: RunConfig, folder: str) -> Iterator[Event]:
         for event in running.run(config, store):
             if isinstance(event, Report):
                 for parts in store.gather(event):
-                    store.write(parts, [], None, wait=False)
+                    store.write(parts, [], [], wait=False)
             yield event
     store.close()
 

@@ -21,7 +21,8 @@ class CutStore:
 
     def __init__(self, storage: Storage, boxes: int, tell: Callable[[Kept | Warned], None]) -> None:
         self._storage, self._boxes, self._tell = storage, boxes, tell
-        self._failing = False
+        self.failing = False
+        """the last attempt to keep a cut failed, which has been told"""
         self._unusable: set[int] = set()  # ticks of cuts on the disk that cannot be used
         self._parts: dict[int, dict[int, BoxCut]] = {}  # by tick and box: of cuts that are not complete yet
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cuts")
@@ -71,7 +72,7 @@ class CutStore:
                 if facts.tick in self._unusable or facts.tick not in cut_files.complete(self._storage):
                     cut_files.write(self._storage, parts, facts)
                     self._unusable.discard(facts.tick)
-                self._failing = False
+                self.failing = False
                 self._tell(Kept(facts.tick))
             except Exception as error:  # whatever it is: no reason to lose the run
                 self._give_up(facts.tick)
@@ -90,8 +91,8 @@ class CutStore:
 
     def failed(self, text: str) -> None:
         """A cut could not be kept: told once, until one can be kept again."""
-        if not self._failing:
-            self._failing = True
+        if not self.failing:
+            self.failing = True
             self._warn(text)
 
     def _warn(self, text: str) -> None:

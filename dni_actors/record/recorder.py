@@ -36,7 +36,7 @@ class Recorder:
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
         self.problem: str | None = None
-        """why something could not be written"""
+        """why something could not be written; after `close`: why the result could not"""
         self.discarded = False
         self._write()
 
@@ -113,12 +113,17 @@ class Recorder:
             cuts = self.cuts.complete
         except OSError:
             cuts = []
+        self._write()
+        if self.problem is not None and not self.cuts.failing:
+            standing.warnings.append(self.problem)
         result = Result.of(standing, self._folder.storage, status, error, cuts)
         self._unwritten |= {
             "result.json": result.content(),
             "manifest.json": self._manifest | {"ended": now(), "how": status},
         }
         self._write()
+        if "result.json" not in self._unwritten:
+            self.problem = None  # which is told there
         self.cuts.close()
         self._folder.release()
         return result
