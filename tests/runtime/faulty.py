@@ -1,6 +1,7 @@
-"""A box whose calls of its neighbours are lost, repeated or held back, as chance has it."""
+"""Boxes with faults: one whose calls of its neighbours are lost, repeated or held back, and one that hangs."""
 
 import random
+import threading
 
 from dni_actors.runtime import loop
 from dni_actors.runtime.actor import BoxActor
@@ -30,3 +31,21 @@ class LossyActor(BoxActor):
 
     def call(self, left, right):
         self._box.wire = LossyCalls(left, right, self._box.stepper.deliver, self._k)
+
+
+class HangingActor(BoxActor):
+    """Box 1 comes to its sixth forward pass and no further, but for when it has been started again."""
+
+    def stand(self, incarnation, cut):
+        told = super().stand(incarnation, cut)
+        if incarnation == 0 and self._k == 1:
+            box = self._box.stepper.box
+            forward, left = box.forward, iter(range(5))
+
+            def hanging(*args):
+                if next(left, None) is None:
+                    threading.Event().wait()
+                return forward(*args)
+
+            vars(box)["forward"] = hanging
+        return told
