@@ -3,8 +3,8 @@
     python -m bench.soak [--kills 50] [--run-kills 20] [--ticks 1000000]
 
 Digests must be those of the undisturbed run; no process, no folder of sockets and no shared memory may be left; and the
-memory of neither the driver nor a box may grow: the slope of its unique set size, fitted over the second half of the run,
-stays below 1 MB per 100,000 ticks.
+memory of neither the driver nor a box may grow: the slope of its unique set size, fitted over the second half of the
+run, stays below 1 MB per 100,000 ticks.
 """
 
 import argparse
