@@ -30,7 +30,7 @@ bench: .venv/made-bench
 
 # About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.
 soak: .venv/made-test
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/runtime/test_recovery.py
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q --timeout 7200 tests/runtime/test_recovery.py tests/record
 	$(BIN)/python -m bench.soak
 
 install: .venv/made-test

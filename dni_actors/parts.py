@@ -163,7 +163,7 @@ class OutputConfig:
     """Folder that holds the runs' folders, or a URI of one (s3://..., gs://..., file://...)."""
     checkpoint_every: int | None = None
     """Ticks between cuts, from which a run goes on after whatever happened; 0: only at the end. By default about every
-    5 seconds, and never more than 2 % of the time."""
+    5 seconds, and never more than 2 % of the time; within that, evaluations bring cuts, too."""
     console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""
     tensorboard: bool = False

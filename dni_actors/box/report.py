@@ -91,6 +91,8 @@ class Report:
     probes: tuple[Probed, ...] = ()
     cuts: tuple[BoxCut, ...] = ()
     """its parts of cuts"""
+    cut_seconds: float = 0.0
+    """wall time, so far, spent on putting them aside"""
     messages: tuple[tuple[str, int], ...] = ()
     """counts of the unusual ones: asked for, sent again, dropped and why"""
     sent: int = 0

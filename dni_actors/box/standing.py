@@ -122,7 +122,12 @@ class Standing:
     @property
     def best(self) -> Evaluation | None:
         """The evaluation with the best validation accuracy, the earliest of them."""
-        return max(self._regular(), key=lambda e: (e.validation_accuracy, -e.tick), default=None)
+        return next(iter(self.ranked), None)
+
+    @property
+    def ranked(self) -> list[Evaluation]:
+        """Best first; not every one has a cut at its tick."""
+        return sorted(self._regular(), key=lambda e: (-e.validation_accuracy, e.tick))
 
     def _regular(self) -> list[Evaluation]:
         """Those that this configuration asks for: not the one at the end of a run that was made longer since."""
@@ -167,6 +172,11 @@ class Standing:
         worked = sum(report.cpu_seconds + report.delay_seconds for report in self.reports)
         elapsed = max(report.elapsed for report in self.reports)
         return worked / elapsed if elapsed else 0.0
+
+    @property
+    def cut_share(self) -> float:
+        """Of their time since the last start of the boxes, what they spent on cuts: the most of a box."""
+        return max(report.cut_seconds / report.elapsed if report.elapsed else 0.0 for report in self.reports)
 
     @property
     def hints(self) -> list[str]:

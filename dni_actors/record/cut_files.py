@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dni_actors.box.channel import Channel
 from dni_actors.box.cut import BoxCut
+from dni_actors.box.program import Evaluation
 from dni_actors.record.storage import Storage
 
 FORMAT = 2
@@ -24,6 +25,11 @@ SCHEMA = pa.schema(
 )
 TYPES = ("float16", "float32", "float64", "int64")
 UNDER_WAY = "under way/"  # rows of messages still to be taken, as `under way/State/7`; without bytes: an empty one
+# What may go wrong with bytes that are no cut's, whatever their hash says.
+NONE_OF_OURS = (
+    ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, pa.ArrowException,
+    FileNotFoundError,
+)  # fmt: skip
 
 
 class CutError(OSError):
@@ -141,15 +147,30 @@ def read_complete(storage: Storage, tick: int) -> tuple[Complete, list[str]]:
         told = content.pop("sha256", None)
         if told != hash_of(content) or content["tick"] != tick:
             raise ValueError("it is not as it was written")
+        check_fields(content)
         fields = {name: content[name] for name in Complete._fields}
-    except (ValueError, KeyError, RecursionError, FileNotFoundError) as error:
-        raise CutError(f"{place} cannot be used: {reason(error)}") from error
+    except NONE_OF_OURS as error:
+        raise CutError(f"{place} cannot be used: {reason(error, 'JSON')}") from error
     return Complete(**fields), content["parts"]
 
 
-def read(storage: Storage, tick: int) -> list[BoxCut]:
+def check_fields(content: dict[str, Any]) -> None:
+    """TypeError if a field of COMPLETE is of another type than `write` gives it."""
+    rows, number = content["evaluations"], int | float | None
+    good = isinstance(content["incarnation"], int) and isinstance(rows, list)
+    good = good and all(isinstance(content[name], list) for name in ("digests", "parts"))
+    good = good and all(isinstance(text, str) for text in (*content["digests"], *content["parts"]))
+    good = good and all(isinstance(row, list) and len(row) == len(Evaluation._fields) for row in rows)
+    good = good and all(isinstance(row[0], int) and all(isinstance(x, number) for x in row) for row in rows)
+    if not good:
+        raise TypeError("a field of another type")
+
+
+def read(storage: Storage, tick: int, boxes: int) -> list[BoxCut]:
     """Each box's part of the cut. CutError names the file that cannot be used; OSError: it cannot be reached now."""
     _, hashes = read_complete(storage, tick)
+    if len(hashes) != boxes:
+        raise CutError(f"cuts/{tick:012}/{COMPLETE} cannot be used: it has {len(hashes)} parts for {boxes} boxes")
     parts = []
     for k, expected in enumerate(hashes):
         try:
@@ -157,12 +178,14 @@ def read(storage: Storage, tick: int) -> list[BoxCut]:
             if hashlib.sha256(content).hexdigest() != expected:
                 raise ValueError("it is not as it was written")
             parts.append(decode(content))
-        except (ValueError, FileNotFoundError) as error:
-            raise CutError(f"cuts/{tick:012}/{name_of(k)} cannot be used: {reason(error)}") from error
+            if parts[k].tick != tick:
+                raise ValueError(f"it is of the cut at tick {parts[k].tick}")
+        except NONE_OF_OURS as error:
+            raise CutError(f"cuts/{tick:012}/{name_of(k)} cannot be used: {reason(error, 'part')}") from error
     return parts
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, what: str) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is missing"
-    return str(error) if type(error) is ValueError else "it is no JSON of a cut"
+    return str(error) if type(error) is ValueError else f"it is no {what} of a cut"

@@ -38,9 +38,8 @@ class Recorder:
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
         self.problem: str | None = None
-        """why something could not be written"""
+        """why something could not be written; after `close`: why the result could not"""
         self.discarded = False
-        self._told = False  # that cuts are not kept because of the problem
         self._write()
 
     def _read(self, storage: Storage) -> None:
@@ -100,12 +99,11 @@ class Recorder:
                     self._ends[tick] = digests
                 self._write()
                 if self.problem is None:  # a complete cut has all that came before it on the disk
-                    best = None if standing.best is None else standing.best.tick
+                    ranked = [evaluation.tick for evaluation in standing.ranked]
                     stops = self.config.learning.stop_after > 0
-                    self.cuts.write(parts, standing.evaluations, best, wait=stops)
-                elif not self._told:
-                    self._told = True
-                    self._news.append(Warned(f"no cut at tick {tick}: {self.problem}"))
+                    self.cuts.write(parts, standing.evaluations, ranked, wait=stops)
+                else:
+                    self.cuts.failed(f"no cut at tick {tick}: {self.problem}")
 
     def news(self, settled: bool = False) -> list[Kept | Warned]:
         """What has happened to the cuts since the last call; all of it, after a wait, if it is to be `settled`."""
@@ -124,12 +122,17 @@ class Recorder:
             cuts = self.cuts.complete
         except OSError:
             cuts = []
+        self._write()
+        if self.problem is not None and not self.cuts.failing:
+            standing.warnings.append(self.problem)
         result = Result.of(standing, self._folder.storage, status, error, cuts)
         self._unwritten |= {
             "result.json": result.content(),
             "manifest.json": self._manifest | {"ended": now(), "how": status},
         }
         self._write()
+        if "result.json" not in self._unwritten:
+            self.problem = None  # which is told there
         self.cuts.close()
         self._folder.release()
         return result

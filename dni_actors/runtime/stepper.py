@@ -25,7 +25,6 @@ from dni_actors.box.schedule import (
     closes_window,
     evaluates,
     first_indices,
-    mark_lead,
     probes,
     reach,
     under_way,
@@ -74,11 +73,7 @@ class Stepper:
             restore(self.box, self.inbox, self.post, cut)
         self._seconds = 0.0 if cut is None else cut.seconds
         self._incarnation = incarnation
-        self._checkpoints = Checkpoints(config, cuts_at)
-        self._cuts: deque[BoxCut] = deque()
-        self._marks = False  # this tick's state carries a mark: `lead` ticks after it comes a cut
-        self._lead = mark_lead(config, k)
-        self._cuts_after: set[int] = set()  # ticks
+        self._checkpoints = Checkpoints(config, k, cuts_at)
         self.halted = False
         """`advance` returns soon, and gets nowhere any more"""
         self.tick = self.first
@@ -177,13 +172,13 @@ class Stepper:
                         if not self._came(request):
                             return
                     arrived = self.inbox.take(request)
-                    if arrived.mark and not self.box.is_first:
-                        self._mark(self.tick)
+                    if arrived.mark:
+                        self._checkpoints.marked(self.tick)
                     self._meter.took(request, self.tick - arrived.at_tick, arrived.arrays)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
-                        self.post.put(request, self._marks and request.channel is Channel.STATE)
+                        self.post.put(request, self._checkpoints.marks and request.channel is Channel.STATE)
                     elif isinstance(request, Work):
                         self._phase = request.phase
                         self._meter.work(request.phase)
@@ -237,13 +232,10 @@ class Stepper:
                 if self._slow_link:
                     self._arrivals.begin(n)
                 self._begun = n
-                self._marks = False
-                waits = self._lead and self._cuts_after and config.output.checkpoint_every is None
-                if box.is_first and not waits and self._checkpoints.due(n + 1 + self._lead):
-                    self._mark(n)
+                self._checkpoints.begin(n)
                 self.inbox.skip(Channel.SCORE, (n + 1) * box.held_out.chunks)
                 yield from tick(box, n)
-                cuts = n in self._cuts_after or n + 1 == config.ticks
+                cuts = self._checkpoints.after(n)
                 closes = cuts or closes_window(config, n)
                 if closes:
                     box.verify(n)
@@ -257,24 +249,16 @@ class Stepper:
         """The last requests, oldest first."""
         return [f"{request}, tick {tick}" for _, tick, request in self._story]
 
-    def _mark(self, n: int) -> None:
-        self._marks = True
-        self._cuts_after.add(n + self._lead)
-
     def _cut(self) -> None:
         """Puts the box's part of the cut aside at which it stands."""
         began = time.perf_counter()
-        self._cuts_after.discard(self.tick - 1)
         first = under_way(self._config, self.box.held_out.chunks, self.tick, self.box.index)
-        self._cuts.append(take(self.box, self.post, self.tick, first, self._meter.seconds))
-        self._checkpoints.took(time.perf_counter() - began)
+        self._checkpoints.keep(take(self.box, self.post, self.tick, first, self._meter.seconds), began)
 
     def report(self) -> Report:
         """How the box stands, and what is new since the last call; from any thread."""
         done = self.done  # read first: once done, nothing is added any more
-        cuts = tuple(
-            self._cuts.popleft() for _ in range(len(self._cuts))
-        )  # then these: what came before them goes along
+        cuts = self._checkpoints.new()  # then these: what came before them goes along
         return Report(
             box=self.box.index,
             tick=self.tick,
@@ -289,6 +273,7 @@ class Stepper:
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
             probes=tuple(self._probes.popleft() for _ in range(len(self._probes))),
             cuts=cuts,
+            cut_seconds=self._checkpoints.seconds,
             messages=tuple(self.post.counts.items()),
             sent=self.post.sent,
             sent_bytes=self.post.sent_bytes,
