@@ -81,7 +81,7 @@ def local(tmp_path):
 
 def test_what_comes_back_is_what_was_written(place):
     parts = [part(9, k) for k in range(3)]
-    facts = Complete(9, 2, ["a", "b", "c"], [[5, 0.5, 1.0, 0.25, 2.0]])
+    facts = Complete(9, 2, ["a", "b", "c"], [[5, 0.5, 1.0, 0.25, 2.0, None]])
     cut_files.write(place, parts, facts)
     assert cut_files.complete(place) == [9]
     assert cut_files.read_complete(place, 9)[0] == facts
