@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError
 from dni_actors.box.program import Evaluation
+from dni_actors.box.trace import NO_TRACE, Trace
 
 
 def plain(facts: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +87,7 @@ class Report:
     evaluations: tuple[Evaluation, ...] = ()
     cuts: tuple[BoxCut, ...] = ()
     """its parts of cuts"""
+    trace: Trace = NO_TRACE
     messages: tuple[tuple[str, int], ...] = ()
     """counts of the unusual ones: asked for, sent again, dropped and why"""
     digest: str | None = None

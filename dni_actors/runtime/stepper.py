@@ -24,6 +24,7 @@ from dni_actors.nn.streams import Stream
 from dni_actors.runtime.checkpoints import Checkpoints
 from dni_actors.runtime.delays import Arrivals, Delay
 from dni_actors.runtime.meter import Clock, Meter
+from dni_actors.runtime.tracer import Tracer
 
 Story = MutableSequence[tuple[int, int, Request]]
 LOOK_EVERY = 0.5  # seconds of emulated work, at most, before a box looks whether it shall stop
@@ -74,7 +75,8 @@ class Stepper:
         self._story = deque(maxlen=8) if story is None else story
         link = Delay(*config.link_delay, seed, Stream.LINK_DELAY)
         self._slow_link, self._dtype = link.high > 0, config.chain.precision
-        self._arrivals = Arrivals(k, link, config.lag, config.chain.precision)
+        self._arrivals = Arrivals(k, link, config.lag, self._admit)
+        self._tracer = Tracer(config, incarnation)
         self._begun = self.first  # the newest tick that has begun
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
         self._overslept = 0.0  # seconds
@@ -86,6 +88,7 @@ class Stepper:
     def begin(self, clock: Clock) -> None:
         """The run begins: once, before the first `advance`."""
         self._meter = Meter(self._config, self.box.index, self.first, clock, self._seconds, self._incarnation)
+        self._tracer.begin(self.first)
         if self.first and not self.box.is_last:
             self.post.greet(1)  # the gradients that were under way
 
@@ -96,7 +99,12 @@ class Stepper:
         if self._slow_link:
             self._arrivals.add(message)
         else:
-            self.post.admit(message, self._begun, self._dtype)
+            self._admit(message, self._begun, time.perf_counter())
+
+    def _admit(self, message: Message, at_tick: int, at: float) -> None:
+        if message.index >= self.inbox.first[message.channel]:
+            self._tracer.arrived(message.channel, message.index, at)
+        self.post.admit(message, at_tick, self._dtype)
 
     def ask(self) -> None:
         """The box has waited for long: asks for what it waits for, if that is not on its way here."""
@@ -155,6 +163,7 @@ class Stepper:
                 if isinstance(request, Take):
                     if not (self._came(request) or self._comes(request)):
                         self._meter.wait()
+                        self._tracer.wait(request)
                         if self._wait is not None:
                             self._wait()
                         if not self._came(request):
@@ -162,13 +171,17 @@ class Stepper:
                     arrived = self.inbox.take(request)
                     self._marked = self._marked or arrived.mark
                     self._meter.took(request, self.tick - arrived.at_tick)
+                    self._tracer.took(request)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
+                        began = time.perf_counter()
                         self.post.put(request, self._marked and request.channel is Channel.STATE)
+                        self._tracer.put(request, began)
                     elif isinstance(request, Work):
                         self._phase = request.phase
                         self._meter.work(request.phase)
+                        self._tracer.work(request.phase)
                         if self._heavy.high and request.phase in DELAYED:
                             self._labour(request.phase)
                     request = next(self._script)
@@ -181,7 +194,7 @@ class Stepper:
 
     def _came(self, take: Take) -> bool:
         if self._slow_link:
-            self._arrivals.move(self.post)
+            self._arrivals.move()
         return self.inbox.holds(take)
 
     def _comes(self, take: Take) -> bool:
@@ -201,12 +214,14 @@ class Stepper:
     def _run(self) -> Generator[Request, Arrays, None]:
         config, box = self._config, self.box
         for n in range(self.first, config.ticks + 1):
+            self._tracer.between(n)
             if evaluates(config, n):
                 self._meter.train(False)
                 evaluation = yield from evaluate(box, n)
                 if evaluation is not None:
                     self._evaluations.append(evaluation)
                 self._meter.train(True)
+            self._tracer.tick()
             if n < config.ticks:
                 self._poll(1)  # gradients that came by now came in the tick before
                 if self._slow_link:
@@ -215,6 +230,7 @@ class Stepper:
                 self._marked = box.is_first and self._checkpoints.due(n + 1)
                 self.inbox.skip(Channel.SCORE, (n + 1) * box.chunks)
                 yield from tick(box, n)
+                self._tracer.ticked()
                 cuts = self._marked or n + 1 == config.ticks
                 closes = cuts or closes_window(config, n)
                 if closes:
@@ -255,6 +271,7 @@ class Stepper:
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
             cuts=cuts,
+            trace=self._tracer.new(),
             messages=tuple(self.post.counts.items()),
             digest=self.box.digest() if done else None,
         )
