@@ -42,6 +42,8 @@ class Phase(StrEnum):
     TRAIN = "train synthesizer"
     EVALUATE = "evaluate"
 
+    __hash__ = str.__hash__  # as in Channel
+
 
 class Take(NamedTuple):
     """Wait for a message; the runtime answers with its arrays."""

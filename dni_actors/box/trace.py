@@ -21,7 +21,8 @@ from dni_actors.nn.arrays import Array
 BEGIN, TICK, PREPARE = "begin", "tick", "prepare"
 SLICES = (PREPARE, *(str(phase) for phase in Phase), *(f"wait {channel}" for channel in Channel))
 """what a box can be doing: one after the other, never two at once"""
-KINDS = (BEGIN, TICK, *SLICES, *(f"{way} {channel}" for way in ("put", "take") for channel in Channel))
+MESSAGE_KINDS = tuple(f"{way} {channel}" for way in ("put", "take") for channel in Channel)
+KINDS = (BEGIN, TICK, *SLICES, *MESSAGE_KINDS)
 CODES = {kind: code for code, kind in enumerate(KINDS)}
 
 ROW = struct.Struct("<Bqqdd")
@@ -53,6 +54,7 @@ class Trace(NamedTuple):
 
 
 NO_TRACE = Trace()
+WARM = 100  # ticks
 
 
 def messages(events: Array) -> Array:
@@ -83,6 +85,14 @@ def key(*columns: Array) -> Array:
     for i, column in enumerate(columns):
         one[f"{i}"] = column
     return one
+
+
+def usual(ticks: Array, most: int) -> tuple[int, int]:
+    """(first, last) of the ticks to show where none are asked for: some that were traced in a row, once all is warm."""
+    row = ticks[: 1 + int(np.argmax(np.diff(ticks, append=ticks[-1] + 2) > 1))]
+    begin = min(WARM, len(row) // 2)
+    shown = row[begin : begin + most]
+    return int(shown[0]), int(shown[-1])
 
 
 def newest(events: Array, starts: dict[int, int]) -> Array:

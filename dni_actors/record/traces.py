@@ -5,6 +5,7 @@ monotonic clock, which starts anew when the machine does.
 """
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dni_actors.box.trace import BEGIN, CODES, EVENTS, KINDS, ROWS, TICK, newest
+from dni_actors.box.timeline import aligned, aligned_messages, corrections, offsets
+from dni_actors.box.trace import BEGIN, CODES, EVENTS, KINDS, MESSAGE_KINDS, ROWS, TICK, messages, newest
 from dni_actors.nn.arrays import Array
 from dni_actors.record.metrics import PART, Rows, foreign
 from dni_actors.record.storage import Storage
@@ -105,6 +107,31 @@ class Traces:
             found["node"], found["kind"] = coded(table["node"], nodes), coded(table["kind"], CODES)
             yield newest(found[found["kind"] >= 0], starts)
 
+    @cached_property
+    def _corrections(self) -> dict[int, Array]:
+        """What to add to the nodes' clocks."""
+        nodes = len(self.overview.nodes)
+        spans = [of for part in self.events((BEGIN, TICK)) for of in reach(part)]
+        off = offsets(self._met(), nodes) if nodes > 1 else np.zeros(nodes)
+        return corrections(np.concatenate(spans), off) if spans else {}
+
+    def _met(self, ticks: tuple[int, int] | None = None) -> Array:
+        return messages(np.concatenate([np.empty(0, EVENTS), *self.events(MESSAGE_KINDS, ticks)]))
+
+    def parts(self, kinds: Collection[str] | None = None, ticks: tuple[int, int] | None = None) -> Iterator[Array]:
+        """As `events`, in one time for all nodes, which begins with 0."""
+        for part in self.events(kinds, ticks):
+            yield aligned(part, self._corrections)
+
+    def messages(self, ticks: tuple[int, int] | None = None) -> Array:
+        """MESSAGES of which both ends were traced, in the same time."""
+        return aligned_messages(self._met(ticks), self._corrections)
+
+    def excerpt(self, first: int, last: int) -> tuple[Array, Array]:
+        """(EVENTS, MESSAGES) of ticks `first` to `last`."""
+        ticks = (first, last + 1)
+        return np.concatenate([np.empty(0, EVENTS), *self.parts(None, ticks)]), self.messages(ticks)
+
     def _tables(
         self, columns: Sequence[str], kinds: Collection[str] | None = None, ticks: tuple[int, int] | None = None
     ) -> Iterator[pa.Table]:
@@ -117,6 +144,17 @@ class Traces:
                         yield pq.read_table(file, columns=list(columns), filters=wanted or None)
                 except (pa.ArrowException, KeyError) as error:
                     raise foreign(self._folder, name) from error
+
+
+def reach(events: Array) -> Iterator[Array]:
+    """EVENTS -> one for each incarnation and node, from the first's beginning to the last's end."""
+    for incarnation in np.unique(events["incarnation"]):
+        for node in np.unique(events["node"]):
+            mine = events[(events["incarnation"] == incarnation) & (events["node"] == node)]
+            if len(mine):
+                one = mine[:1].copy()
+                one["begin"], one["end"] = mine["begin"].min(), mine["end"].max()
+                yield one
 
 
 def coded(column: pa.ChunkedArray, codes: dict[str, int]) -> Array:

@@ -70,9 +70,9 @@ class Tracer:
     def took(self, take: Take) -> None:
         arrived = self._arrived.pop(take, 0.0) if self._keeps else 0.0
         if self.on:
-            now = time.perf_counter()
             if self._what == WAITS[take.channel]:
                 self._turn(self._resumed)
+            now = time.perf_counter()
             self._rows.append(ROW.pack(TAKES[take.channel], self._tick, take.index, arrived or now, now))
 
     def arrived(self, channel: Channel, index: int, at: float) -> None:
