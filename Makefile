@@ -22,6 +22,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.throughput
 	$(BIN)/python -m bench.messages
 	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.tracing
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.links
 	$(BIN)/python -m bench.figures

@@ -37,7 +37,7 @@ def null_numerics() -> None:
         "load": lambda self, n, piece=None: None,
         "train_synthesizer": lambda self, n, gradient, stashed: None,
         "forward": lambda self, h_in, piece=0: array,
-        "synthesize": lambda self, n: array,
+        "synthesize": lambda self, n: (array, array),
         "backward": lambda self, d_out, piece=0: array,
         "update": lambda self, n, piece=None: None,
         "verify": lambda self, n: None,

@@ -131,6 +131,6 @@ class OutputConfig:
     trace: Literal["off", "sampled", "full"] = "sampled"
     """What each box did when, for pictures: of no tick, of the first and last 200 and every 100th, or of all."""
     report: bool = False
-    """Whether to draw the run at its end: report.html in its folder, as python -m dni_actors.report does at any time."""
+    """Draw the run at its end: report.html in its folder, as python -m dni_actors.report does at any time."""
     console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""

@@ -66,11 +66,10 @@ def place(node: int, box: int) -> dict[str, int]:
 
 
 def microseconds(nanoseconds: int) -> str:
-    return f"{nanoseconds // 1000}.{nanoseconds % 1000:03}"
+    return f"{nanoseconds / 1000:.3f}"
 
 
 def slices(part: Array) -> Iterator[str]:
-    """Ticks reach a nanosecond further than what lies in them, so that all agree on what is in what."""
     begins, ends = (np.rint(part[name] * 1e9).astype(np.int64) for name in ("begin", "end"))
     columns = (part[name].tolist() for name in ("node", "box", "kind", "tick", "index"))
     for begin, end, node, box, kind, tick, index in zip(begins.tolist(), ends.tolist(), *columns, strict=True):
@@ -81,7 +80,7 @@ def slices(part: Array) -> Iterator[str]:
             yield f'{{"ph":"i","s":"t","name":"{told}",{where},"ts":{microseconds(begin)}}}'
             continue
         if name == TICK:
-            name, begin, end = f"tick {tick}", begin - 1, end + 1
+            name = f"tick {tick}"
         elif name in MESSAGE_KINDS:
             if name.startswith("take"):  # its beginning is when the message came
                 args += f',"ready_us":{microseconds(max(0, end - begin))}'
