@@ -20,23 +20,26 @@ check: .venv/made-test
 # About an hour and a half on two cores that have nothing else to do; bench/README.md has each part's command.
 bench: .venv/made-bench
 	$(BIN)/python -m bench.throughput
+	$(BIN)/python -m bench.throughput --cell lstm --sizes 32x64 128x256
 	$(BIN)/python -m bench.messages
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.tracing
 	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.console
 	$(BIN)/python -m bench.links
 	$(BIN)/python -m bench.figures
 
 # About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.
 soak: .venv/made-test
-	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q tests/runtime/test_recovery.py
+	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q --timeout 7200 tests/runtime/test_recovery.py tests/record
 	$(BIN)/python -m bench.soak
 
 install: .venv/made-test
 
-# Rewrites the golden transcripts; read the difference before you commit it.
+# Rewrites the golden transcripts and the pictures of the console; read the difference before you commit it.
 golden: .venv/made-test
 	$(BIN)/python -m tests.transcript
+	$(BIN)/python -m tests.snapshot
 
 .venv/made: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "dni_actors needs Python 3.11 or newer: make PYTHON=python3.12 ...")'

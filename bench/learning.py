@@ -1,78 +1,222 @@
-"""What is learned: test accuracy at the end of training, by update rule, number of boxes and lag.
+"""What is learned: the figure of merit at the end of training, on held-out samples, by rule, boxes, lag and task.
 
-    python -m bench.learning [--parts rows recall xor] [--seeds 3]
+    python -m bench.learning [--parts rows xor ...] [--seeds 10] [--jobs 2] [--data FOLDER]
 
-Inline (the bits are the same over Ray), two runs at a time. For `rows` the share of the gap between truncation and
-backpropagation that a rule closes is told beside it.
+Inline (the bits are the same over Ray), `--jobs` runs at a time. `--data`: a folder of IDX files, for part `dense`
+(Fashion-MNIST as Debian's dataset-fashion-mnist has it). Parts whose figure is an accuracy tell beside it which share
+of the gap between truncation and backpropagation a rule closes. Results go to bench/results/learning_<part>.json.
 """
 
 import argparse
+import math
 import multiprocessing
 import statistics
 import sys
-from typing import Any
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from bench.measure import save
+from dni_actors.box.program import Evaluation
 from dni_actors.config import RunConfig
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
 
-RULES: dict[str, dict[str, Any]] = {
+Fields = dict[str, Any]
+LAGS = (2, 4, 8, 16, 32)
+ENDS: dict[str, Fields] = {"locked": {"update": "locked"}, "truncated": {"update": "truncated"}}
+RULES: dict[str, Fields] = {
     "synthesizer alone": {"local_readout": False},
     "trust": {"local_readout": False, "trust": "rate"},
     "hybrid": {},
     "hybrid, trust": {"trust": "readout"},
     "local": {"update": "local"},
 }
-ENDS = {"locked": {"update": "locked"}, "truncated": {"update": "truncated"}}
-ROWS = {"task": "rows", "hidden": 64, "batch": 32, "epochs": 10, "synthesizer_learning_rate": 3e-3}
+ROWS: Fields = {"task": "rows", "hidden": 64, "batch": 32, "epochs": 10, "synthesizer_learning_rate": 3e-3}
+STREAM: Fields = {"cell": "gru", "hidden": 64, "batch": 32, "learning_rate": 2e-3, "lag": 1}
+DENSE: Fields = {"task": "rows", "cell": "dense", "activation": "relu", "hidden": 256, "batch": 256, "epochs": 8}
 
 
-def cases(part: str) -> dict[str, dict[str, Any]]:
-    if part == "rows":
-        found = {}
-        for boxes in (4, 7, 14):
-            base = ROWS | {"boxes": boxes}
-            found |= {f"{boxes} boxes, {name}": base | fields for name, fields in ENDS.items()}
-            for name, fields in RULES.items():
-                for lag in (2,) if name == "local" else (2, 4, 8, 16, 32):
-                    found[f"{boxes} boxes, {name}, lag {lag}"] = base | fields | {"lag": lag}
-        return found
-    lag = {"recall": 2, "xor": 4}[part]
-    return {name: {"task": part, "lag": lag} | fields for name, fields in (ENDS | RULES).items()}
+class Part(NamedTuple):
+    cases: dict[str, Fields]
+    figure: str = "accuracy"
+    seeds: int | None = None
+    """at most so many"""
+    seconds: float = math.inf
+    """of CPU that a run gets, for contenders that are compared at equal time"""
 
 
-def accuracy(fields: dict[str, Any]) -> float:
-    config = RunConfig.of(**fields, runtime="inline", evaluate_every=0, checkpoint_every=0)
+def rows(boxes: int, **more: Any) -> dict[str, Fields]:
+    base = ROWS | {"boxes": boxes} | more
+    found = {f"{boxes} boxes, {name}": base | fields for name, fields in ENDS.items()}
+    for name, fields in RULES.items():
+        for lag in (2,) if name == "local" else LAGS:
+            found[f"{boxes} boxes, {name}, lag {lag}"] = base | fields | {"lag": lag}
+    return found
+
+
+def delayed(boxes: int) -> dict[str, Fields]:
+    base = ROWS | {"boxes": boxes, "update": "delayed"}
+    found = {f"{boxes} boxes, {name}": ROWS | {"boxes": boxes} | fields for name, fields in ENDS.items()}
+    for correction in ("none", "stash", "nesterov"):
+        for lag in (1, *LAGS):
+            found[f"{boxes} boxes, delayed, {correction}, lag {lag}"] = base | {
+                "delay_correction": correction,
+                "lag": lag,
+            }
+    return found
+
+
+def symbols(task: str, lag: int) -> dict[str, Fields]:
+    return {name: {"task": task, "lag": lag} | fields for name, fields in (ENDS | RULES).items()}
+
+
+def streams(task: str, steps: int) -> dict[str, Fields]:
+    base = STREAM | {"task": task, "unroll": (steps,)}
+    return {
+        f"T {steps}, truncated": base | {"update": "truncated"},
+        f"T {steps}, unlabelled": base | {"conditioned": False},
+        f"T {steps}, conditioned on the next 20": base | {"look_ahead": 20},
+    }
+
+
+def text() -> dict[str, Fields]:
+    base = STREAM | {"task": "text", "hidden": 128, "learning_rate": 2e-3, "look_ahead": 5}
+    return {
+        "T 5, truncated": base | {"unroll": (5,), "update": "truncated", "ticks": 12_000},
+        "T 5, synthetic": base | {"unroll": (5,), "ticks": 12_000},
+        "T 5, synthetic, unlabelled": base | {"unroll": (5,), "ticks": 12_000, "conditioned": False},
+        "T 20, truncated": base | {"unroll": (20,), "update": "truncated", "ticks": 3_000},
+    }
+
+
+def dense() -> dict[str, Fields]:
+    found = {}
+    for depth in (3, 4, 5, 6):
+        base = DENSE | {"boxes": depth, "optimizer": "adam", "learning_rate": 1e-3, "local_readout": False, "lag": 1}
+        rules: dict[str, Fields] = {
+            "backpropagation": {"update": "locked"},
+            "no gradient but the last": {"update": "truncated"},
+            "DNI": {"conditioned": False},
+            "conditioned DNI": {},
+            "conditioned DNI, local read-outs": {"local_readout": True},
+        }
+        found |= {f"depth {depth}, {name}": base | fields for name, fields in rules.items()}
+    return found
+
+
+def shared(boxes: int) -> dict[str, Fields]:
+    base = ROWS | {"boxes": boxes, "weights": "shared"}
+    rules: dict[str, Fields] = {
+        "hybrid": {},
+        "local": {"update": "local"},
+        "synthesizer alone": {"local_readout": False},
+    }
+    found: dict[str, Fields] = {"one box: backpropagation through a true RNN": ROWS | {"boxes": 1, "update": "locked"}}
+    for name, fields in rules.items():
+        found[f"{boxes} boxes, changes averaged, {name}"] = base | fields
+        found[f"{boxes} boxes, gradients summed, {name}"] = base | fields | {"sync": "gradients", "sync_every": 1}
+    found[f"{boxes} boxes, gradients summed over 10 ticks, hybrid"] = base | {"sync": "gradients"}
+    return found
+
+
+def unlock() -> dict[str, Fields]:
+    found = {}
+    for rule, fields in (("synthesizer alone", {"local_readout": False}), ("hybrid", {})):
+        base = ROWS | {"boxes": 4} | fields
+        found |= {f"{rule}, backward": base, f"{rule}, full": base | {"unlock": "full"}}
+    return found
+
+
+def parts(data: str | None) -> dict[str, Part]:
+    return {
+        "xor": Part(symbols("xor", 4)),
+        "recall": Part(symbols("recall", 2)),
+        "rows": Part({**rows(4), **rows(7), **rows(14)}),
+        "lstm": Part(rows(14, cell="lstm", learning_rate=2e-3), seeds=3),
+        "delayed": Part({**delayed(4), **delayed(7)}, seeds=3),
+        "probability": Part(
+            {f"p {p}": ROWS | {"boxes": 4, "update_probability": p} for p in (1.0, 0.5, 0.2, 0.1, 0.05)}, seeds=5
+        ),
+        "unlock": Part(unlock(), seeds=3),
+        "shared": Part({**shared(4), **shared(7)}, seeds=3),
+        "copy": Part(streams("copy", 4), "reached", seeds=3, seconds=60.0),
+        "repeat-copy": Part(streams("repeat-copy", 4), "reached", seeds=3, seconds=60.0),
+        "text": Part(text(), "bits", seeds=2),
+        "dense": Part({name: fields | {"data": data} for name, fields in dense().items()}, seeds=2),
+    }
+
+
+FIGURES: dict[str, Callable[[Evaluation], float]] = {
+    "accuracy": lambda end: end.accuracy,
+    "bits": lambda end: end.loss / math.log(2),
+    "reached": lambda end: end.reached,
+}
+
+
+def trained(job: tuple[Fields, str, float]) -> float:
+    """The figure at the end of a run, or when its time is over."""
+    fields, figure, seconds = job
+    timed = seconds < math.inf
+    if timed:
+        fields = fields | {"ticks": 2**40}
+    config = RunConfig.of(**fields, runtime="inline", evaluate_every=500 if timed else 0, checkpoint_every=0)
+    ended: list[Evaluation] = []
     with single_blas_thread():
         chain = Chain(config)
-        chain.run()
-    return chain.reports()[-1].evaluations[-1].accuracy
+        began = time.process_time()
+        for n, _ in enumerate(chain.turns() if not timed else slices(chain)):
+            if n % 50 == 0:
+                ended += chain.reports()[-1].evaluations
+            if time.process_time() - began > seconds:
+                break
+    ended += chain.reports()[-1].evaluations
+    return FIGURES[figure](ended[-1])
+
+
+def slices(chain: Chain) -> Any:
+    """As the chain's turns, but short ones: a chain of one box would run to its end in one."""
+    while not all(stepper.done for stepper in chain.steppers):
+        for stepper in chain.steppers:
+            stepper.advance(most=20)
+        yield
+
+
+def shares(results: dict[str, list[float]], name: str) -> str:
+    """Of the gap between truncation and backpropagation, as a percentage; empty where there are none to compare."""
+    ends = [results.get(name.partition(",")[0] + f", {end}", results.get(end)) for end in ENDS]
+    if not all(ends):
+        return ""
+    best, worst = (statistics.mean(end) for end in ends if end)
+    return f"{(statistics.mean(results[name]) - worst) / (best - worst):.0%}"
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--parts", nargs="*", default=["rows", "recall", "xor"])
-    options.add_argument("--seeds", type=int, default=3)
+    options.add_argument("--parts", nargs="*", default=None)
+    options.add_argument("--seeds", type=int, default=10)
+    options.add_argument("--jobs", type=int, default=2)
+    options.add_argument("--data")
     chosen = options.parse_args()
-    for part in chosen.parts:
-        several = cases(part)
-        jobs = [fields | {"seed": seed} for fields in several.values() for seed in range(chosen.seeds)]
-        with multiprocessing.get_context("spawn").Pool(2) as pool:
+    known = parts(chosen.data)
+    for name in chosen.parts or known:
+        part = known[name]
+        seeds = min(chosen.seeds, part.seeds or chosen.seeds)
+        jobs = [
+            (case | {"seed": seed}, part.figure, part.seconds) for case in part.cases.values() for seed in range(seeds)
+        ]
+        with multiprocessing.get_context("spawn").Pool(chosen.jobs) as pool:
             found = []
-            for n, one in enumerate(pool.imap(accuracy, jobs)):
+            for n, one in enumerate(pool.imap(trained, jobs)):
                 found.append(one)
-                print(f"\r{part}: {n + 1} of {len(jobs)}", end="", file=sys.stderr, flush=True)
-        results = {name: found[i * chosen.seeds : (i + 1) * chosen.seeds] for i, name in enumerate(several)}
-        print(f"\n{part:44}{'mean':>7}{'least':>8}{'of the gap':>12}")
-        for name, rates in results.items():
-            mean, share = statistics.mean(rates), ""
-            ends = [results.get(name.partition(",")[0] + f", {end}", results.get(end)) for end in ENDS]
-            if all(ends):
-                best, worst = (statistics.mean(end) for end in ends if end)
-                share = f"{(mean - worst) / (best - worst):.0%}"
-            print(f"{name:44}{mean:7.3f}{min(rates):8.3f}{share:>12}", flush=True)
-        save(f"learning_{part}", {"seeds": chosen.seeds, "test_accuracy": results})
+                print(f"\r{name}: {n + 1} of {len(jobs)}", end="", file=sys.stderr, flush=True)
+        results = {case: found[i * seeds : (i + 1) * seeds] for i, case in enumerate(part.cases)}
+        print(f"\n\n| {name}, {part.figure}, {seeds} seeds | mean | least | most | of the gap |\n|---|---|---|---|---|")
+        for case, several in results.items():
+            mean, low, high = statistics.mean(several), min(several), max(several)
+            share = shares(results, case) if part.figure == "accuracy" else ""
+            print(f"| {case} | {mean:.3f} | {low:.3f} | {high:.3f} | {share} |", flush=True)
+        save(f"learning_{name}", {"seeds": seeds, "figure": part.figure, "results": results})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ from dni_actors.runtime.tuning import tune
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
 REAL_DELAYS = (5, 20, 50)
 WORK = 0.010  # seconds of an emulated box's tick
-SMALL = {"task": "rows", "hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
+PLAIN = {"task": "rows", "local_readout": False}
+SMALL = PLAIN | {"hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
 RULES: dict[str, dict[str, Any]] = {
     "synthetic, lag 1": {"lag": 1},
     "synthetic, lag 2": {"lag": 2},
@@ -86,7 +87,7 @@ def bound(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -> A
 
 
 def real(rounds: int) -> dict[str, Any]:
-    size = {"task": "rows", "boxes": 4, "batch": 128, "hidden": 256, "evaluate_every": 0}
+    size = PLAIN | {"boxes": 4, "batch": 128, "hidden": 256, "evaluate_every": 0}
     rows: dict[str, Any] = {}
     print(f"{'delay':>7}  {'contender':28}{'ticks/s':>9}{'ours / it':>11}")
     for delay in REAL_DELAYS:
@@ -137,16 +138,17 @@ def accuracy(rounds: int) -> dict[str, Any]:
             flags = ("--batch", batch, "--hidden", 64, "--mini-batches", EPOCHS * 4000 // batch, "--until", UNTIL)
             told = rival("data_parallel", *flags, "--learning-rate", rate, "--link-delay-ms", delay)["seconds_until"]
             rows[f"{delay} ms, data-parallel, batch {batch}"] = told
-            fields = {"task": "rows", "boxes": 4, "batch": batch, "epochs": EPOCHS, "learning_rate": rate, **link}
+            fields = PLAIN | {"boxes": 4, "batch": batch, "epochs": EPOCHS, "learning_rate": rate, **link}
             fields |= {"synthesizer_learning_rate": 2 * rate, "evaluate_every": 1000 // batch}
             with session(RunConfig.of(**fields)) as running:
                 least = tune(RunConfig.of(**fields, lag="auto"), running).lag
                 for lag in sorted({least, max(1, least // 4)}):
                     told = seconds_until(running, RunConfig.of(**fields, lag=lag))
                     rows[f"{delay} ms, ours, batch {batch}, lag {lag}"] = told
-                if batch == 128:
-                    locked = RunConfig.of(**fields, update="locked")
-                    rows[f"{delay} ms, locked, batch {batch}"] = seconds_until(running, locked)
+                for pieces in (1, 4):
+                    locked = RunConfig.of(**fields, update="locked", micro_batches=pieces)
+                    name = "locked" if pieces == 1 else f"GPipe of {pieces}"
+                    rows[f"{delay} ms, {name}, batch {batch}"] = seconds_until(running, locked)
         for name, told in rows.items():
             if name.startswith(f"{delay} ms"):
                 print(f"{name:43}{'not reached' if told is None else f'{told:.1f}':>16}", flush=True)

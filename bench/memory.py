@@ -1,4 +1,5 @@
 """How much memory does a box take? Unique set size (what nobody else shares) against the number of boxes and the lag.
+And how long does it take until 32 boxes are up?
 
     python -m bench.memory
 
@@ -7,6 +8,7 @@ Read from /proc/PID/smaps_rollup of every box while it runs. The model's own arr
 
 import argparse
 import statistics
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -42,9 +44,20 @@ def measure(running: Session, config: RunConfig) -> list[float]:
     raise SystemExit("the run was over before its memory was read; give more ticks")
 
 
+def seconds_to_start(boxes: int) -> float:
+    """From the command to the first tick of the whole chain, Ray's start included."""
+    config = RunConfig.of(boxes=boxes, ticks=10**6, evaluate_every=0)
+    began = time.monotonic()
+    with session(config) as running, closing(running.run(config)) as events:
+        for event in events:
+            if isinstance(event, Report) and event.box == boxes - 1 and event.tick:
+                return time.monotonic() - began
+    raise SystemExit("the run was over before it began")
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    endless = {"ticks": 400, "evaluate_every": 0, "compute_delay_ms": "9"}
+    endless = {"ticks": 400, "evaluate_every": 0, "compute_delay_ms": "9", "local_readout": False}
     settings = {
         **{f"{boxes} boxes, 4 x 64, lag 2": {"boxes": boxes} for boxes in (2, 4, 8, 16, 32)},
         **{
@@ -60,7 +73,9 @@ def main() -> None:
             rows[name] = measure(running, config)
             told = f"{statistics.median(rows[name]):12.1f}{sum(rows[name]):12.1f}{carried(config):10.1f}"
             print(f"{name:28}{told}", flush=True)
-    save("memory", {"mebibytes_of_each_box": rows})
+    up = seconds_to_start(32)
+    print(f"{'32 boxes up and learning':28}{up:12.1f} s")
+    save("memory", {"mebibytes_of_each_box": rows, "seconds_until_32_boxes_are_up": up})
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import numpy as np
 
 from bench.measure import cpu_seconds, in_processes, save
 from dni_actors.box.channel import Channel
+from dni_actors.box.layout import Spec
 from dni_actors.box.post import Kind, Message
 from dni_actors.config import RunConfig
 from dni_actors.runtime.cluster import cluster
@@ -96,7 +97,8 @@ def sockets(
 ) -> Callable[[int, bool], None]:
     player, keys = Player(direction, shape), Keys.new() if "CURVE" in wire else None
     greet = Message(Kind.HELLO, Channel.STATE, 0)
-    mine = player.wire = ZeroMQ(int(direction < 0), Frames(b"m" * 16, shape, "float32"), player.catch, lambda: None)
+    frames = Frames(b"m" * 16, dict.fromkeys(Channel, (Spec("float32", shape),)))
+    mine = player.wire = ZeroMQ(int(direction < 0), frames, player.catch, lambda: None)
     line.send(keys.public if keys else b"")
     key = line.recv()
     if direction > 0:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure import in_processes, save
+from dni_actors.box.layout import layout
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.runtime.inline import Chain
@@ -35,21 +36,21 @@ def null_numerics() -> None:
     array = np.zeros((32, 64), np.float32)
     nothing: dict[str, Any] = {
         "load": lambda self, n, piece=None: None,
-        "train_synthesizer": lambda self, n, gradient, stashed: None,
+        "learn": lambda self, n, answer: None,
         "forward": lambda self, h_in, piece=0: array,
-        "synthesize": lambda self, n: (array, array),
+        "synthesize": lambda self, n, piece=0: (array, array),
         "backward": lambda self, d_out, piece=0: array,
         "update": lambda self, n, piece=None: None,
         "verify": lambda self, n: None,
-        "score": lambda self, chunk, h_in, piece: array,
-        "judge": lambda self, piece: (1, 1, 0.0),
     }
     for name, method in nothing.items():
         setattr(TimeBox, name, method)
 
 
 def setting(ticks: int) -> RunConfig:
-    return RunConfig.of(task="rows", boxes=BOXES, batch=32, hidden=64, ticks=ticks, lag=4, evaluate_every=0)
+    return RunConfig.of(
+        task="rows", boxes=BOXES, batch=32, hidden=64, ticks=ticks, lag=4, evaluate_every=0, local_readout=False
+    )
 
 
 def inline(ticks: int, told: Any) -> None:
@@ -65,7 +66,7 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
     config = setting(ticks)
     with single_blas_thread():
         loop = Loop(config, k)
-        wire = loop.wire = ZeroMQ(k, Frames(b"b" * 16, (32, 64), "float32"), loop.stepper.deliver, loop.connected)
+        wire = loop.wire = ZeroMQ(k, Frames(b"b" * 16, layout(config)), loop.stepper.deliver, loop.connected)
         if k < BOXES - 1:
             wire.listen(f"ipc://{folder}/{k}")
         if k:
@@ -92,7 +93,9 @@ def apart(job: Any, ticks: int) -> float:
 
 def whole_inline(ticks: int, told: Any) -> None:
     """Seconds per tick of four boxes at 128 x 256, by the inline runtime."""
-    config = RunConfig.of(task="rows", boxes=4, batch=128, hidden=256, ticks=ticks, lag=3, evaluate_every=0)
+    config = RunConfig.of(
+        task="rows", boxes=4, batch=128, hidden=256, ticks=ticks, lag=3, evaluate_every=0, local_readout=False
+    )
     with single_blas_thread():
         chain = Chain(config)
         began = time.process_time()

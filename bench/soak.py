@@ -2,8 +2,9 @@
 
     python -m bench.soak [--kills 50] [--run-kills 20] [--ticks 1000000]
 
-Digests must be those of the undisturbed run, no process may be left, and the memory of no box may grow: the slope of
-its unique set size, fitted over the second half of the run, stays below 1 MB per 100,000 ticks.
+Digests must be those of the undisturbed run; no process, no folder of sockets and no shared memory may be left; and the
+memory of neither the driver nor a box may grow: the slope of its unique set size, fitted over the second half of the
+run, stays below 1 MB per 100,000 ticks.
 """
 
 import argparse
@@ -27,6 +28,7 @@ from dni_actors.nn.digest import combine
 from dni_actors.options import parse
 from dni_actors.runtime import session
 from dni_actors.runtime.inline import Chain
+from tests.processes import alive, children, eventually
 
 SMALL = ["--task", "rows", "--hidden", "16", "--batch", "8", "--seed", "7", "--evaluate-every", "2000"]
 LEAST = 1.0  # seconds between two kills, and ...
@@ -36,7 +38,23 @@ SLOPE = 1.0  # MB per 100,000 ticks
 
 def launch(folder: str, *flags: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "dni_actors.launch", *SMALL, "--name", "it", "--storage", folder, *flags]
-    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True)
+    environment = os.environ | {"TMPDIR": folder, "RAY_TMPDIR": "/tmp"}
+    return subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def shared_memory() -> set[str]:
+    """Python's own semaphores left out: nobody here makes any."""
+    return {name for name in os.listdir("/dev/shm") if not name.startswith("sem.")}
+
+
+def check_nothing_is_left(folder: str, family: set[int], shared: set[str]) -> None:
+    """Half a minute after a run's end at the latest."""
+    if not eventually(lambda: not [pid for pid in family if alive(pid)]):
+        raise SystemExit(f"processes are left: {[pid for pid in family if alive(pid)]}")
+    if not eventually(lambda: not list(Path(folder).glob("dni-*"))):
+        raise SystemExit(f"folders of sockets are left in {folder}")
+    if not shared_memory() <= shared:
+        raise SystemExit(f"shared memory is left: {shared_memory() - shared}")
 
 
 def expected(ticks: int) -> str:
@@ -45,17 +63,19 @@ def expected(ticks: int) -> str:
 
 def box_kills(count: int, ticks: int) -> tuple[str, int]:
     """The digest of a run whose boxes are killed, one or two neighbours at a time, and how many were."""
-    rng, done = random.Random(0), 0
+    rng, done, shared = random.Random(0), 0, shared_memory()
     due = time.monotonic() + 8
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as folder:
         run = launch(folder, "--ticks", ticks, "--console", "json", "--max-restarts", count)
         assert run.stdout is not None
         pids: list[int] = []
+        family: set[int] = set()
         for text in run.stdout:
             line = json.loads(text)
             if line.get("event") == "started":
                 pids, due = [where["pid"] for where in line["boxes"]], time.monotonic() + rng.uniform(LEAST, MOST)
             if pids and done < count and time.monotonic() > due:
+                family = children(run.pid)
                 k = rng.randrange(len(pids))
                 for pid in pids[k : k + rng.choice([1, 1, 2])]:
                     os.kill(pid, signal.SIGKILL)
@@ -63,21 +83,24 @@ def box_kills(count: int, ticks: int) -> tuple[str, int]:
                 pids = []
                 print(f"  {done} boxes killed", file=sys.stderr, flush=True)
         run.wait()
+        check_nothing_is_left(folder, family, shared)
         return line["digest"], done
 
 
 def run_kills(count: int, ticks: int) -> tuple[str, int]:
     """The digest of a run that is killed, again and again, and started again with the same command."""
-    rng, done = random.Random(1), 0
-    with tempfile.TemporaryDirectory() as folder:
+    rng, done, shared = random.Random(1), 0, shared_memory()
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as folder:
         while True:
             run = launch(folder, "--ticks", ticks, "--console", "quiet", "--checkpoint-every", 500)
             try:
                 run.wait(timeout=rng.uniform(8, 14) if done < count else None)
             except subprocess.TimeoutExpired:
+                family = children(run.pid)
                 run.kill()
                 run.wait()
                 done += 1
+                check_nothing_is_left(folder, family, shared)
                 print(f"  run killed {done} times", file=sys.stderr, flush=True)
                 continue
             result = json.loads((Path(folder) / "it" / "result.json").read_text())
@@ -85,15 +108,15 @@ def run_kills(count: int, ticks: int) -> tuple[str, int]:
 
 
 def memory(ticks: int) -> list[float]:
-    """MB per 100,000 ticks, of each box."""
+    """MB per 100,000 ticks, of the driver and of each box."""
     config = RunConfig.of(task="rows", boxes=4, hidden=4, batch=2, ticks=ticks, evaluate_every=0)
     pids: list[int] = []
-    seen: list[list[tuple[int, float]]] = [[] for _ in range(config.boxes)]
+    seen: list[list[tuple[int, float]]] = [[] for _ in range(1 + config.boxes)]
     looked = 0.0
     with session(config) as running:
         for event in running.run(config):
             if isinstance(event, Started):
-                pids = [place.pid for place in event.places]
+                pids = [os.getpid(), *(place.pid for place in event.places)]
             if isinstance(event, Report) and time.monotonic() - looked > 5 and event.tick > ticks // 2:
                 looked = time.monotonic()
                 for k, pid in enumerate(pids):
@@ -109,16 +132,17 @@ def main() -> None:
     chosen = options.parse_args()
     found, failed = {}, False
     for name, test, count, ticks in (
-        ("boxes killed", box_kills, chosen.kills, 150_000),
-        ("runs killed", run_kills, chosen.run_kills, 60_000),
+        ("boxes killed", box_kills, chosen.kills, 3_000 * chosen.kills),
+        ("runs killed", run_kills, chosen.run_kills, 5_000 * chosen.run_kills),
     ):
         digest, done = test(count, ticks)
         equal = digest == expected(ticks)
-        print(f"{name}: {done} times, digest {'equal' if equal else 'DIFFERENT'}", flush=True)
+        print(f"{name}: {done} of {count} times, digest {'equal' if equal else 'DIFFERENT'}", flush=True)
         found[name] = {"times": done, "equal": equal}
-        failed |= not equal
+        failed |= not equal or done < count
     slopes = memory(chosen.ticks)
-    print(f"memory over {chosen.ticks} ticks: {', '.join(f'{s:+.3f}' for s in slopes)} MB per 100,000 ticks")
+    told = ", ".join(f"{slope:+.3f}" for slope in slopes)
+    print(f"memory over {chosen.ticks} ticks, driver and boxes: {told} MB per 100,000 ticks")
     failed |= max(slopes) > SLOPE
     save("soak", found | {"ticks": chosen.ticks, "megabytes_per_100000_ticks": slopes})
     sys.exit(failed)

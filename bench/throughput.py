@@ -1,10 +1,11 @@
 """How fast? Mini-batches per second of a tanh RNN on 28 x 28 inputs, ours beside other frameworks, on this machine.
 
-    python -m bench.throughput [--rounds 5] [--sizes 32x64 128x256]
+    python -m bench.throughput [--rounds 5] [--sizes 32x64 128x256] [--cell lstm]
 
-Ours: 4 boxes of 7 steps and 2 of 14, over sockets, over Ray calls, in one process; `locked` and GPipe are the same
-boxes in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch with 1 and 2 threads, eager and compiled, JAX,
-NumPy in one process and data-parallel in two. The limit is two inline processes at once: perfect use of two cores.
+Ours, without local read-outs, as the rivals have none: 4 boxes of 7 steps and 2 of 14, over sockets, over Ray calls,
+in one process; `locked` and GPipe are the same boxes in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch
+with 1 and 2 threads, eager and compiled, JAX, NumPy in one process and data-parallel in two. The limit is two inline
+processes at once: perfect use of two cores. With `--cell lstm`, ours and PyTorch's.
 """
 
 import argparse
@@ -25,7 +26,7 @@ LAG = 3
 
 def setting(size: str, boxes: int, **fields: object) -> RunConfig:
     batch, hidden, ticks = SIZES[size]
-    chosen = {"batch": batch, "hidden": hidden, "ticks": ticks, "lag": LAG, "evaluate_every": 0}
+    chosen = {"batch": batch, "hidden": hidden, "ticks": ticks, "lag": LAG, "evaluate_every": 0, "local_readout": False}
     return RunConfig.of(task="rows", boxes=boxes, **(chosen | fields))
 
 
@@ -48,8 +49,8 @@ def at_once(config: RunConfig, processes: int) -> Figure:
     return Figure(sum(f.rate for f in figures), figures[0].cpu, sum(f.overlap for f in figures))
 
 
-def on_ray(size: str, running: Session) -> dict[str, Contender]:
-    of = partial(setting, size)
+def on_ray(size: str, running: Session, cell: str) -> dict[str, Contender]:
+    of = partial(setting, size, cell=cell)
     return {
         "ours, 4 boxes": partial(ours, running, of(4)),
         "ours, 2 boxes": partial(ours, running, of(2)),
@@ -60,21 +61,27 @@ def on_ray(size: str, running: Session) -> dict[str, Contender]:
     }
 
 
-def without_ray(size: str) -> dict[str, Contender]:
+def without_ray(size: str, cell: str) -> dict[str, Contender]:
     batch, hidden, ticks = SIZES[size]
     flags = ("--batch", batch, "--hidden", hidden, "--mini-batches", ticks)
-    four, two = (setting(size, boxes, runtime="inline") for boxes in (4, 2))
+    four, two = (setting(size, boxes, runtime="inline", cell=cell) for boxes in (4, 2))
     found: dict[str, Contender] = {
         "limit, 4 boxes": partial(at_once, four, 2),
         "limit, 2 boxes": partial(at_once, two, 2),
         "ours, 4 boxes, inline": partial(at_once, four, 1),
-        "NumPy, 1 process": partial(rival_figure, "data_parallel", *flags, "--processes", 1),
-        "NumPy, data-parallel in 2": partial(rival_figure, "data_parallel", *flags, "--processes", 2),
     }
     for threads in (1, 2):
         for form in ("--no-compiled", "--compiled"):
             name = f"PyTorch, {threads} thread{'s' * (threads - 1)}{', compiled' * (form == '--compiled')}"
-            found[name] = partial(rival_figure, "torch_bptt", *flags, "--threads", threads, form)
+            of = ("--threads", threads, "--cell", cell, form)
+            found[name] = partial(rival_figure, "torch_bptt", *flags, *of)
+    if cell != "rnn":
+        return found
+    found |= {
+        "NumPy, 1 process": partial(rival_figure, "data_parallel", *flags, "--processes", 1),
+        "NumPy, data-parallel in 2": partial(rival_figure, "data_parallel", *flags, "--processes", 2),
+    }
+    for threads in (1, 2):
         name = f"JAX, {threads} thread{'s' * (threads - 1)}"
         found[name] = partial(rival_figure, "jax_bptt", *flags, "--threads", threads, "--unroll", 28)
     return found
@@ -115,19 +122,23 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--sizes", nargs="*", choices=SIZES, default=list(SIZES))
+    options.add_argument("--cell", choices=["rnn", "lstm"], default="rnn")
     chosen = options.parse_args()
     rows: dict[str, dict[str, list[Figure]]] = {size: {} for size in chosen.sizes}
     for n in range(chosen.rounds):
         for size in chosen.sizes:
             # Ray is down while the others run: its idle processes alone make PyTorch's two threads wait for each other.
-            take_turns(without_ray(size), rows[size], n)
+            take_turns(without_ray(size, chosen.cell), rows[size], n)
             with session(setting(size, 4)) as running:
-                take_turns(on_ray(size, running), rows[size], n)
+                take_turns(on_ray(size, running, chosen.cell), rows[size], n)
     peak = two_peaks()
-    save("throughput", {"rounds": chosen.rounds, "sgemm_peak_of_two": peak, "figures": rows})
+    save(
+        "throughput" if chosen.cell == "rnn" else f"throughput_{chosen.cell}",
+        {"rounds": chosen.rounds, "sgemm_peak_of_two": peak, "figures": rows},
+    )
     for size, found in rows.items():
         batch, hidden, _ = SIZES[size]
-        ceiling = peak / operations(batch, hidden)
+        ceiling = peak / operations(batch, hidden) / (1 if chosen.cell == "rnn" else 4)
         print(f"\n{size} (batch x hidden); matrix products alone at peak on two cores: {ceiling:.0f}/s")
         print(
             f"{'':28}{'mini-batches/s':>15}{'of the limit':>14}{'of sgemm peak':>15}{'CPU ms each':>13}{'overlap':>9}"

@@ -1,6 +1,6 @@
 """Checks of single values, each of whose failures is one sentence: field, value, remedy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from difflib import get_close_matches
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
@@ -19,10 +19,11 @@ class ConfigError(ValueError):
         return f"{self.field}: {self.problem}"
 
 
-def choose(wrong: str, known: Mapping[str, Any] | tuple[str, ...]) -> str:
+def choose(wrong: str, known: Iterable[str]) -> str:
     """A remedy for a wrong name: the nearest one, or all."""
-    near = get_close_matches(wrong, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+    names = list(known)
+    near = get_close_matches(wrong, names, n=1)
+    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(names)}"
 
 
 def checked_type(field: str, value: Any, hint: Any) -> Any:
@@ -37,12 +38,7 @@ def checked_type(field: str, value: Any, hint: Any) -> Any:
     if get_origin(hint) is Literal:
         raise ConfigError(field, f"{value!r} is not known; {choose(str(value), get_args(hint))}")
     if get_origin(hint) is tuple:
-        values = (value,) if isinstance(value, int) else value
-        if isinstance(values, list | tuple) and all(type(v) is int for v in values):
-            return tuple(values)
-        raise ConfigError(
-            field, f"{value!r} is neither a whole number nor a list of whole numbers; give 7 or [1, 1, 0]"
-        )
+        return checked_tuple(field, value, get_args(hint)[0])
     if hint is float and type(value) is int and abs(value) < 2**53:
         return float(value)
     if hint is str and type(value) in (int, float) and field.endswith("_ms"):
@@ -52,6 +48,17 @@ def checked_type(field: str, value: Any, hint: Any) -> Any:
         kind = " or ".join([kind, *words])
         raise ConfigError(field, f"{value!r} is not {kind}; give {kind}")
     return value
+
+
+def checked_tuple(field: str, value: Any, kind: type) -> tuple[Any, ...]:
+    """A number, or a list of them, of a kind (int or float) as a tuple; else ConfigError."""
+    values = value if isinstance(value, list | tuple) else (value,)
+    if kind is float:
+        values = [float(v) if type(v) is int and abs(v) < 2**53 else v for v in values]
+    if all(type(v) is kind for v in values):
+        return tuple(values)
+    what, like = ("whole number", "7 or [1, 1, 0]") if kind is int else ("number", "0.1 or [0.1, 0.2]")
+    raise ConfigError(field, f"{value!r} is neither a {what} nor a list of {what}s; give {like}")
 
 
 def parse_delay(field: str, text: str) -> tuple[float, float]:

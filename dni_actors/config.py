@@ -5,36 +5,16 @@ What is learned is a pure function of `chain`, `synthesizer` and `learning`; `ex
 """
 
 import dataclasses
-import math
-import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
+from dni_actors import validation
 from dni_actors.checks import ConfigError, checked_type, choose, parse_delay
-from dni_actors.nn.cell import CELLS
+from dni_actors.nn.cell import cell_kind
+from dni_actors.nn.losses import LOSSES
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
-from dni_actors.tasks import TASKS, Task
-from dni_actors.tasks.idx import image_rows
-
-# The least and the most that a whole number may be; the most keeps a slip of the finger from eating the memory.
-RANGES = {
-    "boxes": (1, 10_000),
-    "hidden": (1, 65_536),
-    "batch": (1, 2**31),
-    "lag": (1, 1_000_000),
-    "micro_batches": (1, 2**31),
-    "ticks": (1, 2**40),
-    "epochs": (1, 2**31),
-    "evaluate_every": (0, 2**40),
-    "seed": (0, 2**63 - 1),
-    "warmup": (0, 2**40),
-    "target_refresh": (0, 2**40),
-    "stop_after": (0, 2**31),
-    "checkpoint_every": (0, 2**40),
-    "max_restarts": (0, 1_000_000),
-}
-
+from dni_actors.tasks import Streaming, Task, find
 
 # Giving the first replaces an inherited second.
 EXCLUSIVE = (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("unroll", "boxes"))
@@ -67,6 +47,8 @@ class RunConfig:
             if fields.get(one) is not None and other not in fields:
                 fields[other] = None
         fields.pop("preset", None)
+        if "lambda" in fields:  # Python's own word, so the field has another name
+            fields["lambda_"] = fields.pop("lambda")
         for name, value in fields.items():
             values = parts.setdefault(part_of(name), {})
             values[name] = checked_type(name, value, HINTS[name])
@@ -82,25 +64,52 @@ class RunConfig:
 
     @property
     def task(self) -> Task:
-        return TASKS[self.chain.task] if self.chain.data is None else image_rows(self.chain.data)
+        return find(self.chain.task, self.chain.data)
+
+    @property
+    def streaming(self) -> Streaming | None:
+        """The task, if it goes on from tick to tick: the chain is a ring then."""
+        task = self.task
+        return task if isinstance(task, Streaming) else None
 
     @property
     def unrolls(self) -> tuple[int, ...]:
-        """Time steps of each box, first to last."""
-        boxes, unroll, steps = self.chain.boxes, self.chain.unroll, self.task.steps
+        """Time steps of each box, first to last; of dense boxes, 1 for a layer, and 0 for the read-out at the end."""
+        unroll, steps = self.chain.unroll, self.task.steps
+        boxes = self.chain.boxes if isinstance(self.chain.boxes, int) else None
+        if self.chain.cell == "dense":
+            return unroll or ((1,) * ((boxes or 2) - 1) + (0,) if boxes != 1 else (1,))
         if unroll is not None and len(unroll) > 1:
             return unroll
         if unroll:
             return unroll * (boxes or (steps or 1) // max(1, unroll[0]) or 1)
         boxes = boxes or 1
         if steps is None:  # any number fits: one step a box, and a read-out
-            return (1,) if boxes == 1 else (1,) * (boxes - 1) + (0,)
+            return (1,) if boxes == 1 or self.task.per_step else (1,) * (boxes - 1) + (0,)
         each, rest = divmod(steps, boxes)
         return tuple(each + (k < rest) for k in range(boxes))
 
     @property
     def boxes(self) -> int:
         return len(self.unrolls)
+
+    @property
+    def steps(self) -> int:
+        """Time steps of a sequence, or of a tick's part of a stream."""
+        dense = self.chain.cell == "dense"
+        return self.task.steps or (1 if dense else sum(self.unrolls))
+
+    def window(self, k: int) -> tuple[int, int]:
+        """Which time steps box k sees: the first, and how many. A dense box 0 sees all of them, the others none."""
+        if self.chain.cell == "dense":
+            return (0, self.steps) if k == 0 else (0, 0)
+        return sum(self.unrolls[:k]), self.unrolls[k]
+
+    def inputs(self, k: int) -> int:
+        """Inputs of a step of box k; dense boxes see a whole sequence at once, or none of it."""
+        if self.chain.cell == "dense":
+            return self.steps * self.task.inputs if k == 0 else 0
+        return self.task.inputs
 
     @property
     def lag(self) -> int:
@@ -111,18 +120,31 @@ class RunConfig:
     @property
     def state_width(self) -> int:
         """Numbers in a sample's hidden state."""
-        return CELLS[self.chain.cell].width(self.chain.hidden)
+        return cell_kind(self.chain.cell, self.chain.activation).width(self.chain.hidden)
+
+    @property
+    def conditions(self) -> int:
+        """Numbers that a synthesizer sees of targets."""
+        if not self.synthesizer.conditioned:
+            return 0
+        return self.task.classes * (self.synthesizer.look_ahead if self.task.per_step else 1)
 
     @property
     def local_readout(self) -> bool:
-        """Whether boxes have a read-out of their own."""
+        """Whether boxes that have no loss of their own have a read-out of the label."""
         chosen = self.synthesizer.local_readout
-        return self.learning.update in ("synthetic", "local") if chosen is None else chosen
+        grounded = self.learning.update in ("synthetic", "local") and LOSSES[self.task.loss].chance(2) < float("inf")
+        return not self.task.per_step and (grounded if chosen is None else chosen)
 
     @property
     def rows(self) -> int:
         """Samples in a message: the mini-batch, or a micro-batch of it."""
         return self.learning.batch // self.learning.micro_batches
+
+    def of_box(self, name: str, k: int) -> float:
+        """A rate or scale that may be given per box, of box k."""
+        given: tuple[float, ...] = self.flat()[name]
+        return given[k] if len(given) > 1 else given[0]
 
     @property
     def wire_dtype(self) -> str:
@@ -137,7 +159,7 @@ class RunConfig:
     @property
     def ticks_per_epoch(self) -> int:
         """An epoch shows every training sample once, but for an incomplete last mini-batch."""
-        return self.task.train // self.learning.batch
+        return max(1, self.task.train // (self.learning.batch * (1 if self.streaming is None else self.steps)))
 
     @property
     def evaluate_every(self) -> int:
@@ -146,7 +168,7 @@ class RunConfig:
         return self.ticks_per_epoch if every is None else every or self.ticks
 
     @property
-    def window(self) -> int:
+    def window_ticks(self) -> int:
         """Ticks in a row of the metrics: about 100 rows a box, and never over 500 ticks."""
         return min(500, max(1, self.ticks // 100))
 
@@ -162,81 +184,10 @@ class RunConfig:
 
     def validated(self) -> "RunConfig":
         """Itself, if every value can be used; else ConfigError."""
-        chain, learning = self.chain, self.learning
         for name, value in self.flat().items():
             checked_type(name, value, HINTS[name])
-        if chain.task not in TASKS:
-            raise ConfigError("task", f"{chain.task!r} is not known; {choose(chain.task, TASKS)}")
-        if chain.data is not None and chain.task != "rows":
-            raise ConfigError("data", f"{chain.data!r} is for task rows, not {chain.task}; add --task rows, or drop it")
-        for name, (least, most) in RANGES.items():
-            value = self.flat()[name]
-            if isinstance(value, int) and not least <= value <= most:
-                raise ConfigError(name, f"{value} is out of range; give a whole number from {least} to {most}")
-        if learning.ticks is not None and learning.epochs is not None:
-            raise ConfigError("ticks", f"{learning.ticks} and epochs {learning.epochs} exclude each other; give one")
-        for name in ("learning_rate", "synthesizer_learning_rate", "local_learning_rate"):
-            rate = self.flat()[name]
-            if not (math.isfinite(rate) and rate > 0):
-                raise ConfigError(name, f"{rate} is not a finite positive number; give one such as 0.001")
-        for name in ("synthetic_scale", "discount"):
-            factor = self.flat()[name]
-            if not (math.isfinite(factor) and factor >= 0):
-                raise ConfigError(name, f"{factor} is not a finite number of at least 0; 1 changes nothing")
-        if learning.update == "local" and not self.local_readout:
-            raise ConfigError(
-                "local_readout", "False leaves update local without any gradient; drop --no-local-readout"
-            )
-        if self.synthesizer.trust == "readout" and not self.local_readout:
-            told = "'readout' trusts a local read-out where the synthesizer is weak; add --local-readout, or give rate"
-            raise ConfigError("trust", told)
-        if not (math.isfinite(learning.clip) and learning.clip >= 0):
-            raise ConfigError("clip", f"{learning.clip} is not a finite number of at least 0; 0 turns clipping off")
-        if learning.batch > self.task.train:
-            raise ConfigError(
-                "batch",
-                f"{learning.batch} is larger than the {self.task.train} training samples of {chain.task}; "
-                f"give at most {self.task.train}",
-            )
-        if learning.batch % learning.micro_batches:
-            told = f"{learning.micro_batches} does not divide the batch of {learning.batch}; give one of its divisors"
-            raise ConfigError("micro_batches", told)
-        if learning.micro_batches > 1 and learning.update != "locked":
-            told = f"{learning.micro_batches} pieces are for a locked chain, not {learning.update}; add --update locked"
-            raise ConfigError("micro_batches", told)
-        self._check_unrolls()
-        form, how = self.synthesizer.synthesizer, self.synthesizer.synthesizer_optimizer
-        if how == "nlms" and form != "linear":
-            raise ConfigError("synthesizer_optimizer", f"nlms fits the linear synthesizer only, not {form}; use adam")
-        parse_delay("compute_delay_ms", self.execution.compute_delay_ms)
-        parse_delay("link_delay_ms", self.execution.link_delay_ms)
-        folder = self.output.name
-        if folder is not None and not re.fullmatch(r"\w[\w.+=@-]{0,127}", folder):
-            told = "cannot name a run; give up to 128 letters, digits and . _ - + = @, such as first-run"
-            raise ConfigError("name", f"{folder!r} {told}")
-        if not self.output.storage or "\0" in self.output.storage:
-            raise ConfigError("storage", f"{self.output.storage!r} is not a folder; give one such as runs")
+        validation.check(self)
         return self
-
-    def _check_unrolls(self) -> None:
-        chain, steps = self.chain, self.task.steps
-        if chain.unroll == ():
-            raise ConfigError("unroll", "no number was given; give one for all boxes or one for each")
-        unrolls = self.unrolls
-        told = " ".join(map(str, unrolls[:40])) + (" ..." if len(unrolls) > 40 else "")
-        if chain.boxes is not None and len(unrolls) != chain.boxes:
-            raise ConfigError("unroll", f"{told} makes {len(unrolls)} boxes, but boxes is {chain.boxes}; drop one")
-        if any(n < 0 for n in unrolls):
-            raise ConfigError("unroll", f"{told} has a negative number; give time steps")
-        if steps is not None and sum(unrolls) != steps:
-            remedy = f"give {steps} in all, or --boxes alone"
-            raise ConfigError(
-                "unroll", f"{told} adds up to {sum(unrolls)}, but {chain.task} has {steps} steps; {remedy}"
-            )
-        if 0 in unrolls[:-1] or sum(unrolls) == 0:
-            where = "boxes" if chain.unroll is None else "unroll"
-            value = f"{chain.boxes} leaves boxes without a step ({told})" if chain.unroll is None else told
-            raise ConfigError(where, f"{value}: only the last box may have 0 steps; use fewer boxes or other unrolls")
 
 
 PARTS: Mapping[str, Any] = get_type_hints(RunConfig)

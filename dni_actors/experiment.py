@@ -1,8 +1,10 @@
 """A run, whole: configuration in, result out; the runtime, the record and the view meet here and nowhere else."""
 
 import sys
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 
+from dni_actors.box.health import Health
 from dni_actors.box.report import Event
 from dni_actors.box.standing import Standing
 from dni_actors.checks import ConfigError
@@ -10,14 +12,17 @@ from dni_actors.config import RunConfig
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
 from dni_actors.report import require_matplotlib, write
-from dni_actors.runtime import cluster_address, session
+from dni_actors.runtime import Session, cluster_address, session
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.tuning import tune
-from dni_actors.view.console import view
+from dni_actors.view.console import View, view
 
 
-def run(config: RunConfig) -> Result:
-    """Runs to the end, recording and showing what happens.
+def run(
+    config: RunConfig, running: Session | None = None, shown_by: Callable[[Standing], View] | None = None
+) -> Result:
+    """Runs to the end, recording and showing what happens: in a runtime that is up, if there is one, and otherwise
+    than by the configured console, if that is given.
 
     Raises ConfigError before anything has begun; RuntimeUnavailableError if no runtime can be had, BoxError if a box
     failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
@@ -29,25 +34,29 @@ def run(config: RunConfig) -> Result:
     config = recorder.config
     standing = Standing(config)
     standing.evaluations = recorder.evaluations()
-    shown = view(config.output.console, standing)
+    shown = view(config.output.console, standing) if shown_by is None else shown_by(standing)
+    sinks: list[View] = []
     status, told = "failed", None
 
     def tell(event: Event) -> None:
         standing.take(event)
         recorder.take(event, standing)
-        shown.show(event)
+        for one in (shown, *sinks):
+            one.show(event)
 
     try:
         shown.open()
-        with session(config) as running:
+        sinks += further(standing, recorder)
+        with nullcontext(running) if running is not None else session(config) as running:
             if config.learning.lag == "auto":
                 tuned = tune(config, running)
                 config = standing.config = config.replace(lag=tuned.lag)
                 recorder.settle(config)
                 tell(tuned)
+            health = Health(config)
             with closing(running.run(config, recorder.cuts)) as events:
                 for event in events:
-                    for news in (event, *recorder.news()):
+                    for news in (event, *health.take(event), *recorder.news()):
                         tell(news)
                     if (end := early_end(standing, recorder)) is not None:
                         standing.end_at(*end)
@@ -57,7 +66,8 @@ def run(config: RunConfig) -> Result:
         status = "interrupted"
         raise
     except ConfigError:  # wrong input that only the runtime could find: the run never began
-        shown.close(None)
+        for one in (shown, *sinks):
+            one.close(None)
         recorder.discard()
         raise
     except Exception as error:
@@ -69,7 +79,8 @@ def run(config: RunConfig) -> Result:
                 for news in recorder.news(settled=True):
                     tell(news)
                 result = recorder.close(standing, status, told)
-                shown.close(result.content())
+                for one in (*sinks, shown):
+                    one.close(result.content())
                 if config.output.report:
                     draw(str(result.path))
     if recorder.problem:
@@ -83,6 +94,20 @@ def draw(place: str) -> None:
         print(f"dni_actors: {write(places=[place])}", file=sys.stderr)
     except Exception as error:
         print(f"dni_actors: report.html could not be drawn ({type(error).__name__}: {error})", file=sys.stderr)
+
+
+def further(standing: Standing, recorder: Recorder) -> list[View]:
+    """What else takes the events, if it is asked for. ConfigError if it cannot be had."""
+    output, found = standing.config.output, list[View]()
+    if output.prometheus:
+        from dni_actors.runtime.prometheus import Prometheus
+
+        found.append(Prometheus(standing))
+    if output.tensorboard:
+        from dni_actors.view.tensorboard import TensorBoard
+
+        found.append(TensorBoard(recorder.path and recorder.path / "tensorboard"))
+    return found
 
 
 def early_end(standing: Standing, recorder: Recorder) -> tuple[int, list[str]] | None:

@@ -38,11 +38,12 @@ class Options:
 
 
 def plainly(argv: Sequence[str]) -> list[str]:
-    """Switches that may also be left open, as tyro wants them: --no-x is --x False."""
+    """As tyro wants them: switches that may also be left open (--no-x is --x False), and Python's own word lambda."""
     found = []
     for word in argv:
         name = word.replace("_", "-")
         switch = name in ("--local-readout", "--no-local-readout")
+        word = re.sub("^--lambda(?=$|=)", "--lambda_", word)
         found += ["--local-readout", str(not name.startswith("--no"))] if switch else [word]
     return found
 
@@ -131,13 +132,14 @@ PLAINER = (
         r"'\1' is not a whole number; give one",
     ),
     (
-        r"no type matching INT\|\{auto\} could be instantiated from \['?(.*?)'?\]\.?",
+        r"no type matching (?:\{None\}\|)?INT\|\{auto\} could be instantiated from \['?(.*?)'?\]\.?",
         r"'\1' is not a whole number or auto; give one",
     ),
     (
         r"no type matching \{None\}\|\{\[INT.*instantiated from \[(.*?)\]\.?",
         r"\1 are not whole numbers; give them as 1 1 0",
     ),
+    (r"Could not find valid parse for arguments: \['?(.*?)'?\].*", r"'\1' is not a number; give one"),
     (r"'None', ", ""),
     (r"could not convert string to float: (.*)", r"\1 is not a number; give one"),
     (r"invalid choice (\S+) for argument '--\S+'\. Expected one of \((.*?),?\)\.?", r"\1 is not known; choose from \2"),

@@ -14,12 +14,26 @@ class ChainConfig:
     data: str | None = None
     """Folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), for --task rows instead of the digits that come with
     the package. On a cluster every node must have it."""
-    boxes: int | None = None
-    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly."""
+    boxes: int | Literal["auto"] | None = None
+    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly. auto: as many
+    as this machine has cores."""
     unroll: tuple[int, ...] | None = None
     """Time steps of each box, one number for all or a list; they add up to the task's steps. The last may be 0."""
-    cell: Literal["rnn", "gru", "lstm"] = "rnn"
-    """Recurrent cell of every box: tanh RNN, GRU or LSTM. Each box owns its weights."""
+    cell: str = "rnn"
+    """Cell of every box: rnn (tanh), gru, lstm; dense: a layer is a box, and the last one its read-out; or an import
+    path package.module:Class."""
+    activation: Literal["tanh", "relu", "sigmoid"] = "tanh"
+    """Of dense cells."""
+    weights: Literal["own", "shared"] = "own"
+    """Whether each box has weights of its own, or all of them the same, so that they are one RNN."""
+    sync_every: int = 10
+    """Shared weights: ticks between two exchanges of what boxes have learned."""
+    sync: Literal["changes", "gradients"] = "changes"
+    """Shared weights: what is exchanged. Changes: boxes step by themselves, and the changes are added up (averaged, for
+    optimizers that normalise). Gradients: their sum makes one step, the same in every box."""
+    streams: int = 1
+    """Tasks that go on from tick to tick: groups of streams that take turns. With as many groups as boxes, all boxes
+    work at once."""
     hidden: int = 64
     """Hidden units of a box."""
     precision: Literal["float32", "float64"] = "float32"
@@ -32,18 +46,26 @@ class ChainConfig:
 class SynthesizerConfig:
     """The model that predicts the gradient at a box's far boundary."""
 
-    synthesizer: Literal["linear", "mlp1", "mlp2"] = "linear"
-    """Form: linear, or with 1 or 2 hidden layers."""
+    synthesizer: str = "linear"
+    """Form: linear, mlp1 or mlp2 (1 or 2 hidden layers), or an import path package.module:Class."""
     conditioned: bool = True
-    """Whether the synthesizer sees the label, too (cDNI)."""
+    """Whether the synthesizer sees the label, too (cDNI), or the next targets of a task that asks at every step."""
+    look_ahead: int = 12
+    """Targets after its box's end that a conditioned synthesizer sees, of a task that asks at every step."""
     synthesizer_optimizer: Literal["sgd", "nlms", "momentum", "nesterov", "rmsprop", "adam"] = "adam"
     """How the synthesizer learns; nlms (SGD over the inputs' mean squared norm) needs the linear form."""
-    synthesizer_learning_rate: float = 2e-3
-    """Learning rate of the synthesizer."""
+    synthesizer_learning_rate: tuple[float, ...] = (2e-3,)
+    """Learning rate of the synthesizer (and of what predicts inputs: --unlock full)."""
     synthetic_scale: float = 1.0
     """Factor of the synthetic gradient that a box's own weights learn from (DNI paper: 0.1)."""
     discount: float = 1.0
     """Factor of the synthetic gradient in what a box sends back, which the box before learns to predict (gamma)."""
+    auxiliary: bool = False
+    """Whether the synthesizer's hidden layers learn to predict the next boundary's synthetic gradient, too (DNI paper,
+    2.3; for mlp1 and mlp2)."""
+    lambda_: float = 0.0
+    """(Or --lambda.) Share of the exact gradient in what the synthesizer learns from, the rest being the bootstrapped
+    one. The exact one comes lag ticks late per boundary, and costs a backward pass more."""
     warmup: int = 0
     """Ticks in which the synthesizer only learns, and boxes go without."""
     target_refresh: int = 0
@@ -52,7 +74,7 @@ class SynthesizerConfig:
     local_readout: bool | None = None
     """A read-out of the label in every box, whose gradient is added to the one at its far boundary. By default where
     the update is synthetic (together: hybrid); update local has nothing else."""
-    local_learning_rate: float = 3e-3
+    local_learning_rate: tuple[float, ...] = (3e-3,)
     """Learning rate of the local read-out (Adam)."""
     trust: Literal["none", "readout", "rate"] = "none"
     """What is scaled by how well the synthetic gradient points along the received one: nothing, the synthetic gradient
@@ -63,9 +85,20 @@ class SynthesizerConfig:
 class LearningConfig:
     """How the boxes learn."""
 
-    update: Literal["synthetic", "local", "truncated", "locked", "delayed"] = "synthetic"
+    update: Literal["synthetic", "local", "truncated", "locked", "delayed", "noise"] = "synthetic"
     """Gradient a box uses at its far boundary: predicted (DNI), that of its own read-out (decoupled greedy learning),
-    zero, the true one, waited for (exact BPTT), or the true one, lag ticks late per boundary (DDG)."""
+    zero, the true one, waited for (exact BPTT), the true one, lag ticks late per boundary (DDG), or the cost times
+    noise."""
+    delay_correction: Literal["none", "stash", "nesterov"] = "none"
+    """Against the staleness of --update delayed: go back with the weights of the forward pass (PipeDream), or step
+    ahead by Nesterov's momentum."""
+    noise_scale: tuple[float, ...] = (0.1,)
+    """Standard deviation of the noise of --update noise, one for all boxes or one for each."""
+    update_probability: float = 1.0
+    """Probability that a box updates its weights in a tick (DNI paper, 3.2)."""
+    unlock: Literal["backward", "full"] = "backward"
+    """full: boxes do not wait for states, either: they start from one that they predict from their own inputs, and
+    learn to predict it when it comes, lag ticks later (DNI paper, 2.4)."""
     lag: int | Literal["auto"] = 2
     """Ticks after which a box consumes the gradient that answers its hidden state: memory and tolerance to delay.
     auto: the least that keeps the slowest box busy, from links and boxes measured before the run."""
@@ -81,8 +114,8 @@ class LearningConfig:
     """Seed of weights and mini-batches."""
     optimizer: Literal["sgd", "momentum", "nesterov", "rmsprop", "adam"] = "adam"
     """How a box's cell and read-out learn."""
-    learning_rate: float = 1e-3
-    """Learning rate of cell and read-out."""
+    learning_rate: tuple[float, ...] = (1e-3,)
+    """Learning rate of cell and read-out, one for all boxes or one for each; so are the other rates."""
     decay: Literal["none", "linear", "cosine"] = "none"
     """Course of all learning rates: constant, or linear or half a cosine to zero at the run's end."""
     clip: float = 1.0
@@ -91,6 +124,9 @@ class LearningConfig:
     """Evaluations without a better validation accuracy after which the run ends; 0: it goes to its end."""
     evaluate_every: int | None = None
     """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
+    probe_every: int = 0
+    """Ticks between probes, which compare each synthetic gradient with the exact one: a locked pass over validation
+    samples, from which nothing is learned. 0: none."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -127,10 +163,14 @@ class OutputConfig:
     """Folder that holds the runs' folders, or a URI of one (s3://..., gs://..., file://...)."""
     checkpoint_every: int | None = None
     """Ticks between cuts, from which a run goes on after whatever happened; 0: only at the end. By default about every
-    5 seconds, and never more than 2 % of the time."""
+    5 seconds, and never more than 2 % of the time; within that, evaluations bring cuts, too."""
     trace: Literal["off", "sampled", "full"] = "sampled"
     """What each box did when, for pictures: of no tick, of the first and last 200 and every 100th, or of all."""
     report: bool = False
     """Draw the run at its end: report.html in its folder, as python -m dni_actors.report does at any time."""
     console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""
+    tensorboard: bool = False
+    """Whether curves for TensorBoard are written, too, into the run's folder (extra tensorboard)."""
+    prometheus: bool = False
+    """Whether Ray exports the run's metrics for Prometheus (the cluster's nodes need ray[default])."""

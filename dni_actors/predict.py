@@ -55,11 +55,11 @@ def classify(model: Model, x: Array | None, output: Path | None) -> None:
     if x is None:
         steps = sum(model.config.unrolls)
         test = model.config.task.load(0, steps).test
-        p = model.probabilities(test.x.transpose(1, 0, 2))
+        p = model.outputs(test.x.transpose(1, 0, 2))
         right = int((p.argmax(axis=1) == test.labels).sum())
         print(f"test accuracy {right / len(p):.2%} ({right} of {len(p)}), weights of the cut at tick {model.tick}")
     else:
-        p = model.probabilities(x)
+        p = model.outputs(x)
         if output is None:
             print(*p.argmax(axis=1), sep="\n")
     if output is not None:

@@ -94,7 +94,7 @@ def test_ticks_replace_a_presets_epochs_and_the_other_way_round():
 
 def test_numbers_that_mean_the_same_are_taken():
     config = RunConfig.of(learning_rate=1, compute_delay_ms=5, link_delay_ms="2:10")
-    assert config.learning.learning_rate == 1.0
+    assert config.learning.learning_rate == (1.0,)
     assert config.compute_delay == (0.005, 0.005)
     assert config.link_delay == (0.002, 0.01)
 

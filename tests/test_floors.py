@@ -10,9 +10,10 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "dni_actors"
 FLOORS = {  # height of each part; a module imports lower parts, and its own
     "nn": 0, "tasks": 0, "config": 0, "parts": 0, "checks": 0, "presets": 0,
+    "validation": 0, "plugins": 0,
     "box": 1,
     "runtime": 2, "record": 2, "view": 2,
-    "": 3, "experiment": 3, "options": 3, "launch": 3, "replay": 3, "predict": 3, "report": 3,
+    "": 3, "experiment": 3, "options": 3, "launch": 3, "replay": 3, "predict": 3, "compare": 3, "report": 3,
 }  # fmt: skip
 LIBRARIES = {  # who may import what; other third-party packages stand at the end
     "ray": {"runtime"},
@@ -21,6 +22,7 @@ LIBRARIES = {  # who may import what; other third-party packages stand at the en
     "pyarrow": {"record"},
     "rich": {"view"},
     "matplotlib": {"view"},
+    "tensorboardX": {"view"},
     "tomli_w": {"record"},
     "tyro": {"options"},
     "numpy": {"nn", "tasks", "box", "runtime", "record", "view", "replay", "predict"},
@@ -66,7 +68,7 @@ def test_imports_point_down_only(module):
 def test_modules_stay_small_and_commands_define_no_classes():
     for module in MODULES:
         assert len(module.read_text(encoding="utf-8").splitlines()) <= 300, f"{module.name}: split it by idea"
-    for name in ("launch.py", "replay.py", "predict.py", "report.py"):
+    for name in ("launch.py", "replay.py", "predict.py", "compare.py", "report.py"):
         command = ast.parse((PACKAGE / name).read_text(encoding="utf-8"))
         assert not [node for node in ast.walk(command) if isinstance(node, ast.ClassDef)]
 

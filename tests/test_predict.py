@@ -42,14 +42,14 @@ def test_any_number_of_sequences_is_classified(trained, command, tmp_path, rng):
     x = rng.standard_normal((7, 7, 3)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)
     code, out, _ = command("--input", tmp_path / "x.npy")
-    p = Result.from_path(tmp_path / "it").load_model().probabilities(x)
+    p = Result.from_path(tmp_path / "it").load_model().outputs(x)
     assert code == 0
     assert list(map(int, out.split())) == p.argmax(axis=1).tolist()
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
     assert command("--input", tmp_path / "x.npy", "--output", tmp_path / "p.npy") == (0, "", "")
     np.testing.assert_array_equal(np.load(tmp_path / "p.npy"), p)
     for n in range(7):  # a sample's probabilities do not depend on its neighbours
-        np.testing.assert_allclose(trained.load_model().probabilities(x[n : n + 1])[0], p[n], rtol=1e-5)
+        np.testing.assert_allclose(trained.load_model().outputs(x[n : n + 1])[0], p[n], rtol=1e-5)
 
 
 def test_weights_are_exported_by_name(trained, command, tmp_path):

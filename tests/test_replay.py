@@ -11,7 +11,8 @@ from tests.tiny import tiny
 
 
 def record(tmp_path, **fields):
-    return run(tiny(**({"ticks": 60, "checkpoint_every": 10, "storage": str(tmp_path), "name": "it"} | fields)))
+    chosen = {"ticks": 60, "checkpoint_every": 10, "evaluate_every": 0, "storage": str(tmp_path), "name": "it"}
+    return run(tiny(**(chosen | fields)))
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_tick_of_a_box_can_be_looked_into(tmp_path, command):
     assert code == 0
     heads = [line.partition(":")[0] for line in lines]
     assert heads[:4] == ["take Gradient 3", "take State 5", "put State 5", "put Gradient 5"]
-    assert {"then values", "then synthesizer/stash", "then optimizer/mean"} <= set(heads)
+    assert {"then values", "then synthetic/stash", "then optimizer/mean"} <= set(heads)
     assert ": [2, 4] float32, norm " in lines[0]
 
 
@@ -82,7 +83,7 @@ def test_a_tick_of_a_box_can_be_looked_into(tmp_path, command):
     ],
 )
 def test_wrong_input_is_one_sentence(tmp_path, command, argv, told):
-    record(tmp_path, stop_after=100)  # with which every cut is written, however fast they come
+    record(tmp_path, evaluate_every=5, stop_after=100)  # with which every cut is written, however fast they come
     assert command(*argv) == (2, f"dni_actors: {told}\n")
 
 

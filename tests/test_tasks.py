@@ -11,14 +11,14 @@ from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import zeros
 from dni_actors.runtime.inline import Chain
-from dni_actors.tasks import TASKS, Fresh
+from dni_actors.tasks import Fresh, find
 
 BUILT_IN = ["mnist01", "rows", "recall", "xor"]
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_a_task_is_as_it_says(name):
-    task = TASKS[name]
+    task = find(name)
     steps = task.steps or 2
     split = task.load(0, steps)
     counts = [0 if isinstance(task, Fresh) else task.train, task.validation, task.test]
@@ -34,7 +34,7 @@ def test_a_task_is_as_it_says(name):
 
 @pytest.mark.parametrize("name", ["mnist01", "rows"])
 def test_no_image_is_in_two_parts(name):
-    task = TASKS[name]
+    task = find(name)
     rows = [{part.x[:, n].tobytes() for n in range(part.x.shape[1])} for part in task.load(0, task.steps or 1)]
     for i, one in enumerate(rows):
         for other in rows[i + 1 :]:
@@ -43,14 +43,14 @@ def test_no_image_is_in_two_parts(name):
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_label_is_about_as_frequent_as_the_others(name):
-    task = TASKS[name]
+    task = find(name)
     for part in task.load(0, 1)[1:]:
         counts = np.bincount(part.labels, minlength=task.classes) / len(part.labels)
         np.testing.assert_allclose(counts, 1 / task.classes, atol=0.08)
 
 
 def test_recall_asks_for_the_flagged_symbol():
-    x, labels = TASKS["recall"].load(0, 20).test
+    x, labels = find("recall").load(0, 20).test
     flagged = x[..., -1].argmax(axis=0)
     assert (x[..., -1].sum(axis=0) == 1).all()
     assert flagged.max() == 4
@@ -58,7 +58,7 @@ def test_recall_asks_for_the_flagged_symbol():
 
 
 def test_xor_asks_whether_the_two_flagged_symbols_last_bits_differ():
-    x, labels = TASKS["xor"].load(0, 20).test
+    x, labels = find("xor").load(0, 20).test
     rows = np.arange(len(labels))
     early, late = x[:10, :, -1].argmax(axis=0), 10 + x[10:, :, -1].argmax(axis=0)
     assert (x[..., -1].sum(axis=0) == 2).all()
@@ -72,14 +72,14 @@ def test_xor_asks_whether_the_two_flagged_symbols_last_bits_differ():
 @pytest.mark.parametrize("name", ["recall", "xor"])
 def test_fresh_samples_are_a_function_of_seed_and_tick_and_cut_alike_by_every_box(name):
     config = RunConfig.of(task=name, batch=6)
-    feeds = [Feed(config, k) for k in range(4)]
+    feeds = [Feed(config, config.window(k)) for k in range(4)]
 
     def batch(feed, n, part=0, parts=1):
         x, labels = zeros((5, 6 // parts, 6), "float32"), np.zeros(6 // parts, np.int64)
         feed.train(n, part, x, labels)
         return x, labels
 
-    whole = TASKS[name].draw(np.random.Generator(np.random.Philox(key=[0, 4], counter=[0, 0, 7, 0])), 6)
+    whole = find(name).draw(np.random.Generator(np.random.Philox(key=[0, 4], counter=[0, 0, 7, 0])), 6)
     for k, feed in enumerate(feeds):
         batch(feed, 3)
         x, labels = batch(feed, 7)
@@ -145,5 +145,5 @@ def test_files_that_are_none_are_named(tmp_path, rng, damage, told):
 
 
 def test_data_is_for_rows_alone():
-    with pytest.raises(ConfigError, match=r"data: 'x' is for task rows, not recall"):
+    with pytest.raises(ConfigError, match=r"data: 'x' is for task rows or text, not recall"):
         RunConfig.of(task="recall", data="x")

@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from dni_actors.box.channel import Channel
+from dni_actors.box.layout import Layout, Spec
 from dni_actors.box.report import Window
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream, generator
@@ -15,6 +17,7 @@ class Tiny:
 
     steps = 7
     inputs, classes = 3, 2
+    loss, per_step = "softmax", False
     train, validation, test = 10, 4, 5
 
     def load(self, first: int, steps: int) -> Split:
@@ -25,7 +28,33 @@ class Tiny:
         return Split(*(Samples(window[:, part], labels[part]) for part in parts))
 
 
-TASKS["tiny"] = Tiny()
+class TinySteps(Tiny):
+    """The same sequences; at every step the sign of the sum so far is asked for, but not at the first."""
+
+    per_step = True
+
+    def load(self, first: int, steps: int) -> Split:
+        whole = super().load(0, self.steps)
+        return Split(*(self._window(part, first, steps) for part in whole))
+
+    def _window(self, part: Samples, first: int, steps: int) -> Samples:
+        labels = (np.cumsum(part.x.sum(axis=2), axis=0) > 0).astype(np.int64)
+        labels[0] = -1
+        return Samples(part.x[first : first + steps], labels[first : first + steps])
+
+
+class TinyNumbers(Tiny):
+    """The same sequences; their sum and their first number are asked for."""
+
+    loss = "squared"
+
+    def load(self, first: int, steps: int) -> Split:
+        whole, window = super().load(0, self.steps), super().load(first, steps)
+        wanted = [np.stack([part.x.sum(axis=(0, 2)), part.x[0, :, 0]], axis=1).astype(float) for part in whole]
+        return Split(*(Samples(of.x, y) for of, y in zip(window, wanted, strict=True)))
+
+
+TASKS |= {"tiny": Tiny, "tiny-steps": TinySteps, "tiny-numbers": TinyNumbers}
 
 
 def tiny(**fields: Any) -> RunConfig:
@@ -37,6 +66,11 @@ def tiny(**fields: Any) -> RunConfig:
     return RunConfig.of(**{**chosen, **fields})
 
 
+def states(shape: tuple[int, ...], dtype: str = "float32") -> Layout:
+    """The layout of messages that carry one array each."""
+    return dict.fromkeys(Channel, (Spec(dtype, shape),))
+
+
 def window(box: int, **fields: Any) -> Window:
     """A row of the metrics: 50 ticks in a second, half of it at work."""
     row = {
@@ -45,6 +79,6 @@ def window(box: int, **fields: Any) -> Window:
         "cpu_seconds": 0.5, "delay_seconds": 0.1, "wait_state_seconds": 0.2, "wait_gradient_seconds": 0.1,
         "train_seconds": 0.1, "forward_seconds": 0.1, "synthesize_seconds": 0.1, "backward_seconds": 0.1,
         "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75, "norm_ratio": 1.1,
-        "prints": b"1234" * 50,
+        "received_norm": 0.01, "prints": b"1234" * 50,
     }  # fmt: skip
     return Window(**(row | fields))

@@ -18,9 +18,9 @@ from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.readout import Readout
 from dni_actors.nn.rnn import RNN
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.tasks import TASKS, Samples
+from dni_actors.tasks import Samples, find
 
-TASK = TASKS["rows"]
+TASK = find("rows")
 STEPS, INPUTS, CLASSES = 28, TASK.inputs, TASK.classes
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from bench.rivals.common import STEPS, Figures, Job, flags, initial_weights, job, measure, report
+from bench.rivals.common import INPUTS, STEPS, Figures, Job, flags, initial_weights, job, measure, report
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.digest import digest
 from dni_actors.nn.optimizer import Adam
@@ -86,7 +86,7 @@ class Replica:
         self._job, self._exchange = job, exchange
         self._mine = slice(rank * share, (rank + 1) * share)
         self.parameters = initial_weights(job)
-        self._cell = RNN(self.parameters, STEPS, share, job.hidden, np.float32)
+        self._cell = RNN(self.parameters, STEPS, share, INPUTS, job.hidden, np.float32)
         self._readout = Readout(self.parameters, share, np.float32)
         self._optimizer = Adam(self.parameters)
         self._h_in = zeros((share, job.hidden), np.float32)
@@ -136,7 +136,7 @@ class Replica:
 
     def accuracy(self, x: Array, labels: Array) -> float:
         """Every process measures, so that all of them stop at the same mini-batch."""
-        cell = RNN(self.parameters, STEPS, len(labels), self._job.hidden, np.float32)
+        cell = RNN(self.parameters, STEPS, len(labels), INPUTS, self._job.hidden, np.float32)
         readout = Readout(self.parameters, len(labels), np.float32)
         np.copyto(cell.x, x)
         readout.forward(cell.forward(zeros((len(labels), self._job.hidden), np.float32)), labels)

@@ -1,11 +1,13 @@
 """Channels, the three requests of a box's program, and the inbox where its messages wait for their turn.
 
-Boundary k lies between box k and box k+1. Seen from a box:
+Boundary k lies between box k and box k+1; a ring's last one between box K-1 and box 0. Seen from a box:
 
     channel    goes      from / to                       index
-    State      forward   taken on the left, put right    the tick
+    State      forward   taken on the left, put right    the tick; in a ring box 0 takes the last box's, G ticks later
     Gradient   back      taken on the right, put left    the tick in which it is put
     Score      forward   taken on the left, put right    cut * chunks + chunk  (evaluation: hidden states of test rows)
+    Probe      forward   taken on the left, put right    the tick after the cut  (exact gradients, nothing is learned)
+    ProbeGradient back   taken on the right, put left    the same
 
 An index names a message for good: two messages of equal channel and index are the same message.
 """
@@ -23,13 +25,15 @@ class Channel(StrEnum):
     STATE = "State"
     GRADIENT = "Gradient"
     SCORE = "Score"
+    PROBE = "Probe"
+    PROBE_GRADIENT = "ProbeGradient"
 
     __hash__ = str.__hash__  # an enum's own is Python code, and channels are looked up many times a tick
 
     @property
     def direction(self) -> int:
         """+1: to the next box, -1: to the one before."""
-        return -1 if self is Channel.GRADIENT else 1
+        return -1 if self in (Channel.GRADIENT, Channel.PROBE_GRADIENT) else 1
 
 
 class Phase(StrEnum):
@@ -89,10 +93,14 @@ class Arrived(NamedTuple):
 class Inbox:
     """Messages that came and were not taken yet, within the bounds that the lag gives (docs/protocol.md)."""
 
-    def __init__(self, box: int, reach: dict[Channel, int], first: dict[Channel, int] | None = None) -> None:
-        """`reach`: by channel, how far beyond the first index still to be taken a message can be. `first`: that one."""
+    def __init__(
+        self, box: int, reach: dict[Channel, int], first: dict[Channel, int] | None = None, most: int | None = None
+    ) -> None:
+        """`reach`: by channel, how far beyond the first index still to be taken a message can be. `first`: that one.
+        `most`: states that may be out unanswered."""
         self._box = box
         self._reach = reach
+        self._most = reach.get(Channel.STATE, 0) if most is None else most
         self.unanswered = 0
         """states put and not yet answered by a gradient taken: waiting at the next box, in its hand, or on the way"""
         self.first = dict.fromkeys(reach, 0) if first is None else first
@@ -114,6 +122,11 @@ class Inbox:
         """Every message of the channel below this index will never come."""
         self.first[channel] = index
 
+    @property
+    def waiting(self) -> int:
+        """Messages that came and were not taken yet; from any thread."""
+        return sum(map(len, self._waiting.values()))
+
     def holds(self, take: Take) -> bool:
         return take.index in self._waiting[take.channel]
 
@@ -125,5 +138,5 @@ class Inbox:
     def sent(self, put: Put) -> None:
         """The box puts a message; ProtocolError if more states are out than the bound."""
         self.unanswered += put.channel is Channel.STATE
-        if self.unanswered > self._reach[Channel.STATE]:
+        if self.unanswered > self._most:
             raise ProtocolError(self._box, put.index, f"{self.unanswered} states are out unanswered at {put}")

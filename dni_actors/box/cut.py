@@ -1,6 +1,7 @@
 """A cut: the chain's state between tick n-1 and tick n in every box, of which each box has its part.
 
-There the State channels are empty and a Gradient channel holds the last L gradients put, no more. Box 0 decides that a
+There a Gradient channel holds the last L gradients put, no more, and a State channel nothing (but a ring's last one G
+states, and L where states are predicted). Box 0 decides that a
 cut comes after a tick and marks that tick's State; who takes the mark hands it on and puts its part aside after the
 tick. So a cut is consistent, whoever is ahead of whom, and nobody waits for it (Chandy and Lamport 1985: the mark is
 their marker, on channels that the program reads in step).
@@ -26,8 +27,8 @@ class BoxCut(NamedTuple):
     seconds: float
     """of training, up to then"""
     arrays: dict[str, Array]
-    gradients: dict[int, Arrays]
-    """by index: those that the box has put and the one before it has still to take"""
+    under_way: dict[Channel, dict[int, Arrays]]
+    """by channel and index: what the box has put and a neighbour has still to take"""
 
 
 class Cuts(Protocol):
@@ -44,18 +45,19 @@ class NoCuts:
         return None
 
 
-def take(box: TimeBox, post: Post, n: int, first: int, seconds: float) -> BoxCut:
-    """A copy of all that the box carries over the cut before tick n; `first` gradient that is still to be taken."""
+def take(box: TimeBox, post: Post, n: int, first: dict[Channel, int], seconds: float) -> BoxCut:
+    """A copy of all that the box carries over the cut before tick n; `first`: see schedule.under_way."""
     arrays = {name: array.copy() for name, array in box.state().items()}
-    return BoxCut(n, box.digest(), seconds, arrays, post.kept(Channel.GRADIENT, first))
+    return BoxCut(n, box.digest(), seconds, arrays, {c: post.kept(c, index) for c, index in first.items()})
 
 
-def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut, first: int) -> None:
+def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut) -> None:
     """Puts a fresh box and its post to where the cut was taken. ProtocolError as in `fill`."""
     fill(box, cut)
-    if not box.is_last:
-        inbox.unanswered = inbox.first[Channel.STATE] - first
-    post.keep(Channel.GRADIENT, cut.gradients)
+    if box.has_right:
+        inbox.unanswered = cut.tick * box.micro_batches - inbox.first[Channel.GRADIENT]
+    for channel, put in cut.under_way.items():
+        post.keep(channel, put)
 
 
 def fill(box: TimeBox, cut: BoxCut) -> None:

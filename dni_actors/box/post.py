@@ -14,7 +14,10 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
+import numpy as np
+
 from dni_actors.box.channel import Arrays, Channel, Inbox, Put, Take
+from dni_actors.box.layout import Layout
 from dni_actors.nn.arrays import Array
 
 
@@ -46,19 +49,25 @@ class Post:
     """One box's end of all its channels. `carry(direction, message)` sends to the next (+1) or previous (-1) box."""
 
     def __init__(
-        self, inbox: Inbox, bounds: dict[Channel, int], dtype: str, carry: Carry, incarnation: int = 0
+        self, inbox: Inbox, bounds: dict[Channel, int], layout: Layout, carry: Carry, incarnation: int = 0
     ) -> None:
-        self._inbox, self._dtype, self._carry, self._incarnation = inbox, dtype, carry, incarnation
+        self._inbox, self._layout, self._carry, self._incarnation = inbox, layout, carry, incarnation
+        self._wire = np.dtype(layout[Channel.STATE][0].dtype)
         self._kept: dict[Channel, deque[Message]] = {c: deque(maxlen=bound) for c, bound in bounds.items()}
         self._next = dict(inbox.first)  # by channel: the index after the highest that came
         self.counts: Counter[str] = Counter()
         """messages asked for, sent again, and dropped, by reason"""
+        self.sent = self.sent_bytes = 0
+        """messages put, and their arrays' bytes as the wire carries them; what is sent again does not count again"""
 
     def put(self, put: Put, mark: bool = False) -> None:
-        """Sends a message of the box's program; copies its arrays, rounded to the wire's type."""
+        """Sends a message of the box's program; copies its arrays, rounded to the wire's types."""
         self._inbox.sent(put)
-        copies = tuple(frozen(array.astype(self._dtype)) for array in put.arrays)
+        copies = self._copies(put.channel, put.arrays)
         message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies, 0.0, mark)
+        self.sent += 1
+        for copy in copies:
+            self.sent_bytes += copy.nbytes
         self._kept[put.channel].append(message)
         self._carry(put.channel.direction, message)
 
@@ -69,8 +78,13 @@ class Post:
     def keep(self, channel: Channel, put: dict[int, Arrays]) -> None:
         """As if the box had put these: they are sent to who asks."""
         for index, arrays in sorted(put.items()):
-            copies = tuple(frozen(array.astype(self._dtype)) for array in arrays)
+            copies = self._copies(channel, arrays)
             self._kept[channel].append(Message(Kind.DATA, channel, index, self._incarnation, copies))
+
+    def _copies(self, channel: Channel, arrays: Arrays) -> Arrays:
+        return tuple(
+            frozen(array.astype(spec.dtype)) for array, spec in zip(arrays, self._layout[channel], strict=False)
+        )
 
     def receive(self, message: Message) -> bool:
         """A message came: True if it is data on its way to the inbox; everything else is dealt with here."""
@@ -97,7 +111,9 @@ class Post:
 
     def admit(self, message: Message, at_tick: int, dtype: str) -> None:
         """Data that has arrived goes into the inbox, in the box's own type, unless it came before."""
-        arrays = tuple(frozen(array.astype(dtype, copy=False)) for array in message.arrays)
+        arrays = message.arrays
+        if self._wire != dtype:  # narrow on the wire only
+            arrays = tuple(frozen(a.astype(dtype)) if a.dtype == self._wire else a for a in arrays)
         if not self._inbox.add(message.channel, message.index, arrays, at_tick, message.mark):
             self.counts["came twice"] += 1
 

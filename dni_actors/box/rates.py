@@ -6,13 +6,13 @@ from dni_actors.config import RunConfig
 
 
 class Rates:
-    """Of the box's own weights, its synthesizer, and its local read-out, in tick n."""
+    """Of box k's own weights, its synthesizer, and its local read-out, in tick n."""
 
-    def __init__(self, config: RunConfig) -> None:
+    def __init__(self, config: RunConfig, k: int) -> None:
         self._decay, self._ticks = config.learning.decay, config.ticks
-        self._box = config.learning.learning_rate
-        self._synthesizer = config.synthesizer.synthesizer_learning_rate
-        self._local = config.synthesizer.local_learning_rate
+        self._box = config.of_box("learning_rate", k)
+        self._synthesizer = config.of_box("synthesizer_learning_rate", k)
+        self._local = config.of_box("local_learning_rate", k)
 
     def _left(self, n: int) -> float:
         """The share of a rate that is left: 1 all the time, or down to 0 at the run's end."""

@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
+from dni_actors.box.strip import Strip
 from dni_actors.box.trace import NO_TRACE, Trace
 
 
@@ -58,6 +60,8 @@ class Window(NamedTuple):
     """mean relative squared error of the synthetic against the received gradient, as are the next two"""
     cosine: float | None
     norm_ratio: float | None
+    received_norm: float | None
+    """of the received gradient, a sample's: root mean square over the samples of every 16th tick"""
     prints: bytes
     """4 bytes a tick, folded from the bits of all weights after it: what replay goes by"""
 
@@ -85,11 +89,26 @@ class Report:
     """emulated work"""
     windows: tuple[Window, ...] = ()
     evaluations: tuple[Evaluation, ...] = ()
+    probes: tuple[Probed, ...] = ()
     cuts: tuple[BoxCut, ...] = ()
     """its parts of cuts"""
     trace: Trace = NO_TRACE
+    cut_seconds: float = 0.0
+    """wall time, so far, spent on putting cuts aside"""
     messages: tuple[tuple[str, int], ...] = ()
     """counts of the unusual ones: asked for, sent again, dropped and why"""
+    sent: int = 0
+    """messages put, since it began or went back to a cut"""
+    sent_bytes: int = 0
+    """their arrays, as the wire carries them"""
+    waiting: int = 0
+    """messages that lie at the box and wait for their turn"""
+    unanswered: int = 0
+    """states it has put and not yet taken a gradient for"""
+    memory: int | None = None
+    """bytes of its process that nobody shares, about; None where that cannot be told"""
+    strip: Strip | None = None
+    """what it did just before a quarter of a second, the same one for boxes that report in the same quarter"""
     digest: str | None = None
     """of its weights, at the end of the run"""
     error: BoxError | None = None

@@ -11,9 +11,15 @@ def evaluates(config: RunConfig, n: int) -> bool:
     return n == config.ticks or (n > 0 and n % config.evaluate_every == 0)
 
 
+def probes(config: RunConfig, n: int) -> bool:
+    """Whether a probe lies at the cut before tick n."""
+    every = config.learning.probe_every
+    return every > 0 and n > 0 and n % every == 0
+
+
 def closes_window(config: RunConfig, n: int) -> bool:
     """Whether tick n is the last one of a row of the metrics."""
-    return (n + 1) % config.window == 0 or n + 1 == config.ticks
+    return (n + 1) % config.window_ticks == 0 or n + 1 == config.ticks
 
 
 def traces(config: RunConfig, n: int) -> bool:
@@ -32,21 +38,76 @@ def ahead(config: RunConfig) -> tuple[int, int]:
     return (1, config.learning.micro_batches) if locked else (config.lag, config.lag)
 
 
-def bounds(config: RunConfig, chunks: int) -> dict[Channel, int]:
-    """The most messages that can be under way, by channel (design, claim 2)."""
+def state_lag(config: RunConfig, k: int) -> int:
+    """Ticks after which box k takes a state: 0, but for a ring's first box, and where states are predicted."""
+    if config.streaming is not None and k == 0:
+        return config.chain.streams
+    return config.lag if config.learning.unlock == "full" and k else 0
+
+
+def neighbours(config: RunConfig, k: int) -> tuple[int | None, int | None]:
+    """The boxes before and after box k: None at a chain's ends; a ring has none."""
+    if config.streaming is not None:
+        return (k - 1) % config.boxes, (k + 1) % config.boxes
+    return k - 1 if k else None, k + 1 if k + 1 < config.boxes else None
+
+
+def mark_lead(config: RunConfig, k: int) -> int:
+    """Ticks between a cut's mark on a state of box k, and the cut: where states are taken late, so are their marks."""
+    return config.lag * (config.boxes - 1 - k) if config.learning.unlock == "full" else 0
+
+
+def next_state_lag(config: RunConfig, k: int) -> int:
+    """Ticks after which the states that box k puts are taken."""
+    after = neighbours(config, k)[1]
+    return 0 if after is None else state_lag(config, after)
+
+
+def bounds(config: RunConfig, chunks: int, k: int) -> dict[Channel, int]:
+    """The most messages that box k can have under way, by channel (design, claim 2)."""
     ticks, messages = ahead(config)
-    evaluations = ticks // config.evaluate_every + 2
-    return {Channel.STATE: messages, Channel.GRADIENT: messages, Channel.SCORE: evaluations * chunks}
+    evaluations = (ticks + state_lag(config, k)) // config.evaluate_every + 2
+    return {
+        Channel.STATE: messages + next_state_lag(config, k),
+        Channel.GRADIENT: messages + state_lag(config, k),
+        Channel.SCORE: evaluations * chunks,
+        Channel.PROBE: 1,
+        Channel.PROBE_GRADIENT: 1,
+    }
 
 
-def reach(config: RunConfig, chunks: int) -> dict[Channel, int]:
-    """How far beyond the first index that a box still takes a message can be: as `bounds`, but Score indices leap."""
+def reach(config: RunConfig, chunks: int, k: int) -> dict[Channel, int]:
+    """How far beyond the first index that box k still takes a message can be: as its neighbours' `bounds`, but Score
+    indices leap."""
     ticks, messages = ahead(config)
-    return {Channel.STATE: messages, Channel.GRADIENT: messages, Channel.SCORE: (ticks + 2) * chunks}
+    return {
+        Channel.STATE: messages + state_lag(config, k),
+        Channel.GRADIENT: messages + next_state_lag(config, k),
+        Channel.SCORE: (ticks + state_lag(config, k) + 2) * chunks,
+        Channel.PROBE: ticks + config.learning.probe_every + 1,
+        Channel.PROBE_GRADIENT: ticks + config.learning.probe_every + 1,
+    }
 
 
-def first_indices(config: RunConfig, chunks: int, n: int) -> dict[Channel, int]:
-    """The lowest index that a box may still take at the cut before tick n, by channel."""
+def first_indices(config: RunConfig, chunks: int, n: int, k: int) -> dict[Channel, int]:
+    """The lowest index that box k may still take at the cut before tick n, by channel."""
     pieces = config.learning.micro_batches
     lag = 0 if config.learning.update == "locked" else config.lag
-    return {Channel.STATE: n * pieces, Channel.GRADIENT: max(0, n - lag) * pieces, Channel.SCORE: n * chunks}
+    return {
+        Channel.STATE: max(0, n - state_lag(config, k)) * pieces,
+        Channel.GRADIENT: max(0, n - lag) * pieces,
+        Channel.SCORE: n * chunks,
+        Channel.PROBE: n,
+        Channel.PROBE_GRADIENT: n,
+    }
+
+
+def under_way(config: RunConfig, chunks: int, n: int, k: int) -> dict[Channel, int]:
+    """The lowest index of what box k has put that may still have to be taken at the cut before tick n, by channel."""
+    before, after = neighbours(config, k)
+    found = {}
+    if after is not None:
+        found[Channel.STATE] = first_indices(config, chunks, n, after)[Channel.STATE]
+    if before is not None:
+        found[Channel.GRADIENT] = first_indices(config, chunks, n, before)[Channel.GRADIENT]
+    return found

@@ -1,18 +1,22 @@
 """The chain as its boxes' reports tell it: what the console shows and the record keeps, gathered in one place."""
 
 import math
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
 from itertools import pairwise
 
 from dni_actors.box.errors import ProtocolError
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Lost, Place, Report, Started, Tuned, Warned, Window
 from dni_actors.box.schedule import evaluates
+from dni_actors.box.strip import Strip
 from dni_actors.config import RunConfig
 from dni_actors.nn.digest import combine
 
 WAITED = 0.1  # share of its time that a box may wait before it is told
+COURSE, STORY = 16, 32  # rows of metrics, and events, that are kept to be shown
+STRIPS = 3  # of each box that are kept, to find some of the same instant
 
 
 @dataclass
@@ -44,7 +48,13 @@ class Standing:
         self.reports = [Report(k, 0, "starting") for k in range(config.boxes)]
         self.windows: list[Window | None] = [None] * config.boxes
         """the newest row of each box"""
+        self.courses: list[deque[float]] = [deque(maxlen=COURSE) for _ in range(config.boxes)]
+        """losses of the newest rows of each box"""
+        self.story: deque[tuple[str, str]] = deque(maxlen=STORY)
+        """what happened last: what kind it is of (evaluation, lost, warning), and a line"""
         self.evaluations: list[Evaluation] = []
+        self.probes: dict[int, Probed] = {}
+        """each box's last one"""
         self.restarts = [0] * config.boxes
         self.losses: list[Lost] = []
         self.warnings: list[str] = []
@@ -53,6 +63,8 @@ class Standing:
         self.ended_at: tuple[int, list[str]] | None = None
         """the tick of the cut at which the run was ended, and each box's digest there, if that was before its end"""
         self._messages_before: Counter[str] = Counter()
+        self._sent_before = [0, 0]
+        self._strips: list[dict[float, Strip]] = [{} for _ in range(config.boxes)]
         self._waits = [Waits() for _ in range(config.boxes)]
 
     def take(self, event: Event) -> None:
@@ -64,30 +76,44 @@ class Standing:
             return
         if isinstance(event, Warned):
             self.warnings.append(event.text)
+            self.story.append(("warning", f"tick {self.ticks}: {event.text}"))
             return
         if isinstance(event, Lost):
             self.restarts[event.box] += 1
             self.losses.append(event)
+            told = f"tick {self.reports[event.box].tick}: box {event.box} started again: {event.why}"
+            self.story.append(("lost", told))
             return
         if isinstance(event, Started):
             self.places = event.places
             for report in self.reports:
                 self._messages_before.update(dict(report.messages))
+                self._sent_before[0] += report.sent
+                self._sent_before[1] += report.sent_bytes
+            self._strips = [{} for _ in self.reports]
             self.reports = [Report(r.box, event.tick, "starting", seconds=r.seconds) for r in self.reports]
             return
         self.reports[event.box] = event
+        self.probes |= {row.box: row for row in event.probes}
         for evaluation in event.evaluations:
             self._evaluated(event.box, evaluation)
         for window in event.windows:
             if window.first_tick >= self.config.lag:
                 self._waits[event.box].add(window)
+            if window.loss is not None:
+                self.courses[event.box].append(window.loss)
         if event.windows:
             self.windows[event.box] = event.windows[-1]
+        if event.strip is not None:
+            strips = self._strips[event.box] | {event.strip.until: event.strip}
+            self._strips[event.box] = dict(sorted(strips.items())[-STRIPS:])
 
     def _evaluated(self, box: int, evaluation: Evaluation) -> None:
         before = next((known for known in self.evaluations if known.tick == evaluation.tick), None)
         if before is None:
             self.evaluations.append(evaluation)
+            told = f"test {evaluation.accuracy:.1%}, validation {evaluation.validation_accuracy:.1%}"
+            self.story.append(("evaluation", f"tick {evaluation.tick}: {told}"))
         elif repr(before) != repr(evaluation):  # whose NaNs are equal
             told = f"an evaluation done again gave {evaluation}, not {before} as before"
             remedy = "machines that round differently? --kernels portable gives equal bits; replay finds where it began"
@@ -96,7 +122,12 @@ class Standing:
     @property
     def best(self) -> Evaluation | None:
         """The evaluation with the best validation accuracy, the earliest of them."""
-        return max(self._regular(), key=lambda e: (e.validation_accuracy, -e.tick), default=None)
+        return next(iter(self.ranked), None)
+
+    @property
+    def ranked(self) -> list[Evaluation]:
+        """Best first; not every one has a cut at its tick."""
+        return sorted(self._regular(), key=lambda e: (-e.validation_accuracy, e.tick))
 
     def _regular(self) -> list[Evaluation]:
         """Those that this configuration asks for: not the one at the end of a run that was made longer since."""
@@ -143,6 +174,11 @@ class Standing:
         return worked / elapsed if elapsed else 0.0
 
     @property
+    def cut_share(self) -> float:
+        """Of their time since the last start of the boxes, what they spent on cuts: the most of a box."""
+        return max(report.cut_seconds / report.elapsed if report.elapsed else 0.0 for report in self.reports)
+
+    @property
     def hints(self) -> list[str]:
         """Whether the lag fits.
 
@@ -172,6 +208,19 @@ class Standing:
         for report in self.reports:
             total.update(dict(report.messages))
         return {what: count for what, count in sorted(total.items()) if count}
+
+    @property
+    def sent(self) -> tuple[int, int]:
+        """Messages that the boxes have put, and their arrays' bytes; what was done again counts again."""
+        messages, size = self._sent_before
+        return messages + sum(r.sent for r in self.reports), size + sum(r.sent_bytes for r in self.reports)
+
+    @property
+    def strips(self) -> list[Strip] | None:
+        """One of each box, of the newest instant that all have told of; None if there is none."""
+        known = list(self._strips)
+        shared = set.intersection(*(set(of) for of in known))
+        return [of[max(shared)] for of in known] if shared else None
 
     @property
     def kernels(self) -> tuple[str, ...]:

@@ -60,10 +60,12 @@ WARM = 100  # ticks
 def messages(events: Array) -> Array:
     """EVENTS -> MESSAGES: puts and takes of the same message, in one incarnation of the run, by sending time."""
     found = []
+    boxes = int(events["box"].max()) + 1 if len(events) else 1
     for code, channel in enumerate(Channel):
         puts, takes = (events[events["kind"] == CODES[f"{way} {channel}"]] for way in ("put", "take"))
-        # A message is known by its channel, its boundary, which the receiver's place gives, and its index.
-        here = key(puts["incarnation"], puts["box"] + channel.direction, puts["index"])
+        # A message is known by its channel, its boundary, which the receiver's place gives, and its index. (In a ring
+        # the last box's right neighbour is the first.)
+        here = key(puts["incarnation"], (puts["box"] + channel.direction) % boxes, puts["index"])
         there = key(takes["incarnation"], takes["box"], takes["index"])
         _, mine, its = np.intersect1d(here, there, return_indices=True)
         one = np.empty(len(mine), MESSAGES)

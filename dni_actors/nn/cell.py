@@ -5,12 +5,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
+from dni_actors.checks import ConfigError, choose
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.dense import ACTIVATIONS
 from dni_actors.nn.gru import GRU
 from dni_actors.nn.lstm import LSTM
 from dni_actors.nn.parameters import Parameters
-from dni_actors.nn.passage import Passage
 from dni_actors.nn.rnn import RNN
+from dni_actors.plugins import imported
 
 
 class Cell(Protocol):
@@ -18,6 +20,9 @@ class Cell(Protocol):
 
     x: Array
     """[T, B, I + 1], filled by the box before `forward`; the last column is one"""
+
+    h: Array
+    """[T, B, H] after `forward`: what read-outs see after each step"""
 
     @staticmethod
     def width(hidden: int) -> int:
@@ -29,13 +34,16 @@ class Cell(Protocol):
     @staticmethod
     def initialise(parameters: Parameters, rng: np.random.Generator) -> None: ...
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None: ...
+    def __init__(
+        self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
+    ) -> None: ...
 
     def forward(self, h_in: Array) -> Array:
         """State in [B, S] -> state out [B, S]; never writes into `h_in`."""
 
-    def backward(self, d_out: Array) -> Array:
-        """dL/d(state out) -> dL/d(state in), per sample; never writes into `d_out`."""
+    def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
+        """dL/d(state out) [B, S], and of losses at the steps dL/dh [T, B, H] -> dL/d(state in) [B, S], per sample;
+        never writes into its inputs."""
 
     def weight_gradients(self) -> None:
         """Fills the parameters' gradients with sums over steps and samples."""
@@ -47,5 +55,13 @@ class Cell(Protocol):
 CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
-def cell_class(name: str, steps: int) -> type[Cell]:
-    return CELLS[name] if steps else Passage
+def cell_kind(name: str, activation: str = "tanh") -> type[Cell]:
+    """The cell of a name or an import path. ConfigError if there is none."""
+    if name in CELLS:
+        return CELLS[name]
+    if name == "dense":
+        return ACTIVATIONS[activation]
+    if ":" in name:
+        kind: type[Cell] = imported("cell", name)
+        return kind
+    raise ConfigError("cell", f"{name!r} is not known; {choose(name, (*CELLS, 'dense'))}")

@@ -36,13 +36,16 @@ class GRU:
         parameters["input"][-1, :hidden] = KEEP
         parameters["recurrent"][:] = np.hstack([orthogonal(rng, hidden) for _ in range(3)])
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
-        rows = parameters["input"].shape[0]
+    def __init__(
+        self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
+    ) -> None:
+        rows = inputs + 1
         self._parameters, self._hidden = parameters, hidden
         self.x = zeros((steps, batch, rows), dtype)
         self._gates = zeros((steps, batch, 3 * hidden), dtype)  # projected, then the values of k, r and n
         self._h = zeros((steps + 1, batch, hidden), dtype)
         self._h_out: Array = self._h[-1]
+        self.h = self._h[1:]
         self._q = zeros((steps, batch, hidden), dtype)  # h_{t-1} W_recurrent, the columns of n
         self._d_x = zeros((steps, batch, 3 * hidden), dtype)  # dL/d([x_t, 1] W_input), per sample
         self._d_h = zeros((steps, batch, 3 * hidden), dtype)  # dL/d(h_{t-1} W_recurrent): other in n's columns only
@@ -77,14 +80,16 @@ class GRU:
             h += n
         return self._h_out
 
-    def backward(self, d_out: Array) -> Array:
-        """dL/dh_T [B, H] -> dL/dh_0 [B, H], per sample. After `forward`."""
+    def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
+        """dL/dh_T [B, H], and of losses at the steps dL/dh_t [T, B, H] -> dL/dh_0 [B, H]. After `forward`."""
         a, dh = self._a, self._dh
         np.copyto(self._recurrent_t, self._parameters["recurrent"].T)
         np.copyto(dh, d_out)
         for t in reversed(range(len(self._d_x))):
             keep, reset, n = self._split(self._gates[t])
             d_keep, d_reset, d_n = self._split(self._d_x[t])
+            if d_steps is not None:
+                dh += d_steps[t]
             np.subtract(1, keep, out=a)
             np.multiply(dh, a, out=d_n)
             a *= keep

@@ -44,12 +44,15 @@ class LSTM:
         parameters["input"][-1, hidden : 2 * hidden] = FORGET
         parameters["recurrent"][:] = np.hstack([orthogonal(rng, hidden) for _ in range(4)])
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
-        rows = parameters["input"].shape[0]
+    def __init__(
+        self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
+    ) -> None:
+        rows = inputs + 1
         self._parameters, self._hidden = parameters, hidden
         self.x = zeros((steps, batch, rows), dtype)
         self._gates = zeros((steps, batch, 4 * hidden), dtype)  # projected, then the gates' values
         self._h, self._c = zeros((steps + 1, batch, hidden), dtype), zeros((steps + 1, batch, hidden), dtype)
+        self.h = self._h[1:]
         self._tanh_c = zeros((steps, batch, hidden), dtype)
         self._d = zeros((steps, batch, 4 * hidden), dtype)  # dL/d(pre-activation), per sample
         self._out, self._d_in = zeros((batch, 2 * hidden), dtype), zeros((batch, 2 * hidden), dtype)
@@ -81,8 +84,8 @@ class LSTM:
         self._out[:, :hidden], self._out[:, hidden:] = self._h[-1], self._c[-1]
         return self._out
 
-    def backward(self, d_out: Array) -> Array:
-        """dL/d[h_T, c_T] -> dL/d[h_0, c_0], [B, 2H] per sample. After `forward`."""
+    def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
+        """dL/d[h_T, c_T], and of losses at the steps dL/dh_t [T, B, H] -> dL/d[h_0, c_0], [B, 2H]. After `forward`."""
         hidden, a, dh, dc = self._hidden, self._a, self._dh, self._dc
         np.copyto(self._recurrent_t, self._parameters["recurrent"].T)
         np.copyto(dh, d_out[:, :hidden])
@@ -91,6 +94,8 @@ class LSTM:
             i, f, o, g = self._split(self._gates[t])
             d_i, d_f, d_o, d_g = self._split(self._d[t])
             tanh_c = self._tanh_c[t]
+            if d_steps is not None:
+                dh += d_steps[t]
             np.multiply(dh, tanh_c, out=d_o)
             np.multiply(tanh_c, tanh_c, out=a)
             np.subtract(1, a, out=a)

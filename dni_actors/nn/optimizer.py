@@ -119,6 +119,46 @@ class Adam:
         self._p.values -= b
 
 
+class DelayedNesterov(Momentum):
+    """v = mu v + (1 - mu) g;  w -= rate * (mu v + (1 - mu) g),  mu = 0.99: Nesterov's look-ahead with the gradient
+    discounted, against stale gradients (Ajanthan et al., ICML 2025). The weights held are those looked ahead to."""
+
+    MU = 0.99
+
+    def step(self, rate: float, power: float) -> None:
+        g, change = self._p.gradients, self._change
+        self._v *= self.MU
+        self._v += np.multiply(g, 1 - self.MU, out=change)
+        np.multiply(g, 1 - self.MU, out=change)
+        change += self.MU * self._v
+        change *= rate
+        self._p.values -= change
+
+
+class DelayedNAdam(Adam):
+    """The same in Adam's normalisation (NAdam, Dozat 2016, with beta1 .99; Ajanthan et al., ICML 2025)."""
+
+    BETA1 = 0.99
+
+    def step(self, rate: float, power: float) -> None:
+        g, a, b = self._p.gradients, self._a, self._b
+        self._steps += 1
+        t = int(self._steps[0])
+        self._m *= self.BETA1
+        self._m += np.multiply(g, 1 - self.BETA1, out=a)
+        self._v *= self.BETA2
+        np.multiply(g, g, out=a)
+        self._v += np.multiply(a, 1 - self.BETA2, out=a)
+        corrected = float(np.sqrt(1 - self.BETA2**t))
+        np.sqrt(self._v, out=a)
+        a += self.EPSILON * corrected
+        np.multiply(self._m, self.BETA1 / (1 - self.BETA1 ** (t + 1)), out=b)
+        b += g * ((1 - self.BETA1) / (1 - self.BETA1**t))
+        b /= a
+        b *= rate * corrected
+        self._p.values -= b
+
+
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
     "momentum": Momentum,
@@ -127,3 +167,8 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": Adam,
     "nlms": NLMS,
 }
+
+
+def ahead_of_delay(name: str) -> type[Optimizer]:
+    """The form of an optimizer that looks ahead of stale gradients."""
+    return DelayedNAdam if name == "adam" else DelayedNesterov

@@ -15,15 +15,25 @@ class Parameters:
     """
 
     def __init__(self, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike) -> None:
+        starts, size = self._layout(shapes, dtype)
+        self.values = zeros(size, dtype)
+        self.gradients = zeros(size, dtype)
+        self._values = {n: self._view(self.values, starts[n], s) for n, s in shapes.items()}
+        self._gradients = {n: self._view(self.gradients, starts[n], s) for n, s in shapes.items()}
+
+    @staticmethod
+    def _layout(shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike) -> tuple[dict[str, int], int]:
         step = ALIGNMENT // np.dtype(dtype).itemsize
         starts, size = {}, 0
         for name, shape in shapes.items():
             starts[name] = size
             size += -(-int(np.prod(shape)) // step) * step
-        self.values = zeros(size, dtype)
-        self.gradients = zeros(size, dtype)
-        self._values = {n: self._view(self.values, starts[n], s) for n, s in shapes.items()}
-        self._gradients = {n: self._view(self.gradients, starts[n], s) for n, s in shapes.items()}
+        return starts, size
+
+    @classmethod
+    def size(cls, shapes: Mapping[str, tuple[int, ...]], dtype: DTypeLike) -> int:
+        """Numbers in the vectors, gaps included."""
+        return cls._layout(shapes, dtype)[1]
 
     @staticmethod
     def _view(flat: Array, start: int, shape: tuple[int, ...]) -> Array:

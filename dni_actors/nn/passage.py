@@ -22,8 +22,11 @@ class Passage:
     def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
         pass
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
+    def __init__(
+        self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
+    ) -> None:
         self.x = zeros((0, batch, 0), dtype)
+        self.h = zeros((0, batch, hidden), dtype)
         self._h = zeros((batch, hidden), dtype)
 
     def forward(self, h_in: Array) -> Array:
@@ -31,7 +34,7 @@ class Passage:
         np.copyto(self._h, h_in)
         return self._h
 
-    def backward(self, d_out: Array) -> Array:
+    def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
         return d_out
 
     def weight_gradients(self) -> None:

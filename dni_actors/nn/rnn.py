@@ -37,13 +37,16 @@ class RNN:
         parameters["input"][:-1] = rng.standard_normal((rows - 1, hidden)) / np.sqrt(rows - 1)
         parameters["recurrent"][:] = orthogonal(rng, hidden)
 
-    def __init__(self, parameters: Parameters, steps: int, batch: int, hidden: int, dtype: DTypeLike) -> None:
-        rows = parameters["input"].shape[0]
+    def __init__(
+        self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
+    ) -> None:
+        rows = inputs + 1
         self._parameters = parameters
         self.x = zeros((steps, batch, rows), dtype)  # [T, B, I + 1]; the caller fills it, ones in the last column
         self._projected = zeros((steps, batch, hidden), dtype)
         self._h = zeros((steps + 1, batch, hidden), dtype)
         self._h_out: Array = self._h[-1]
+        self.h = self._h[1:]
         self._d = zeros((steps, batch, hidden), dtype)  # dL/d(pre-activation), per sample
         self._d_in = zeros((batch, hidden), dtype)
         self._recurrent_t = zeros((hidden, hidden), dtype)
@@ -51,7 +54,7 @@ class RNN:
         self._x_flat, self._projected_flat = self.x.reshape(flat, rows), self._projected.reshape(flat, hidden)
         self._h_flat, self._d_flat = self._h[:-1].reshape(flat, hidden), self._d.reshape(flat, hidden)
         self._steps_forward = list(zip(self._h[:-1], self._projected, self._h[1:], strict=True))
-        self._steps_backward = list(zip(self._d, self._h[1:], strict=True))[::-1]
+        self._steps_backward = list(enumerate(zip(self._d, self._h[1:], strict=True)))[::-1]
 
     def forward(self, h_in: Array) -> Array:
         """[B, H] -> [B, H]: the state after the last step (a work array: valid until the next forward)."""
@@ -64,16 +67,19 @@ class RNN:
             np.tanh(after, out=after)
         return self._h_out
 
-    def backward(self, d_out: Array) -> Array:
-        """dL/dh_T [B, H] -> dL/dh_0 [B, H], per sample; keeps what `weight_gradients` needs. After `forward`."""
+    def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
+        """dL/dh_T [B, H], and of losses at the steps dL/dh_t [T, B, H] -> dL/dh_0 [B, H], per sample; keeps what
+        `weight_gradients` needs. After `forward`."""
         np.copyto(self._recurrent_t, self._parameters["recurrent"].T)  # BLAS is slower on a transposed view
-        carried = d_out
-        for d, h in self._steps_backward:
+        carried = self._d_in
+        np.copyto(carried, d_out)
+        for t, (d, h) in self._steps_backward:
+            if d_steps is not None:
+                carried += d_steps[t]
             np.multiply(h, h, out=d)
             np.subtract(1, d, out=d)
             np.multiply(d, carried, out=d)
-            np.matmul(d, self._recurrent_t, out=self._d_in)
-            carried = self._d_in
+            np.matmul(d, self._recurrent_t, out=carried)
         return carried
 
     def weight_gradients(self) -> None:

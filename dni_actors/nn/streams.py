@@ -20,6 +20,12 @@ class Stream(IntEnum):
     """training samples of tasks that draw them anew; index = tick"""
     HELD_OUT = 5
     """their validation and test samples, of seed 0; index = which of the two parts"""
+    UPDATES = 6
+    """whether a box updates in a tick; index = tick, lane = box"""
+    NOISE = 7
+    """gradients of the rule `noise`; index = tick, lane = box"""
+    EPISODES = 8
+    """material of streams; index = episode, lane = stream"""
 
 
 def generator(seed: int, stream: Stream, index: int, lane: int = 0) -> np.random.Generator:

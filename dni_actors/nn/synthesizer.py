@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
+from dni_actors.checks import ConfigError, choose
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.parameters import Parameters
+from dni_actors.plugins import imported
 
-HIDDEN_LAYERS = {"linear": 0, "mlp1": 1, "mlp2": 2}
 TINY = 1e-30
 
 
@@ -46,16 +47,19 @@ def agreement(synthetic: Array, received: Array) -> Agreement | None:
 
 
 class Synthesizer:
-    """Predicts, and learns from the gradient that came. Shapes: B samples, Z = H + conditions + 1, H outputs."""
+    """Predicts, and learns from the gradient that came. Shapes: B samples, Z = S + conditions + 1 inputs, hidden layers
+    of width S, O outputs: S, or with an auxiliary head 2S."""
 
-    @staticmethod
-    def shapes(form: str, width: int, hidden: int) -> dict[str, tuple[int, ...]]:
-        """Weights of a `form` in HIDDEN_LAYERS for inputs of `width` Z and states of width `hidden`."""
-        layers = HIDDEN_LAYERS[form]
+    LAYERS = 0
+    """hidden ones"""
+
+    @classmethod
+    def shapes(cls, inputs: int, width: int, outputs: int) -> dict[str, tuple[int, ...]]:
+        """Weights for Z inputs, states of width S, and O outputs."""
         inner: dict[str, tuple[int, ...]] = {
-            f"synthesizer_{i}": (width if i == 0 else hidden + 1, hidden) for i in range(layers)
+            f"synthesizer_{i}": (inputs if i == 0 else width + 1, width) for i in range(cls.LAYERS)
         }
-        return inner | {"synthesizer": (hidden + 1 if layers else width, hidden)}
+        return inner | {"synthesizer": (width + 1 if cls.LAYERS else inputs, outputs)}
 
     @staticmethod
     def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
@@ -68,30 +72,36 @@ class Synthesizer:
         self._parameters = parameters
         self._weights = [weight for _, weight in parameters.items()]
         self._gradients = [parameters.gradient(name) for name, _ in parameters.items()]
-        hidden = self._weights[-1].shape[1]
+        hidden, outputs = self._weights[0].shape[1], self._weights[-1].shape[1]
         self._inner = [zeros((batch, hidden + 1), dtype) for _ in self._weights[:-1]]  # a_1 .. a_n
         for inner in self._inner:
             inner[:, -1] = 1
         self._d_inner = [zeros((batch, hidden), dtype) for _ in self._inner]
         self._scratch = zeros((batch, hidden), dtype)
-        self._output = zeros((batch, hidden), dtype)
+        self._output = zeros((batch, outputs), dtype)
 
     def predict(self, z: Array) -> Array:
-        """z [B, Z] -> synthetic gradient [B, H], per sample (a work array: valid until the next call)."""
+        """z [B, Z] -> synthetic gradient [B, O], per sample (a work array: valid until the next call)."""
         a = z
         for weight, inner in zip(self._weights, self._inner, strict=False):
             np.tanh(np.matmul(a, weight, out=self._scratch), out=inner[:, :-1])
             a = inner
         return np.matmul(a, self._weights[-1], out=self._output)
 
-    def weight_gradients(self, z: Array, received: Array) -> Agreement | None:
-        """Fills the parameters' gradients (batch means) for inputs z [B, Z] and delta [B, H].
+    def weight_gradients(self, z: Array, received: Array, next_synthetic: Array | None = None) -> Agreement | None:
+        """Fills the parameters' gradients (batch means) for inputs z [B, Z] and delta [B, S]; an auxiliary head learns
+        the synthetic gradient at the next boundary [B, S] (DNI paper, 2.3).
 
         Returns how the prediction made here, before any update, agrees with `received`.
         """
         d = self.predict(z)
-        seen = agreement(d, received)
-        d -= received
+        width = received.shape[1]
+        seen = agreement(d[:, :width], received)
+        d[:, :width] -= received
+        if next_synthetic is None:
+            d[:, width:] = 0  # an auxiliary head has nothing to learn from
+        else:
+            d[:, width:] -= next_synthetic
         d /= len(z)
         below = [z, *self._inner]
         for i in reversed(range(len(self._weights))):
@@ -103,3 +113,24 @@ class Synthesizer:
                 np.subtract(1, self._scratch, out=self._scratch)
                 d = np.multiply(d_inner, self._scratch, out=d_inner)
         return seen
+
+
+class OneHidden(Synthesizer):
+    LAYERS = 1
+
+
+class TwoHidden(Synthesizer):
+    LAYERS = 2
+
+
+SYNTHESIZERS: dict[str, type[Synthesizer]] = {"linear": Synthesizer, "mlp1": OneHidden, "mlp2": TwoHidden}
+
+
+def synthesizer_kind(name: str) -> type[Synthesizer]:
+    """The synthesizer of a name or an import path. ConfigError if there is none."""
+    if name in SYNTHESIZERS:
+        return SYNTHESIZERS[name]
+    if ":" in name:
+        kind: type[Synthesizer] = imported("synthesizer", name)
+        return kind
+    raise ConfigError("synthesizer", f"{name!r} is not known; {choose(name, SYNTHESIZERS)}")

@@ -93,7 +93,7 @@ class Reader:
         """Those of the last complete cut, for the run may have gone on since, and of the result."""
         several = cut_files.complete(self.storage)
         rows = cut_files.read_complete(self.storage, several[-1])[0].evaluations if several else []
-        rows += [[one[name] for name in Evaluation._fields] for one in result.get("evaluations", [])]
+        rows += [[one.get(name) for name in Evaluation._fields] for one in result.get("evaluations", [])]
         found = [Evaluation(*(math.nan if x is None else x for x in row)) for row in rows]  # type: ignore[arg-type]
         return [one for _, one in sorted({one.tick: one for one in found}.items())]
 

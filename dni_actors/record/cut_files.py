@@ -13,16 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from dni_actors.box.channel import Channel
 from dni_actors.box.cut import BoxCut
+from dni_actors.box.program import Evaluation
 from dni_actors.record.storage import Storage
 
-FORMAT = 1
+FORMAT = 2
 COMPLETE = "COMPLETE"
 SCHEMA = pa.schema(
     [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]
 )
 TYPES = ("float16", "float32", "float64", "int64")
-UNDER_WAY = "gradient "  # the names of rows that hold a gradient still to be taken, and its index; without bytes: empty
+UNDER_WAY = "under way/"  # rows of messages still to be taken, as `under way/State/7`; without bytes: an empty one
+# What may go wrong with bytes that are no cut's, whatever their hash says.
+NONE_OF_OURS = (
+    ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, pa.ArrowException,
+    FileNotFoundError,
+)  # fmt: skip
 
 
 class CutError(OSError):
@@ -44,10 +51,10 @@ def encode(part: BoxCut) -> pa.Buffer:
     """A part as the bytes of its file."""
     rows: list[tuple[str, str, list[int], bytes | None]]
     rows = [(name, array.dtype.name, list(array.shape), little(array)) for name, array in part.arrays.items()]
-    for index, arrays in part.gradients.items():
+    for channel, index, arrays in ((c, i, a) for c, put in part.under_way.items() for i, a in put.items()):
         known: list[tuple[str, list[int], bytes | None]]
         known = [(array.dtype.name, list(array.shape), little(array)) for array in arrays] or [("", [], None)]
-        rows += [(f"{UNDER_WAY}{index}", *one) for one in known]
+        rows += [(f"{UNDER_WAY}{channel}/{index}", *one) for one in known]
     facts = {"format": FORMAT, "tick": part.tick, "digest": part.digest, "seconds": part.seconds}
     columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]
     table = pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({"dni_actors": json.dumps(facts)}))
@@ -74,7 +81,7 @@ def decode(content: bytes) -> BoxCut:
         raise ValueError("it is no Arrow file") from error
     check_format(facts)
     arrays: dict[str, Any] = {}
-    gradients: dict[int, tuple[Any, ...]] = {}
+    under_way: dict[Channel, dict[int, tuple[Any, ...]]] = {}
     for row in table.to_pylist():
         name, kind, shape, stored = row["name"], row["type"], row["shape"], row["bytes"]
         value: tuple[Any, ...] = ()
@@ -83,10 +90,12 @@ def decode(content: bytes) -> BoxCut:
                 raise ValueError(f"{name} is of type {kind!r}, shape {shape}")
             value = (np.frombuffer(stored, np.dtype(kind).newbyteorder("<")).reshape(shape).astype(kind),)
         if name.startswith(UNDER_WAY):
-            gradients[int(name.removeprefix(UNDER_WAY))] = value
+            channel, _, index = name.removeprefix(UNDER_WAY).partition("/")
+            put = under_way.setdefault(Channel(channel), {})
+            put[int(index)] = put.get(int(index), ()) + value
         else:
             (arrays[name],) = value
-    return BoxCut(int(facts["tick"]), str(facts["digest"]), float(facts["seconds"]), arrays, gradients)
+    return BoxCut(int(facts["tick"]), str(facts["digest"]), float(facts["seconds"]), arrays, under_way)
 
 
 def check_format(facts: Any) -> None:
@@ -94,7 +103,8 @@ def check_format(facts: Any) -> None:
     if isinstance(found, int) and found > FORMAT:
         raise ValueError(f"its format {found} is newer than {FORMAT}; use a newer dni_actors")
     if found != FORMAT:
-        raise ValueError("it was not written by dni_actors")
+        older = isinstance(found, int) and found > 0
+        raise ValueError(f"its format {found} is an older one" if older else "it was not written by dni_actors")
 
 
 def folder(storage: Storage, tick: int) -> Storage:
@@ -137,15 +147,30 @@ def read_complete(storage: Storage, tick: int) -> tuple[Complete, list[str]]:
         told = content.pop("sha256", None)
         if told != hash_of(content) or content["tick"] != tick:
             raise ValueError("it is not as it was written")
+        check_fields(content)
         fields = {name: content[name] for name in Complete._fields}
-    except (ValueError, KeyError, RecursionError, FileNotFoundError) as error:
-        raise CutError(f"{place} cannot be used: {reason(error)}") from error
+    except NONE_OF_OURS as error:
+        raise CutError(f"{place} cannot be used: {reason(error, 'JSON')}") from error
     return Complete(**fields), content["parts"]
 
 
-def read(storage: Storage, tick: int) -> list[BoxCut]:
+def check_fields(content: dict[str, Any]) -> None:
+    """TypeError if a field of COMPLETE is of another type than `write` gives it."""
+    rows, number = content["evaluations"], int | float | None
+    good = isinstance(content["incarnation"], int) and isinstance(rows, list)
+    good = good and all(isinstance(content[name], list) for name in ("digests", "parts"))
+    good = good and all(isinstance(text, str) for text in (*content["digests"], *content["parts"]))
+    good = good and all(isinstance(row, list) and len(row) == len(Evaluation._fields) for row in rows)
+    good = good and all(isinstance(row[0], int) and all(isinstance(x, number) for x in row) for row in rows)
+    if not good:
+        raise TypeError("a field of another type")
+
+
+def read(storage: Storage, tick: int, boxes: int) -> list[BoxCut]:
     """Each box's part of the cut. CutError names the file that cannot be used; OSError: it cannot be reached now."""
     _, hashes = read_complete(storage, tick)
+    if len(hashes) != boxes:
+        raise CutError(f"cuts/{tick:012}/{COMPLETE} cannot be used: it has {len(hashes)} parts for {boxes} boxes")
     parts = []
     for k, expected in enumerate(hashes):
         try:
@@ -153,12 +178,14 @@ def read(storage: Storage, tick: int) -> list[BoxCut]:
             if hashlib.sha256(content).hexdigest() != expected:
                 raise ValueError("it is not as it was written")
             parts.append(decode(content))
-        except (ValueError, FileNotFoundError) as error:
-            raise CutError(f"cuts/{tick:012}/{name_of(k)} cannot be used: {reason(error)}") from error
+            if parts[k].tick != tick:
+                raise ValueError(f"it is of the cut at tick {parts[k].tick}")
+        except NONE_OF_OURS as error:
+            raise CutError(f"cuts/{tick:012}/{name_of(k)} cannot be used: {reason(error, 'part')}") from error
     return parts
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, what: str) -> str:
     if isinstance(error, FileNotFoundError):
         return "it is missing"
-    return str(error) if type(error) is ValueError else "it is no JSON of a cut"
+    return str(error) if type(error) is ValueError else f"it is no {what} of a cut"

@@ -21,12 +21,13 @@ class CutStore:
 
     def __init__(self, storage: Storage, boxes: int, tell: Callable[[Kept | Warned], None]) -> None:
         self._storage, self._boxes, self._tell = storage, boxes, tell
-        self._failing = False
+        self.failing = False
+        """the last attempt to keep a cut failed, which has been told"""
         self._unusable: set[int] = set()  # ticks of cuts on the disk that cannot be used
         self._parts: dict[int, dict[int, BoxCut]] = {}  # by tick and box: of cuts that are not complete yet
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="cuts")
         self._job: Future[None] | None = None
-        self._waiting: tuple[list[BoxCut], Complete, int | None] | None = None
+        self._waiting: tuple[list[BoxCut], Complete, Sequence[int]] | None = None
         self._lock = threading.Lock()
         self.incarnation = 0
 
@@ -46,16 +47,16 @@ class CutStore:
         """Boxes go back: parts of cuts that are not whole will come again."""
         self._parts.clear()
 
-    def write(self, parts: list[BoxCut], evaluations: Sequence[Evaluation], best: int | None, wait: bool) -> None:
+    def write(self, parts: list[BoxCut], evaluations: Sequence[Evaluation], ranked: Sequence[int], wait: bool) -> None:
         """Writes a whole cut in the background, or instead of one that still waits for it; at once if it is to `wait`.
 
-        `best`: the tick of the cut that is kept beside the last ones.
+        `ranked`: ticks, best first; the first of them that has a complete cut is kept beside the last ones.
         """
         tick = parts[0].tick
         seen = [[x if math.isfinite(x) else None for x in e] for e in evaluations if e.tick <= tick]
         facts = Complete(tick, self.incarnation, [part.digest for part in parts], seen)
         with self._lock:
-            self._waiting = parts, facts, best
+            self._waiting = parts, facts, ranked
             if self._job is None or self._job.done():
                 self._job = self._worker.submit(self._work)
         if wait:
@@ -66,29 +67,41 @@ class CutStore:
             with self._lock:
                 if self._waiting is None:
                     return
-                (parts, facts, best), self._waiting = self._waiting, None
+                (parts, facts, ranked), self._waiting = self._waiting, None
             try:
                 if facts.tick in self._unusable or facts.tick not in cut_files.complete(self._storage):
                     cut_files.write(self._storage, parts, facts)
                     self._unusable.discard(facts.tick)
-                self._failing = False
+                self.failing = False
                 self._tell(Kept(facts.tick))
             except Exception as error:  # whatever it is: no reason to lose the run
-                if not self._failing:  # told once
-                    told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-                    told = f"the cut at tick {facts.tick} could not be kept ({told})"
-                    self._warn(f"{told}, the one before still holds; free space or check the disk")
-                self._failing = True
+                self._give_up(facts.tick)
+                told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+                told = f"the cut at tick {facts.tick} could not be kept ({told})"
+                self.failed(f"{told}, the one before still holds; free space or check the disk")
                 continue
             with suppress(OSError):  # the next one tries again
-                self._prune(best)
+                self._prune(ranked)
+
+    def _give_up(self, tick: int) -> None:
+        """What was written of a cut that failed goes: on a full disk it would be in the way of all else."""
+        with suppress(OSError):
+            if tick not in cut_files.complete(self._storage):
+                (self._storage / "cuts").remove(f"{tick:012}")
+
+    def failed(self, text: str) -> None:
+        """A cut could not be kept: told once, until one can be kept again."""
+        if not self.failing:
+            self.failing = True
+            self._warn(text)
 
     def _warn(self, text: str) -> None:
         self._tell(Warned(text))
 
-    def _prune(self, best: int | None) -> None:
+    def _prune(self, ranked: Sequence[int]) -> None:
         """Drops all but the last complete cuts, the best one, and what may be in the making."""
         known = cut_files.complete(self._storage)
+        best = next((tick for tick in ranked if tick in known and tick not in self._unusable), None)
         for name in (self._storage / "cuts").names():
             if not name.isdecimal() or int(name) in (*known[-LAST:], best) or int(name) > known[-1]:
                 continue
@@ -116,7 +129,7 @@ class CutStore:
         self.forget()
         for tick in reversed(self.complete):
             try:
-                return cut_files.read(self._storage, tick)
+                return cut_files.read(self._storage, tick, self._boxes)
             except CutError as error:
                 self._warn(f"{error}; the cut before is used")
                 self._unusable.add(tick)

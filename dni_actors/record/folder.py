@@ -17,8 +17,11 @@ from dni_actors.record.storage import Storage, why
 FREE = {
     "runtime", "wire", "wire_security", "max_restarts", "compute_delay_ms", "link_delay_ms", "address",
     "name", "storage", "checkpoint_every", "console", "trace", "report", "evaluate_every",
+    "tensorboard", "prometheus",
 }  # fmt: skip
 DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}
+
+INSIDE = ("metrics", "digests", "cuts")  # made before config.toml, with which a run's folder is one
 
 
 def new_name(config: RunConfig) -> str:
@@ -41,22 +44,31 @@ class RunFolder:
         """Makes the folder, or takes up the run in it. ConfigError if it cannot be made, or that run is another one."""
         try:
             folder = cls(config, Storage.of(config.output.storage))
-            if folder.storage.exists():
+            if folder.storage.exists() and not folder._is_bare():
                 folder._take_up()
             else:
                 folder._make()
-                folder._claim_it()
         except OSError as error:
             raise unwritable(config, error) from error
         return folder
 
+    def _is_bare(self) -> bool:
+        """Whether a run began to make the folder, and was killed before it had a configuration."""
+        try:
+            names = self.storage.names()
+        except OSError:  # no folder
+            return False
+        return set(names) <= set(INSIDE) and not any((self.storage / name).names() for name in names)
+
     def _make(self) -> None:
         self.storage.make()
+        self._claim_it()
         try:
-            for name in ("metrics", "digests", "cuts"):
+            for name in INSIDE:
                 (self.storage / name).make()
             self.write_config(self.config)
         except OSError:
+            self.release()
             self.storage.remove()
             raise
 

@@ -1,6 +1,7 @@
 """Tables that grow: rows in Parquet part files, which a crash leaves readable.
 
 metrics/   a row per box and window of ticks (box/report.py, Window)
+probes/    a row per probe and box (box/probe.py, Probed)
 digests/   a row per cut and box: the digest of its weights, long after the cut itself is gone; what replay goes by
 trace/     a row per thing that a box did (record/traces.py)
 """
@@ -41,8 +42,9 @@ def schema(kind: Any) -> pa.Schema:
 class Rows:
     """Collects rows of one kind and writes them as `<folder>/part-00000.parquet` and so on, `full` ones in each."""
 
-    def __init__(self, folder: Storage, kind: Any, full: int = ROWS_PER_PART) -> None:
-        self._folder, self._kind, self._full = folder, kind, full
+    def __init__(self, folder: Storage, kind: Any, full: int = ROWS_PER_PART, makes: bool = False) -> None:
+        """`makes`: the folder, when there is something to write."""
+        self._folder, self._kind, self._full, self._makes = folder, kind, full, makes
         self._rows: list[Any] = []  # of the newest part, which is written anew until it is full
         self._written_rows = 0
         known = [int(name[5:10]) for name in folder.names() if PART.fullmatch(name)]
@@ -73,6 +75,8 @@ class Rows:
             return
         content = io.BytesIO()
         pq.write_table(self._table(), content)
+        if self._makes:
+            self._folder.make()
         self._folder.write(f"part-{self._parts:05}.parquet", content.getvalue())
         self._written_rows = count
         if self._written_rows >= self._full:

@@ -55,7 +55,7 @@ class Recorded:
         for known in reversed(cut_files.complete(self._storage)):
             if known <= tick:
                 try:
-                    return cut_files.read(self._storage, known)
+                    return cut_files.read(self._storage, known, self.config.boxes)
                 except OSError as error:
                     raise ConfigError("from", f"{error}; give a tick before {known}") from error
         return None

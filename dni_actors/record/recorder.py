@@ -4,10 +4,12 @@ import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Report, Started, Warned, Window
 from dni_actors.box.standing import Standing
@@ -38,9 +40,8 @@ class Recorder:
         self._manifest = manifest()
         self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
         self.problem: str | None = None
-        """why something could not be written"""
+        """why something could not be written; after `close`: why the result could not"""
         self.discarded = False
-        self._told = False  # that cuts are not kept because of the problem
         self._write()
 
     def _read(self, storage: Storage) -> None:
@@ -49,6 +50,7 @@ class Recorder:
         self.cuts = CutStore(storage, self.config.boxes, self._news.append)
         self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
         self._traces = TraceRows(storage / "trace")
+        self._probes = Rows(storage / "probes", Probed, makes=True)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
         # By tick: digests of cuts, for a run that may end at one of them.
         self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
@@ -57,6 +59,11 @@ class Recorder:
         rows = read_rows(self._folder.storage / "metrics", Window)["incarnation"]
         last = -1 if len(rows) == 0 else pc.max(rows).as_py()
         return 1 + max((last, *(cut.incarnation for cut in self.cuts.known())))
+
+    @property
+    def path(self) -> Path | None:
+        """The run's folder; None where it is not on this machine."""
+        return self._folder.storage.path
 
     def evaluations(self) -> list[Evaluation]:
         """Those of an earlier part of the run, up to its last complete cut."""
@@ -84,7 +91,8 @@ class Recorder:
             rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.windows)
             node = standing.places[event.box].node if standing.places else ""
             self._traces.take(event.box, self._incarnations + event.trace.incarnation, node, event.trace.rows)
-            if self._metrics.add(rows) or self._traces.due:
+            probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.probes)
+            if self._metrics.add(rows) or self._probes.add(probes) or self._traces.due:
                 self._write()
             end = standing.stops_at
             for parts in self.cuts.gather(event):
@@ -96,12 +104,11 @@ class Recorder:
                     self._ends[tick] = digests
                 self._write()
                 if self.problem is None:  # a complete cut has all that came before it on the disk
-                    best = None if standing.best is None else standing.best.tick
+                    ranked = [evaluation.tick for evaluation in standing.ranked]
                     stops = self.config.learning.stop_after > 0
-                    self.cuts.write(parts, standing.evaluations, best, wait=stops)
-                elif not self._told:
-                    self._told = True
-                    self._news.append(Warned(f"no cut at tick {tick}: {self.problem}"))
+                    self.cuts.write(parts, standing.evaluations, ranked, wait=stops)
+                else:
+                    self.cuts.failed(f"no cut at tick {tick}: {self.problem}")
 
     def news(self, settled: bool = False) -> list[Kept | Warned]:
         """What has happened to the cuts since the last call; all of it, after a wait, if it is to be `settled`."""
@@ -120,12 +127,17 @@ class Recorder:
             cuts = self.cuts.complete
         except OSError:
             cuts = []
+        self._write()
+        if self.problem is not None and not self.cuts.failing:
+            standing.warnings.append(self.problem)
         result = Result.of(standing, self._folder.storage, status, error, cuts)
         self._unwritten |= {
             "result.json": result.content(),
             "manifest.json": self._manifest | {"ended": now(), "how": status},
         }
         self._write(end=True)
+        if "result.json" not in self._unwritten:
+            self.problem = None  # which is told there
         self.cuts.close()
         self._folder.release()
         return result
@@ -147,10 +159,10 @@ class Recorder:
         jobs = {name: partial(storage.write_json, name, content) for name, content in self._unwritten.items()}
         if self._new_config is not None:
             jobs["config.toml"] = partial(self._folder.write_config, self._new_config)
-        jobs |= {"metrics": self._metrics.flush, "digests": self._digests.flush}
+        tables: dict[str, Rows] = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
         if end or self._traces.due:
-            jobs["trace"] = self._traces.flush
-        for name, job in jobs.items():
+            tables["trace"] = self._traces
+        for name, job in (jobs | {name: rows.flush for name, rows in tables.items()}).items():
             try:
                 job()
                 self._unwritten.pop(name, None)

@@ -42,7 +42,7 @@ class Result:
     validation_accuracy: float | None
     """on samples kept apart from training and test, to choose by"""
     best: dict[str, Any] | None
-    """the evaluation with the best validation accuracy; its cut is kept, if one lies there"""
+    """the evaluation with the best validation accuracy; kept is the cut of the best one that has a cut"""
     overlap: float
     """sum over boxes of (thread CPU time + emulated delay) over wall time"""
     runtime: str
@@ -61,6 +61,8 @@ class Result:
     """why boxes were started again, in order"""
     cuts: list[int]
     """ticks of the complete cuts in the folder: the run can go on from the last one"""
+    cut_share: float
+    """of its time, what the box that spent most of it on cuts did spend, since the boxes were last started"""
     warnings: list[str]
     """what went wrong and did not end the run"""
     hints: list[str]
@@ -69,6 +71,10 @@ class Result:
     """tick, accuracy and loss of each evaluation"""
     path: Path | str
     """the run's folder; a text where it is not on this machine"""
+    sent: int = 0
+    """messages that the boxes have put in this part of the run, counted at each; those sent again left out"""
+    sent_bytes: int = 0
+    """their arrays, as the wire carries them; headers left out"""
 
     @classmethod
     def of(cls, standing: Standing, storage: Storage, status: str, error: str | None, cuts: list[int]) -> "Result":
@@ -89,6 +95,7 @@ class Result:
             restarts=standing.restarts,
             losses=[f"box {loss.box}: {loss.why}" for loss in standing.losses],
             cuts=cuts,
+            cut_share=round(standing.cut_share, 5),
             warnings=standing.warnings,
             overlap=round(standing.overlap, 3),
             runtime=config.execution.runtime,
@@ -100,6 +107,8 @@ class Result:
             kernels=list(standing.kernels),
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
             path=storage.path or storage.name,
+            sent=standing.sent[0],
+            sent_bytes=standing.sent[1],
         )
 
     @classmethod
@@ -112,18 +121,18 @@ class Result:
         return cls(**{**{name: value for name, value in content.items() if name in known}, "path": path})
 
     def load_model(self, best: bool = False) -> Model:
-        """The trained boxes at the run's end, or at its last complete cut; `best`: at the best one by validation.
+        """The trained boxes at the run's end, or at its last complete cut; `best`: at the best cut by validation.
 
         OSError says what cannot be read.
         """
         storage = Storage.of(str(self.path))
         ticks = cut_files.complete(storage)
-        tick = self.best["tick"] if best and self.best else ticks[-1] if ticks else None
-        if tick not in ticks:
-            told = f"{storage.name} holds no cut" if tick is None else f"{storage.name} holds no cut at tick {tick}"
-            raise FileNotFoundError(f"{told}; the run was too short, or not every cut could be kept")
+        if not ticks:
+            raise FileNotFoundError(f"{storage.name} holds no cut; the run was too short, or no cut could be kept")
+        scores = {e["tick"]: e["validation_accuracy"] for e in self.evaluations if e["tick"] in ticks}
+        tick = max(scores, key=lambda tick: (scores[tick], -tick)) if best and scores else ticks[-1]
         config = RunConfig.of(**tomllib.loads(storage.read("config.toml").decode()))
-        return Model(config, cut_files.read(storage, tick))
+        return Model(config, cut_files.read(storage, tick, config.boxes))
 
     def content(self) -> dict[str, Any]:
         """As in result.json."""

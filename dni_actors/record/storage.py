@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ def inside(place: str, name: str) -> str:
 
 
 DRAFT = ".part"  # the ending of a file that is still being written
+
+
+def sync(folder: Path) -> None:
+    """A folder's list of names, too, outlives a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class Storage:
@@ -55,8 +65,13 @@ class Storage:
         return Path(self._base) if self._local else None
 
     def make(self) -> None:
-        """Makes the folder, and those above it."""
+        """Makes the folder, and those above it; their names, too, outlive a power cut."""
+        folder = Path(self._base)
+        new = [place for place in (folder, *folder.parents) if not place.exists()] if self._local else []
         self._fs.create_dir(self._base, recursive=True)
+        for place in new:
+            with suppress(PermissionError):  # a folder that one may write into, but not read
+                sync(place.parent)
 
     def exists(self, name: str = "") -> bool:
         return bool(self._fs.get_file_info(f"{self._base}/{name}".rstrip("/")).type != fs.FileType.NotFound)
@@ -92,15 +107,7 @@ class Storage:
         except OSError:
             draft.unlink(missing_ok=True)  # half a file on a disk that is full helps nobody
             raise
-        self._sync()
-
-    def _sync(self) -> None:
-        """The folder's own list of names, too, outlives a power cut."""
-        descriptor = os.open(self._base, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync(Path(self._base))
 
     def write_json(self, name: str, content: Any) -> None:
         self.write(name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())

@@ -9,6 +9,7 @@ from typing import Any
 import ray
 
 from dni_actors.box.cut import BoxCut
+from dni_actors.box.layout import layout
 from dni_actors.box.post import Message
 from dni_actors.box.report import Place, Report
 from dni_actors.config import RunConfig
@@ -53,8 +54,7 @@ class BoxActor:
             self._folder.close()
             self._folder = None
         self._loop = Loop(self._config, self._k, incarnation, cut)
-        shape = self._loop.stepper.box.initial_state.shape
-        self._frames = Frames(self._run, shape, self._config.wire_dtype, incarnation)
+        self._frames = Frames(self._run, layout(self._config), incarnation)
         context = ray.get_runtime_context()
         node, address = context.get_node_id(), ray.util.get_node_ip_address()
         return Place(self._k, os.getpid(), node, address, describe_kernels()), self._keys.public, VERSION

@@ -13,6 +13,7 @@ from typing import Any
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
 from dni_actors.box.report import Place, Report
+from dni_actors.box.schedule import neighbours
 from dni_actors.config import RunConfig
 from dni_actors.runtime.cluster import Room, last_line
 from dni_actors.runtime.wires.frames import VERSION
@@ -108,14 +109,16 @@ class Actors:
         if self._config.execution.wire == "zmq":
             self._open_sockets(places, [key for _, key, _ in found])
         else:
-            neighbours = [None, *self._actors, None]
-            self._all([a.call.remote(neighbours[k], neighbours[k + 2]) for k, a in enumerate(self._actors)])
+            pairs = [neighbours(self._config, k) for k in range(len(self._actors))]
+            several = [[None if k is None else self._actors[k] for k in pair] for pair in pairs]
+            self._all([a.call.remote(*pair) for a, pair in zip(self._actors, several, strict=True)])
         self._all([actor.start.remote() for actor in self._actors])
         return places
 
     def _open_sockets(self, places: Sequence[Place], keys: list[bytes]) -> None:
         """Socket files between neighbours on one node, TCP between nodes; a box lets in its right neighbour only."""
-        boundaries = list(pairwise(places))
+        ring = self._config.streaming is not None
+        boundaries = [*pairwise(places), *([(places[-1], places[0])] if ring else [])]
         near = [left.node == right.node for left, right in boundaries]
         file = [same and self._config.execution.wire_security == "auto" for same in near]
         folders: dict[str, str] = {}
@@ -127,9 +130,10 @@ class Actors:
                 self._folders += [folders[left.node]] if self._room.private else []
             wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file[k] else f"tcp://{host}:*")
         nobody = (None, b"", True)
-        rights = [*zip(wheres, keys[1:], near, strict=True), nobody]
+        rights = [*zip(wheres, keys[1:] + keys[:1], near, strict=False), *([] if ring else [nobody])]
         addresses = self._all([a.listen.remote(*right) for a, right in zip(self._actors, rights, strict=True)])
-        lefts = [nobody, *zip(addresses[:-1], keys[:-1], near, strict=True)]
+        lefts = [*zip(addresses, keys, near, strict=False)]
+        lefts = [lefts[-1] if ring else nobody, *lefts[: len(places) - 1]]
         self._all([a.connect.remote(*left) for a, left in zip(self._actors, lefts, strict=True)])
 
     def _all(self, calls: list[Any], first: int = 0) -> list[Any]:

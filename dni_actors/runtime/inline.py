@@ -92,7 +92,7 @@ class Chain:
 
     def carry(self, k: int, direction: int, message: Message) -> None:
         """The wire: from box k to the next (+1) or the previous (-1)."""
-        self.steppers[k + direction].deliver(message)
+        self.steppers[(k + direction) % len(self.steppers)].deliver(message)  # a ring's ends meet
 
     def turns(self) -> Iterator[None]:
         """Runs to the end; yields after each turn of a box."""

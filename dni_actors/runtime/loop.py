@@ -1,8 +1,11 @@
 """One box's loop: a thread that owns the program and the wire. It works while it can, and else waits on the wire."""
 
 import dataclasses
+import os
 import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxError
@@ -50,7 +53,7 @@ class Loop:
         error = self._error  # read first: nothing is added after it
         report = self.stepper.report()
         counted = (("no message of this run", self.wire.dropped), ("connections lost", self.wire.broken))
-        return dataclasses.replace(report, error=error, messages=report.messages + counted)
+        return dataclasses.replace(report, error=error, messages=report.messages + counted, memory=own_memory())
 
     def _carry(self, direction: int, message: Message) -> None:
         self.wire.carry(direction, message)
@@ -89,3 +92,11 @@ class Loop:
                 ask_at = time.monotonic() + interval
             due = stepper.next_due
             self.wire.wait(patience if due is None else min(patience, due), side)
+
+
+def own_memory() -> int | None:
+    """Bytes of this process that no file and no other process stands behind; None where the system does not tell."""
+    with suppress(OSError):
+        _, resident, shared, *_ = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+    return None

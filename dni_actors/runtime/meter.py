@@ -6,13 +6,15 @@ from collections import deque
 
 import numpy as np
 
-from dni_actors.box.channel import Channel, Phase, Take
+from dni_actors.box.channel import Arrays, Channel, Phase, Take
 from dni_actors.box.report import Window
+from dni_actors.box.strip import LETTERS, WAITS, Marks, Strip
 from dni_actors.box.tally import Tally
 from dni_actors.config import RunConfig
 
 # Sums over the box's ticks since the run began; a window's row is the difference of two such lists.
 CPU, DELAY, WAIT_STATE, WAIT_GRADIENT, SLACK, GRADIENTS, TRAIN, FORWARD, SYNTHESIZE, BACKWARD, UPDATE = range(11)
+SQUARES, ROWS = 11, 12  # of received gradients that were measured
 PHASES = {
     Phase.TRAIN: TRAIN,
     Phase.FORWARD: FORWARD,
@@ -20,7 +22,11 @@ PHASES = {
     Phase.BACKWARD: BACKWARD,
     Phase.UPDATE: UPDATE,
 }
-WAITS = {Channel.STATE: WAIT_STATE, Channel.GRADIENT: WAIT_GRADIENT}
+WAITED = {Channel.STATE: WAIT_STATE, Channel.GRADIENT: WAIT_GRADIENT}
+MARKS = {phase: ord(letter) for phase, letter in LETTERS.items()}
+WAIT_MARKS = {channel: ord(letter) for channel, letter in WAITS.items()}
+NORM_EVERY = 16  # gradients of which one is measured
+STRIP_EVERY = 0.25  # seconds between instants that strips end at
 
 
 def prints(parities: list[int]) -> bytes:
@@ -66,7 +72,8 @@ class Meter:
         self._began = time.perf_counter()
         self._cpu = 0.0  # the thread's CPU clock when it was last looked at
         self._waiting_since: float | None = None
-        self._sums = [0.0] * 11
+        self._sums = [0.0] * 13
+        self._marks = Marks()
         self._parities: list[int] = []  # of the weights after each tick since the last window
         self._phase = TRAIN
         self._before, self._seconds_before = list(self._sums), seconds
@@ -91,36 +98,53 @@ class Meter:
         self._training = on
         self._hold()
 
-    def _look(self) -> None:
+    def _look(self) -> float:
+        """Sums up to now, which it returns."""
         now = time.thread_time()
         self.cpu_seconds += now - self._cpu
         if self._training:
             self._sums[CPU] += now - self._cpu
             self._sums[self._phase] += now - self._cpu
         self._cpu = now
-        self.elapsed = time.perf_counter() - self._began
+        wall = time.perf_counter()
+        self.elapsed = wall - self._began
+        return wall
 
     def _hold(self) -> None:
         self._clock.hold(not self._training and (self._running or not self._clock.shared))
 
-    def wait(self) -> None:
+    def wait(self, channel: Channel) -> None:
         if self._waiting_since is None:
             self._waiting_since = self._clock.now()
+            self._marks.add(time.perf_counter(), WAIT_MARKS[channel])
 
-    def took(self, take: Take, slack: int) -> None:
+    def took(self, take: Take, slack: int, arrays: Arrays) -> None:
         if self._waiting_since is not None:
-            if take.channel in WAITS:
-                self._sums[WAITS[take.channel]] += self._clock.now() - self._waiting_since
+            if take.channel in WAITED:
+                self._sums[WAITED[take.channel]] += self._clock.now() - self._waiting_since
             self._waiting_since = None
+            self._marks.add(time.perf_counter(), MARKS[Phase.TRAIN])  # what comes before the tick's first phase
         if take.channel is Channel.GRADIENT:
+            if arrays and self._sums[GRADIENTS] % NORM_EVERY == 0:
+                self._sums[SQUARES] += float(np.vdot(arrays[0], arrays[0]))
+                self._sums[ROWS] += len(arrays[0])
             self._sums[SLACK] += slack
             self._sums[GRADIENTS] += 1
 
     def work(self, phase: Phase) -> None:
         """The box goes over to another phase; whatever lies before its first one in a tick counts as its own start."""
         if self._training:
-            self._look()
+            now = self._look()
             self._phase = PHASES[phase]
+        else:
+            now = time.perf_counter()
+        self._marks.add(now, MARKS[phase])
+
+    def strip(self) -> Strip:
+        """What the box did up to the last quarter of a second of the wall clock; from any thread."""
+        wall = time.time()
+        until = wall // STRIP_EVERY * STRIP_EVERY
+        return self._marks.strip(time.perf_counter() - (wall - until), until)
 
     def delayed(self, seconds: float) -> None:
         self._sums[DELAY] += seconds
@@ -164,6 +188,7 @@ class Meter:
                 synthesizer_error=means["synthesizer_error"],
                 cosine=means["cosine"],
                 norm_ratio=means["norm_ratio"],
+                received_norm=math.sqrt(new[SQUARES] / new[ROWS]) if new[ROWS] else None,
                 prints=prints(self._parities),
             )
         )

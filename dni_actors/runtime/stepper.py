@@ -14,10 +14,21 @@ import numpy as np
 from dni_actors.box.channel import Arrays, Channel, Inbox, Phase, Put, Request, Take, Work
 from dni_actors.box.cut import BoxCut, restore, take
 from dni_actors.box.errors import BoxError
+from dni_actors.box.layout import layout
 from dni_actors.box.post import Carry, Message, Post
-from dni_actors.box.program import Evaluation, evaluate, tick
+from dni_actors.box.probe import Probed
+from dni_actors.box.program import Evaluation, evaluate, probe, tick
 from dni_actors.box.report import Report
-from dni_actors.box.schedule import bounds, closes_window, evaluates, first_indices, reach
+from dni_actors.box.schedule import (
+    ahead,
+    bounds,
+    closes_window,
+    evaluates,
+    first_indices,
+    probes,
+    reach,
+    under_way,
+)
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config import RunConfig
 from dni_actors.nn.streams import Stream
@@ -55,16 +66,15 @@ class Stepper:
         seed = config.learning.seed
         self.box = TimeBox(config, k)
         self.first = 0 if cut is None else cut.tick
-        chunks = self.box.chunks
-        self.inbox = Inbox(k, reach(config, chunks), first_indices(config, chunks, self.first))
-        self.post = Post(self.inbox, bounds(config, chunks), config.wire_dtype, carry, incarnation)
+        chunks = self.box.held_out.chunks
+        first = first_indices(config, chunks, self.first, k)
+        self.inbox = Inbox(k, reach(config, chunks, k), first, ahead(config)[1])
+        self.post = Post(self.inbox, bounds(config, chunks, k), layout(config), carry, incarnation)
         if cut is not None:
-            restore(self.box, self.inbox, self.post, cut, self.inbox.first[Channel.GRADIENT])
+            restore(self.box, self.inbox, self.post, cut)
         self._seconds = 0.0 if cut is None else cut.seconds
         self._incarnation = incarnation
-        self._checkpoints = Checkpoints(config, cuts_at)
-        self._cuts: deque[BoxCut] = deque()
-        self._marked = False  # after this tick comes a cut
+        self._checkpoints, self._tracer = Checkpoints(config, k, cuts_at), Tracer(config, incarnation)
         self.halted = False
         """`advance` returns soon, and gets nowhere any more"""
         self.tick = self.first
@@ -76,11 +86,11 @@ class Stepper:
         link = Delay(*config.link_delay, seed, Stream.LINK_DELAY)
         self._slow_link, self._dtype = link.high > 0, config.chain.precision
         self._arrivals = Arrivals(k, link, config.lag, self._admit)
-        self._tracer = Tracer(config, incarnation)
         self._begun = self.first  # the newest tick that has begun
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
         self._overslept = 0.0  # seconds
         self._evaluations: deque[Evaluation] = deque()
+        self._probes: deque[Probed] = deque()
         self._script = self._run()
         self._turns = 0
         self._request: Request | None = None  # None: the script has not been started
@@ -89,8 +99,9 @@ class Stepper:
         """The run begins: once, before the first `advance`."""
         self._meter = Meter(self._config, self.box.index, self.first, clock, self._seconds, self._incarnation)
         self._tracer.begin(self.first)
-        if self.first and not self.box.is_last:
-            self.post.greet(1)  # the gradients that were under way
+        if self.first:  # for what was under way
+            for direction in (1,) * self.box.has_right + (-1,) * (self.box.state_lag > 0):
+                self.post.greet(direction)
 
     def deliver(self, message: Message) -> None:
         """A message for this box; in the thread that advances it."""
@@ -162,21 +173,22 @@ class Stepper:
             try:
                 if isinstance(request, Take):
                     if not (self._came(request) or self._comes(request)):
-                        self._meter.wait()
+                        self._meter.wait(request.channel)
                         self._tracer.wait(request)
                         if self._wait is not None:
                             self._wait()
                         if not self._came(request):
                             return
                     arrived = self.inbox.take(request)
-                    self._marked = self._marked or arrived.mark
-                    self._meter.took(request, self.tick - arrived.at_tick)
+                    if arrived.mark:
+                        self._checkpoints.marked(self.tick)
+                    self._meter.took(request, self.tick - arrived.at_tick, arrived.arrays)
                     self._tracer.took(request)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
                         began = time.perf_counter()
-                        self.post.put(request, self._marked and request.channel is Channel.STATE)
+                        self.post.put(request, self._checkpoints.marks and request.channel is Channel.STATE)
                         self._tracer.put(request, began)
                     elif isinstance(request, Work):
                         self._phase = request.phase
@@ -221,17 +233,24 @@ class Stepper:
                 if evaluation is not None:
                     self._evaluations.append(evaluation)
                 self._meter.train(True)
+            if probes(config, n):
+                self._meter.train(False)
+                agreement = yield from probe(box, n)
+                if agreement is not None:
+                    error, cosine, norm_ratio = agreement
+                    self._probes.append(Probed(n, box.index, self._incarnation, cosine, error, norm_ratio))
+                self._meter.train(True)
             self._tracer.tick()
             if n < config.ticks:
                 self._poll(1)  # gradients that came by now came in the tick before
                 if self._slow_link:
                     self._arrivals.begin(n)
                 self._begun = n
-                self._marked = box.is_first and self._checkpoints.due(n + 1)
-                self.inbox.skip(Channel.SCORE, (n + 1) * box.chunks)
+                self._checkpoints.begin(n)
+                self.inbox.skip(Channel.SCORE, (n + 1) * box.held_out.chunks)
                 yield from tick(box, n)
                 self._tracer.ticked()
-                cuts = self._marked or n + 1 == config.ticks
+                cuts = self._checkpoints.after(n)
                 closes = cuts or closes_window(config, n)
                 if closes:
                     box.verify(n)
@@ -248,16 +267,13 @@ class Stepper:
     def _cut(self) -> None:
         """Puts the box's part of the cut aside at which it stands."""
         began = time.perf_counter()
-        first = first_indices(self._config, self.box.chunks, self.tick)[Channel.GRADIENT]
-        self._cuts.append(take(self.box, self.post, self.tick, first, self._meter.seconds))
-        self._checkpoints.took(time.perf_counter() - began)
+        first = under_way(self._config, self.box.held_out.chunks, self.tick, self.box.index)
+        self._checkpoints.keep(take(self.box, self.post, self.tick, first, self._meter.seconds), began)
 
     def report(self) -> Report:
         """How the box stands, and what is new since the last call; from any thread."""
         done = self.done  # read first: once done, nothing is added any more
-        cuts = tuple(
-            self._cuts.popleft() for _ in range(len(self._cuts))
-        )  # then these: what came before them goes along
+        cuts = self._checkpoints.new()  # then these: what came before them goes along
         return Report(
             box=self.box.index,
             tick=self.tick,
@@ -270,8 +286,15 @@ class Stepper:
             delay_seconds=self._meter.delay_seconds,
             windows=self._meter.new_windows(),
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
+            probes=tuple(self._probes.popleft() for _ in range(len(self._probes))),
             cuts=cuts,
             trace=self._tracer.new(),
+            cut_seconds=self._checkpoints.seconds,
             messages=tuple(self.post.counts.items()),
+            sent=self.post.sent,
+            sent_bytes=self.post.sent_bytes,
+            waiting=self.inbox.waiting,
+            unanswered=max(0, self.inbox.unanswered),
+            strip=self._meter.strip(),
             digest=self.box.digest() if done else None,
         )

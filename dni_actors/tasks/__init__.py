@@ -1,9 +1,49 @@
 """The tasks, by name. A task's facts are known without loading its data."""
 
+from collections.abc import Callable
+from functools import cache
+
+from dni_actors.checks import ConfigError, choose
+from dni_actors.plugins import imported
+from dni_actors.tasks.copying import Copy, RepeatCopy
+from dni_actors.tasks.idx import image_rows
 from dni_actors.tasks.mnist import Mnist01, Rows
 from dni_actors.tasks.symbols import Recall, Xor
-from dni_actors.tasks.task import Fresh, Samples, Split, Task
+from dni_actors.tasks.task import Fresh, Samples, Split, Streaming, Task
+from dni_actors.tasks.text import text
 
-TASKS: dict[str, Task] = {"mnist01": Mnist01(), "rows": Rows(), "recall": Recall(), "xor": Xor()}
+TASKS: dict[str, Callable[[], Task]] = {
+    "mnist01": Mnist01,
+    "rows": Rows,
+    "recall": Recall,
+    "xor": Xor,
+    "copy": Copy,
+    "repeat-copy": RepeatCopy,
+    "text": text,
+}
+FROM_DATA: dict[str, Callable[[str], Task]] = {"rows": image_rows, "text": text}
+"""Those that may also be made from `--data`."""
 
-__all__ = ["TASKS", "Fresh", "Samples", "Split", "Task"]
+__all__ = ["TASKS", "Fresh", "Samples", "Split", "Streaming", "Task", "find"]
+
+
+def find(name: str, data: str | None = None) -> Task:
+    """The task of a name, or of an import path, made from `data` if that is given. ConfigError if there is none."""
+    if data is not None and name not in FROM_DATA:
+        told = f"{data!r} is for task {' or '.join(FROM_DATA)}, not {name}; drop it, or name such a task"
+        raise ConfigError("data", told)
+    if data is not None:
+        return FROM_DATA[name](data)
+    if name in TASKS or ":" in name:
+        return made(name)
+    raise ConfigError("task", f"{name!r} is not known; {choose(name, TASKS)}")
+
+
+@cache
+def made(name: str) -> Task:
+    """Once in a process."""
+    task: Task = (TASKS[name] if name in TASKS else imported("task", name))()
+    missing = [fact for fact in Task.__annotations__ if not hasattr(task, fact)]
+    if missing:
+        raise ConfigError("task", f"{name!r} lacks {', '.join(missing)}; see docs/extending.md")
+    return task

@@ -53,6 +53,7 @@ class ImageRows:
         if self._parts["test"][0].shape[1:] != x.shape[1:]:
             raise ConfigError("data", f"{folder} has test images of another size than its training images; mend that")
         self.steps: int | None = x.shape[1]
+        self.loss, self.per_step = "softmax", False
         self.inputs, self.classes = x.shape[2], int(max(labels.max() for _, labels in self._parts.values())) + 1
         self._validates = np.arange(len(y)) % VALIDATION == VALIDATION - 1
         self.validation = int(self._validates.sum())

@@ -39,6 +39,7 @@ class Mnist01:
 
     steps: int | None = None
     inputs, classes = 784, 2
+    loss, per_step = "softmax", False
     train, validation, test = 800, 40, 160
 
     def load(self, first: int, steps: int) -> Split:
@@ -53,6 +54,7 @@ class Rows:
 
     steps: int | None = 28
     inputs, classes = 28, 10
+    loss, per_step = "softmax", False
     train, validation, test = 4000, 200, 800
 
     def load(self, first: int, steps: int) -> Split:

@@ -19,6 +19,7 @@ class Symbols:
     steps: int | None = STEPS
     inputs = SYMBOLS + 1
     classes: int
+    loss, per_step = "softmax", False
     train, validation, test = 3200, 400, 2000
 
     def draw(self, rng: np.random.Generator, count: int) -> Samples:

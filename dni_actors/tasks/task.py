@@ -1,4 +1,4 @@
-"""What a task is: labelled sequences, cut in time by whoever asks."""
+"""What a task is: sequences with targets, cut in time by whoever asks."""
 
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -8,12 +8,13 @@ from dni_actors.nn.arrays import Array
 
 
 class Samples(NamedTuple):
-    """N labelled windows of T steps with I inputs."""
+    """N windows of T steps with I inputs, and what is wanted of them: targets as `Task.loss` has them."""
 
     x: Array
     """[T, N, I] float32 (may be a read-only view)"""
     labels: Array
-    """[N] int64 in 0 .. classes - 1"""
+    """softmax: [N] int64 in 0 .. classes - 1; bits, squared: [N, classes] numbers. With `per_step` [T, N] or
+    [T, N, classes]; -1 or NaN where nothing is asked"""
 
 
 class Split(NamedTuple):
@@ -32,6 +33,11 @@ class Task(Protocol):
     """time steps of a sequence; None: any number fits"""
     inputs: int
     classes: int
+    """outputs of a read-out: classes, bits or numbers"""
+    loss: str
+    """softmax (one class), bits, or squared (numbers)"""
+    per_step: bool
+    """whether every step has a target; otherwise the whole sequence has one"""
     train: int
     """samples to learn from; of a task that draws them anew in each tick, what counts as an epoch"""
     validation: int
@@ -48,3 +54,38 @@ class Fresh(Protocol):
 
     def draw(self, rng: np.random.Generator, count: int) -> Samples:
         """So many whole sequences [T, N, I], and their labels."""
+
+
+TRAIN, VALIDATION, TEST = range(3)
+"""Parts of a stream's material; no part sees another one's."""
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A task whose sequences go on from tick to tick: a row of the mini-batch is a stream, a tick its next steps.
+
+    Where each row stands is told by facts, whole numbers [B, F] that box 0 knows and that ride along the chain. The
+    last column is for the boxes: the loss since the row's last reset, in millionths of a bit.
+    """
+
+    facts: int
+    """columns F"""
+    memory: int
+    """numbers that box 0 keeps for the task from tick to tick: a curriculum's level first, if there is one"""
+
+    def chunks(self, rows: int, steps: int) -> int:
+        """Windows in an evaluation of the validation part, and in one of the test part."""
+
+    def start(self, part: int, group: int, rows: int, memory: Array) -> Array:
+        """Facts [rows, F] of a group of streams at its beginning."""
+
+    def advance(self, facts: Array, steps: int, memory: Array) -> tuple[Array, Array]:
+        """After `steps` steps: facts [B, F] anew, and which rows begin afresh [B]: their state is zero. Box 0 may learn
+        from the losses, and note in `memory` [M] what it has learned."""
+
+    def window(self, part: int, seed: int, facts: Array, first: int, x: Array, labels: Array) -> None:
+        """Fills x [T, B, I] and labels [T, B] from step `first` on, of the steps that the facts tell of; x may be
+        empty. Labels beyond what a row's episode still asks are -1."""
+
+    def reached(self, facts: Array) -> float:
+        """How far a curriculum has come, from facts [B, F] of an evaluation: larger is better. NaN if there is none."""

@@ -4,15 +4,13 @@ import json
 import time
 from typing import Any, Protocol
 
-from rich.console import Console, RenderableType
-from rich.live import Live
-from rich.text import Text
+from rich.console import Console
 
 from dni_actors.box.report import Event, Kept, Lost, Report, Started, Tuned, Warned, plain
 from dni_actors.box.standing import Standing
-from dni_actors.view.frame import frame
+from dni_actors.view.live import LiveView
+from dni_actors.view.summary import summary
 
-REDRAWS = 4  # a second, at most
 LINE_EVERY = 2.0  # seconds between plain lines
 
 
@@ -37,35 +35,6 @@ def view(kind: str, standing: Standing) -> View:
         "quiet": QuietView,
     }
     return views[kind](standing)
-
-
-class LiveView:
-    """A table that is redrawn in place; its last frame stays, the summary follows."""
-
-    def __init__(self, standing: Standing, console: Console) -> None:
-        self._standing, self._console = standing, console
-        self._began = time.monotonic()
-        self._live = Live(console=console, get_renderable=self._draw, refresh_per_second=REDRAWS)
-
-    def open(self) -> None:
-        self._live.start()
-
-    def show(self, event: Event) -> None:
-        pass  # the next redraw shows it
-
-    def close(self, result: dict[str, Any] | None) -> None:
-        self._live.stop()
-        if result is not None:
-            self._console.print(Text(summary(result)))
-
-    def _draw(self) -> RenderableType:
-        if not self._standing.places:
-            config = self._standing.config
-            where = "Ray and " if config.execution.runtime == "ray" else ""
-            then = " and measuring links and boxes" if config.learning.lag == "auto" else ""
-            told = f"starting {where}{config.boxes} boxes{then} ... {time.monotonic() - self._began:.0f} s"
-            return Text(told, style="dim")
-        return frame(self._standing, time.monotonic() - self._began, *self._console.size)
 
 
 class PlainView:
@@ -168,26 +137,3 @@ class QuietView:
 
     def close(self, result: dict[str, Any] | None) -> None:
         pass
-
-
-def summary(result: dict[str, Any]) -> str:
-    """A few lines: how it ended, and what was reached."""
-    accuracy, digest = result["test_accuracy"], result["digest"]
-    reached = "no evaluation yet" if accuracy is None else f"test accuracy {accuracy:.2%}"
-    lines = [
-        f"{result['status']}: {reached} after {result['ticks']} ticks in {result['seconds']:.1f} s of training",
-        f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
-        f"  {result['path']}",
-    ]
-    told = [f"warning: {warning}" for warning in result["warnings"]]
-    if restarts := sum(result["restarts"]):
-        told.append(f"boxes started again: {restarts}")
-    if result["status"] != "finished" and result["cuts"]:
-        told.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
-    lines[2:2] = [f"  {line}" for line in told + result["hints"]]
-    if len(result["kernels"]) > 1:
-        kernels = "; ".join(result["kernels"])
-        lines.insert(
-            2, f"  warning: boxes used different CPU kernels ({kernels}): for equal bits use --kernels portable"
-        )
-    return "\n".join(lines)

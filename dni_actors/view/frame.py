@@ -1,101 +1,147 @@
-"""The live console's picture: a pure function from the chain's standing to something rich can draw."""
+"""The live console's picture: a pure function from the chain's standing to lines of segments that rich can draw.
 
-from rich.console import Group, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.table import Column, Table
-from rich.text import Text
+Lines are put together from cells of fixed width, so that nothing jumps when a number grows, and without rich's tables,
+which take ten times as long.
+"""
+
+from collections.abc import Sequence
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.segment import Segment
+from rich.style import Style
 
 from dni_actors.box.standing import Standing
+from dni_actors.view.glyphs import (
+    ASCII,
+    BAD,
+    BOLD,
+    DIM,
+    FAIR,
+    PHASES,
+    PLAIN,
+    UNICODE,
+    Glyphs,
+    cell,
+    clock,
+    spark,
+    strip,
+)
+from dni_actors.view.rows import Rows
 
-OTHER_LINES = 9  # header, table's head, fold, progress, loss, warning, hint, and a little air
-NARROW = 80  # columns; below, the table keeps to what matters most
+Line = list[Segment]
+OTHER_LINES = 6  # header, progress, table's head, fold, legend, and one for the cursor
+SHORT = {"train synthesizer": "train", "synthesize": "synth", "evaluate": "eval"}  # in a narrow legend
+EVENTS = 4  # lines of the footer, at most
 
 
-def frame(standing: Standing, elapsed: float, width: int, height: int) -> RenderableType:
-    """Header, a row per box, progress and accuracy, after `elapsed` seconds, for `width` columns and `height` lines."""
-    told = [f"box {loss.box} started again: {loss.why}" for loss in standing.losses[-1:]] + standing.warnings[-1:]
-    hints = [Text(line, style="yellow", no_wrap=True, overflow="ellipsis") for line in told + standing.hints]
-    return Group(header(standing, elapsed), boxes(standing, width, height), progress(standing, width), *hints)
+class Picture:
+    """Lines as rich wants them."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.lines = lines
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in self.lines:
+            yield from line
+            yield Segment.line()
 
 
-def header(standing: Standing, elapsed: float) -> Text:
-    chain, learning = standing.config.chain, standing.config.learning
-    told: list[str | tuple[str, str]] = [
-        ("dni_actors ", "bold"),
-        f"{chain.task}, {standing.config.boxes} boxes, {learning.update}",
-        f", lag {learning.lag}" if learning.update != "locked" else "",
-        f", seed {learning.seed}",
-        (f"   {elapsed:.0f} s", "dim"),
+def frame(standing: Standing, elapsed: float, width: int, height: int, ascii_only: bool = False) -> Picture:
+    """The chain after `elapsed` seconds, for `width` columns and `height` lines."""
+    glyphs = ASCII if ascii_only else UNICODE
+    events = min(EVENTS, max(1, (height - OTHER_LINES) // 3))
+    rows = Rows(standing, width, glyphs)
+    lines = [header(standing, elapsed, width, glyphs), progress(standing, width, glyphs), rows.head()]
+    shown = rows.worst(max(1, height - OTHER_LINES - events))
+    lines += [rows.line(k) for k in shown]
+    if len(shown) < len(standing.reports):
+        lines.append(rows.fold(shown))
+    lines += [legend(width, glyphs), *footer(standing, events, width, glyphs)]
+    return Picture(lines)
+
+
+def waiting(standing: Standing, elapsed: float, width: int, told: str, ascii_only: bool = False) -> Picture:
+    """Before the boxes are up."""
+    glyphs = ASCII if ascii_only else UNICODE
+    return Picture([header(standing, elapsed, width, glyphs), [cell(told, width, DIM, right=False)]])
+
+
+def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Line:
+    """What runs, and for how long."""
+    config = standing.config
+    learning, execution = config.learning, config.execution
+    facts = [config.chain.task, f"{config.boxes} boxes", learning.update]
+    facts += [f"lag {learning.lag}"] if learning.update != "locked" else []
+    facts += [f"{learning.micro_batches} pieces"] if learning.micro_batches > 1 else []
+    facts += [execution.wire if execution.runtime == "ray" else "one process", f"seed {learning.seed}"]
+    name, time = "dni_actors ", clock(elapsed).rjust(9)
+    told = f" {glyphs.dot} ".join(facts) if glyphs.dot != "," else ", ".join(facts)
+    return [Segment(name, BOLD), cell(told, width - len(name) - len(time), right=False), Segment(time, DIM)]
+
+
+def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
+    """Ticks, rate, the time that is left, and the test accuracy with its trend; what does not fit is left out."""
+    total, done, rate = standing.config.ticks, standing.ticks, standing.ticks_per_second
+    left = clock((total - done) / rate) if rate else "-:--"
+    pieces: list[tuple[int, Line]] = [  # the lower the number, the longer it stays
+        (1, [cell(f"{done}/{total}", 2 * len(str(total)) + 1)]),
+        (4, [Segment("ETA ", DIM), cell(left, 7, right=False)]),
+        (2, [cell(f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}", 6), Segment(" ticks/s", DIM)]),
+        (0, accuracy(standing, glyphs)),
+        (3, [cell(spark([e.accuracy for e in standing.evaluations], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
     ]
-    return Text.assemble(*told, no_wrap=True, overflow="ellipsis")
+    least = 8
+    while sum(length(piece) + 2 for _, piece in pieces) + least > width and len(pieces) > 1:
+        pieces.remove(max(pieces, key=lambda piece: piece[0]))
+    room = max(0, width - sum(length(piece) + 2 for _, piece in pieces))
+    filled = min(room, round(room * done / total))
+    done_style = Style(color=PHASES["F"][0])
+    line = [Segment(glyphs.line[0] * filled, done_style), Segment(glyphs.line[1] * (room - filled), DIM)]
+    for _, piece in pieces:
+        line += [Segment("  "), *piece]
+    return cropped(line, width)
 
 
-def boxes(standing: Standing, width: int, height: int) -> Table:
-    """Widths are fixed: nothing jumps when a number grows. Boxes that do not fit are folded into a line."""
-    columns = [
-        Column("box", justify="right", width=4),
-        Column("doing", width=17, no_wrap=True),
-        Column("tick", justify="right", width=8),
-        Column("loss", justify="right", width=7),
-        Column("cosine", justify="right", width=6),
-    ]
-    if width >= NARROW:
-        columns += [
-            Column("slack", justify="right", width=5),
-            Column("busy", justify="right", width=5),
-            Column("waited", justify="right", width=6),
-            Column("lost", justify="right", width=4),
-        ]
-    table = Table(*columns, box=None, pad_edge=False, header_style="dim")
-    shown = min(max(1, height - OTHER_LINES), len(standing.reports))
-    for k in range(shown):
-        table.add_row(*row(standing, k)[: len(columns)])
-    if shown < len(standing.reports):
-        table.add_row("...", f"and {len(standing.reports) - shown} more")
-    return table
+def accuracy(standing: Standing, glyphs: Glyphs) -> Line:
+    told = standing.evaluations
+    if not told:
+        return [Segment("test ", DIM), cell("-", 6), cell("", 2)]
+    change = told[-1].accuracy - told[-2].accuracy if len(told) > 1 else 0.0
+    trend = glyphs.trend[0 if change > 0 else 1 if change < 0 else 2] if len(told) > 1 else ""
+    return [Segment("test ", DIM), cell(f"{told[-1].accuracy:.1%}", 6, BOLD), cell(trend, 2)]
 
 
-def row(standing: Standing, k: int) -> list[Text | str]:
-    report, window = standing.reports[k], standing.windows[k]
-    waits = report.state.startswith("wait")
-    doing = report.state.rpartition(" ")[0] if waits else report.state  # the index is the tick's column's matter
-    cells: list[Text | str] = [str(k), Text(doing, style="yellow" if waits else "green"), f"{report.tick}"]
-    if window is None:
-        return cells + [""] * 6
-    waited = window.wait_state_seconds + window.wait_gradient_seconds
-    return [
-        *cells,
-        number(window.loss, "{:.4f}"),
-        number(window.cosine, "{:+.2f}"),
-        number(window.slack, "{:.1f}"),
-        share(window.cpu_seconds + window.delay_seconds, window.seconds),
-        share(waited, window.seconds),
-        str(standing.restarts[k] or "-"),
-    ]
+def legend(width: int, glyphs: Glyphs) -> Line:
+    line: Line = []
+    short = width < 90
+    for letter, (_, name) in PHASES.items():
+        line += [*strip(letter, glyphs), Segment(f" {SHORT.get(name, name)} " if short else f" {name}  ", DIM)]
+    return cropped([*line, *strip("h", glyphs), Segment(" wait", DIM)], width)
 
 
-def number(value: float | None, form: str) -> str:
-    return "-" if value is None else form.format(value)
+def footer(standing: Standing, count: int, width: int, glyphs: Glyphs) -> list[Line]:
+    """What to mind, then the last events, the newest at the end."""
+    hints = [("warning", hint) for hint in standing.hints][:count]
+    told = (hints + list(standing.story)[::-1])[:count]
+    told[len(hints) :] = told[len(hints) :][::-1]
+    styles = {"warning": FAIR, "lost": BAD}
+    lines = []
+    for kind, text in told:
+        text = text if len(text) <= width else text[: width - 1] + glyphs.more
+        lines.append([cell(text, width, styles.get(kind, PLAIN), right=False)])
+    return lines
 
 
-def share(part: float, whole: float) -> str:
-    return f"{min(1.0, part / whole):.0%}" if whole > 0 else "-"
+def length(line: Line) -> int:
+    return sum(len(segment.text) for segment in line)
 
 
-def progress(standing: Standing, width: int) -> Table:
-    total = standing.config.ticks
-    line = Table.grid(padding=(0, 1))
-    line.add_row(
-        ProgressBar(total=total, completed=standing.ticks, width=max(10, min(40, width - 50))),
-        Text(f"{standing.ticks}/{total}", no_wrap=True),
-        Text(f"{standing.ticks_per_second:.0f} ticks/s", no_wrap=True),
-        Text(accuracy(standing), style="bold", no_wrap=True),
-    )
-    return line
-
-
-def accuracy(standing: Standing) -> str:
-    if not standing.evaluations:
-        return "test -"
-    newest = standing.evaluations[-1]
-    return f"test {newest.accuracy:.1%} at {newest.tick}"
+def cropped(line: Line, width: int) -> Line:
+    """The first `width` columns."""
+    found: Line = []
+    for segment in line:
+        found.append(Segment(segment.text[:width], segment.style))
+        width -= len(segment.text)
+        if width <= 0:
+            break
+    return found

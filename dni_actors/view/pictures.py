@@ -55,7 +55,7 @@ def learning(accounts: Sequence[Account]) -> Figure | None:
 
 
 def accuracies(axis: Axes, account: Account, x_of: Callable[[Any], Any], colour: str) -> None:
-    found = np.array([tuple(one) for one in account.evaluations], float).reshape(-1, 5)
+    found = np.array([one[:5] for one in account.evaluations], float).reshape(-1, 5)  # up to validation_loss
     x = x_of(found[:, 0])
     axis.plot(*thin(x, found[:, 1]), marker="o" if len(x) < 40 else "", markersize=3, color=colour, label=account.name)
     axis.plot(*thin(x, found[:, 3]), color=colour, linewidth=0.9, linestyle="--")

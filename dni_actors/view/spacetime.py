@@ -48,7 +48,9 @@ def spacetime(events: Array, messages: Array, first: int, last: int) -> Figure |
             corners = zip(left, some["box"] - HIGH, width, strict=True)
             bars = [Rectangle((x, y), wide, 2 * HIGH) for x, y, wide in corners]
             if bars:
-                drawn = PatchCollection(bars, facecolor=PHASES[kind], linewidth=0, alpha=solid, rasterized=many)
+                drawn = PatchCollection(
+                    bars, facecolor=PHASES.get(kind, PHASES["other"]), linewidth=0, alpha=solid, rasterized=many
+                )
                 axis.add_collection(drawn)
         used += [kind] if len(mine) else []
     arrows(figure, messages[(messages["taken"] > begin) & (messages["sent"] < end)], begin, first, last, many)
@@ -61,7 +63,7 @@ def spacetime(events: Array, messages: Array, first: int, last: int) -> Figure |
         axis.set_yticks(range(boxes), [f"box {k}" for k in range(boxes)])
     axis.grid(axis="y", visible=False)
     axis.set_xlabel(f"milliseconds; ticks {first} to {last}, numbered; others are pale")
-    legend: list[Patch | Line2D] = [Patch(color=PHASES[kind], label=kind) for kind in used]
+    legend: list[Patch | Line2D] = [Patch(color=PHASES.get(kind, PHASES["other"]), label=kind) for kind in used]
     told = {Channel.STATE: "hidden state, put to taken", Channel.GRADIENT: "gradient, put to taken"}
     for channel, (colour, head) in ARROWS.items():
         legend.append(Line2D([], [], color=colour, marker=head, markersize=4, label=told[channel]))

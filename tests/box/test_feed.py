@@ -6,7 +6,7 @@ from tests.tiny import Tiny, tiny
 
 
 def batches(config, k, ticks):
-    feed = Feed(config, k)
+    feed = Feed(config, config.window(k))
     x = zeros((config.unrolls[k], config.learning.batch, Tiny.inputs + 1), "float32")
     labels = np.zeros(config.learning.batch, np.int64)
     shown = []
@@ -40,7 +40,7 @@ def test_boxes_cut_the_same_samples_out_of_their_own_windows():
 def test_parts_make_up_the_whole_mini_batch():
     config = tiny(boxes=1, batch=4, update="locked", micro_batches=2)
     ((labels, x),) = batches(tiny(boxes=1, batch=4), 0, [1])
-    feed = Feed(config, 0)
+    feed = Feed(config, config.window(0))
     for part in range(2):
         piece, some = zeros((7, 2, Tiny.inputs + 1), "float32"), np.zeros(2, np.int64)
         feed.train(1, part, piece, some)
@@ -58,7 +58,7 @@ def test_a_batch_is_a_function_of_its_tick_alone():
 
 def test_held_out_samples_come_once_each_the_last_chunk_filled_up():
     config = tiny()
-    feed = Feed(config, 0)
+    feed = Feed(config, config.window(0))
     x = zeros((config.unrolls[0], 2, Tiny.inputs + 1), "float32")
     counts = [feed.held_out(chunk, x, np.zeros(2, np.int64)) for chunk in range(feed.chunks)]
     assert counts == [2, 2, 2, 2, 1]

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from dni_actors.box.local import LocalReadout
+from dni_actors.box.piece import Piece
 from dni_actors.box.synthetic import SyntheticGradient
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
 from dni_actors.checks import ConfigError
+from dni_actors.nn.parameters import Parameters
 from dni_actors.runtime.inline import Chain
 from tests.numerics import frozen, numeric_gradient
 from tests.tiny import tiny
@@ -17,30 +19,32 @@ B, H = 2, 4
 
 def trained(rng, **fields):
     """A synthesizer with weights, one that has been right about the direction for long."""
-    made = SyntheticGradient(tiny(precision="float64", **fields), H, rng)
+    made = SyntheticGradient(tiny(precision="float64", **fields), 1, rng)
     made.parameters.values[:] = rng.standard_normal(made.parameters.values.shape)
     return made
 
 
 @pytest.fixture
 def seen(rng):
-    return frozen(rng.standard_normal((B, H))), np.array([0, 1])
+    piece = Piece(tiny(precision="float64"), 1, Parameters({"input": (4, H), "recurrent": (H, H)}, "float64"))
+    piece.state, piece.labels = frozen(rng.standard_normal((B, H))), np.array([0, 1])
+    return piece
 
 
 def test_the_prediction_is_linear_in_state_label_and_one(rng, seen):
     made = trained(rng)
-    sent, used = made.predict(0, *seen)
+    sent, used = made.predict(0, seen)
     w = made.parameters["synthesizer"]
-    np.testing.assert_allclose(sent, np.hstack([seen[0], np.eye(2), np.ones((B, 1))]) @ w)
+    np.testing.assert_allclose(sent, np.hstack([seen.state, np.eye(2), np.ones((B, 1))]) @ w)
     assert used is sent
 
 
 def test_scale_and_discount_go_to_the_weights_and_to_the_message(rng, seen):
-    plain = trained(np.random.default_rng(3)).predict(0, *seen)[0].copy()
-    sent, used = trained(np.random.default_rng(3), synthetic_scale=0.1, discount=0.5).predict(0, *seen)
+    plain = trained(np.random.default_rng(3)).predict(0, seen)[0].copy()
+    sent, used = trained(np.random.default_rng(3), synthetic_scale=0.1, discount=0.5).predict(0, seen)
     np.testing.assert_allclose(sent, 0.5 * plain)
     np.testing.assert_allclose(used, 0.1 * plain)
-    both, same = trained(np.random.default_rng(3), synthetic_scale=0.5, discount=0.5).predict(0, *seen)
+    both, same = trained(np.random.default_rng(3), synthetic_scale=0.5, discount=0.5).predict(0, seen)
     np.testing.assert_allclose(both, 0.5 * plain)
     assert same is both, "one backward pass is enough"
 
@@ -74,37 +78,37 @@ def prepared(config):
 
 def test_without_warmup_over_nothing_is_predicted(rng, seen):
     made = trained(rng, warmup=3)
-    assert not made.predict(2, *seen)[0].any()
-    assert made.predict(3, *seen)[0].any()
+    assert not made.predict(2, seen)[0].any()
+    assert made.predict(3, seen)[0].any()
 
 
 def test_messages_are_made_with_a_frozen_copy_that_is_renewed(rng, seen):
     made = trained(rng, target_refresh=4)
-    first = made.predict(0, *seen)[0].copy()
+    first = made.predict(0, seen)[0].copy()
     made.parameters.values *= 2
     for n in (1, 2, 3):
-        sent, used = made.predict(n, *seen)
+        sent, used = made.predict(n, seen)
         np.testing.assert_allclose(sent, first)
         np.testing.assert_allclose(used, 2 * first)
-    np.testing.assert_allclose(made.predict(4, *seen)[0], 2 * first)
+    np.testing.assert_allclose(made.predict(4, seen)[0], 2 * first)
 
 
 @pytest.mark.parametrize(("trust", "cosine", "scale", "rate"), [
     ("none", 0.2, 1, 1), ("readout", 0.2, 0.2, 1), ("readout", -0.5, 0, 1), ("rate", 0.2, 1, 0.4), ("rate", 0.9, 1, 1),
 ])  # fmt: skip
 def test_trust_scales_the_synthetic_gradient_or_the_rate(seen, trust, cosine, scale, rate):
-    plain = trained(np.random.default_rng(3)).predict(0, *seen)[0].copy()
+    plain = trained(np.random.default_rng(3)).predict(0, seen)[0].copy()
     made = trained(np.random.default_rng(3), trust=trust)
     made._cosine[:] = cosine
-    np.testing.assert_allclose(made.predict(0, *seen)[0], scale * plain)
+    np.testing.assert_allclose(made.predict(0, seen)[0], scale * plain)
     assert made.rate == pytest.approx(rate)
 
 
 def test_trust_is_a_running_mean_of_the_cosine(rng, seen):
     made = trained(rng)
-    received = made.predict(0, *seen)[0].copy()
+    received = made.predict(0, seen)[0].copy()
     for _ in range(3):
-        made.weight_gradients(frozen(received), 0, Tally())
+        made.weight_gradients(2, (frozen(received),), Tally())
     assert made._cosine[0] == pytest.approx(1 - 0.95**3)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dni_actors.box.channel import Channel, Inbox, Put, Take
+from dni_actors.box.layout import Spec
 from dni_actors.box.post import Kind, Message, Post
 
 REACH = {Channel.STATE: 3, Channel.GRADIENT: 3, Channel.SCORE: 8}
@@ -15,7 +16,8 @@ class Pair:
     def __init__(self, dtype="float32", first=None):
         self.sent = []
         self.inbox = Inbox(0, dict(REACH), first)
-        self.post = Post(self.inbox, REACH, dtype, lambda direction, message: self.sent.append((direction, message)))
+        layout = dict.fromkeys(REACH, (Spec(dtype, (2, 3)),))
+        self.post = Post(self.inbox, REACH, layout, lambda direction, message: self.sent.append((direction, message)))
 
     def told(self):
         """What was sent since the last call, as (direction, kind, channel, index)."""

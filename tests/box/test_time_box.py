@@ -32,7 +32,7 @@ def test_state_names_everything_that_a_box_carries(fields):
 
     def tick(box, n):
         if n >= box.lag and config.learning.update == "synthetic":
-            box.train_synthesizer(n, frozen(np.full(shape, 0.1 * n, np.float32)), n - box.lag)
+            box.learn(n, (frozen(np.full(shape, 0.1 * n, np.float32)),))
         box.load(n)
         box.forward(frozen(np.full(shape, 0.1, np.float32)))
         sent, used = box.synthesize(n)
@@ -68,7 +68,7 @@ def test_a_steady_tick_allocates_no_array():
             box.backward(box.synthesize(n)[0])
             box.update(n)
             if not box.is_last:
-                box.train_synthesizer(n, message, n)
+                box.learn(n + 1, (message,))
 
         tick(0)
         tracemalloc.start()
@@ -83,7 +83,8 @@ def test_a_steady_tick_allocates_no_array():
 )
 def test_rates_begin_whole_and_end_as_the_decay_says(decay, expected):
     rates = Rates(
-        tiny(ticks=20, decay=decay, learning_rate=0.5, synthesizer_learning_rate=2.0, local_learning_rate=4.0)
+        tiny(ticks=20, decay=decay, learning_rate=[0.5, 9, 9], synthesizer_learning_rate=2.0, local_learning_rate=4.0),
+        k=0,
     )
     for rate, whole in ((rates.box, 0.5), (rates.synthesizer, 2.0), (rates.local, 4.0)):
         assert [rate(n) / whole for n in (0, 5, 10, 20)] == pytest.approx(expected, abs=1e-3)
@@ -113,7 +114,7 @@ def test_what_is_not_finite_is_named_with_box_tick_and_knob():
     with pytest.raises(NonFiniteError, match="box 1, tick 4: a weight is no longer finite"):
         box.verify(4)
     with pytest.raises(NonFiniteError, match=r"box 1, tick 5: the synthesizer's gradient .* lower --synthesizer-learn"):
-        box.train_synthesizer(5, frozen(np.full((2, 4), np.inf, np.float32)), 3)
+        box.learn(5, (frozen(np.full((2, 4), np.inf, np.float32)),))
 
 
 def test_a_tally_gives_means_and_none_where_there_is_nothing():

@@ -40,7 +40,7 @@ def cell(request, rng):
     parameters = Parameters(kind.shapes(INPUTS, H), "float64")
     kind.initialise(parameters, rng)
     parameters["input"][-1] += rng.standard_normal(parameters["input"].shape[1])
-    made = kind(parameters, T, B, H, "float64")
+    made = kind(parameters, T, B, INPUTS, H, "float64")
     made.x[..., :-1] = rng.standard_normal((T, B, INPUTS))
     made.x[..., -1] = 1
     return made, parameters, kind.width(H), FORMULAS[request.param]
@@ -56,15 +56,18 @@ def test_forward_is_the_formula(cell, rng):
         np.testing.assert_allclose(made.forward(state)[b], expected, rtol=1e-12)
 
 
-def test_gradients_agree_with_finite_differences(cell, rng):
+@pytest.mark.parametrize("at_steps", [False, True], ids=["at the end", "at every step"])
+def test_gradients_agree_with_finite_differences(cell, rng, at_steps):
     made, parameters, width, _ = cell
     state, d_out = rng.standard_normal((B, width)), frozen(rng.standard_normal((B, width)))
+    d_steps = frozen(rng.standard_normal((T, B, H))) if at_steps else None
 
     def loss():
-        return float((made.forward(state) * d_out).sum())
+        total = float((made.forward(state) * d_out).sum())
+        return total if d_steps is None else total + float((made.h * d_steps).sum())
 
     made.forward(frozen(state))
-    d_in = made.backward(d_out).copy()
+    d_in = made.backward(d_out, d_steps).copy()
     made.weight_gradients()
     np.testing.assert_allclose(d_in, numeric_gradient(loss, state), atol=1e-8)
     for name, weight in parameters.items():
@@ -86,7 +89,7 @@ def test_what_a_backward_pass_needs_is_all_in_the_activations(cell, rng):
     """A cell restored from another one's activations goes back to the same gradients (a cut of a delayed chain)."""
     made, parameters, width, _ = cell
     made.forward(rng.standard_normal((B, width)))
-    again = type(made)(parameters, T, B, H, "float64")
+    again = type(made)(parameters, T, B, INPUTS, H, "float64")
     for name, array in again.activations().items():
         array[:] = made.activations()[name]
     d_out = rng.standard_normal((B, width))

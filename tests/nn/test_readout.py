@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.readout import Readout
 from tests.numerics import frozen, numeric_gradient
@@ -7,26 +9,47 @@ from tests.numerics import frozen, numeric_gradient
 B, H, C = 3, 4, 5
 
 
-def make(rng):
+def make(rng, loss="softmax"):
     parameters = Parameters(Readout.shapes(H, C), "float64")
     Readout.initialise(parameters, rng)
     parameters["readout_bias"][:] = rng.standard_normal(C)
-    return Readout(parameters, B, "float64"), parameters
+    return Readout(parameters, B, "float64", loss), parameters
 
 
-def test_loss_and_gradients_agree_with_finite_differences(rng):
-    made, parameters = make(rng)
-    h, labels = rng.standard_normal((B, H)), np.array([0, 4, 2])
+def log_loss(z, y):
+    p = 1 / (1 + np.exp(-z))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).sum(axis=1)
+
+
+FORMULAS = {
+    "softmax": lambda z, y: np.log(np.exp(z).sum(axis=1)) - z[np.arange(B), y],
+    "bits": log_loss,
+    "squared": lambda z, y: ((z - y) ** 2).sum(axis=1) / 2,
+}
+
+
+def targets(loss, rng):
+    if loss == "softmax":
+        return np.array([0, 4, 2])
+    return rng.integers(2, size=(B, C)).astype(float) if loss == "bits" else rng.standard_normal((B, C))
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("silent", [False, True], ids=["all asked", "one not asked"])
+def test_loss_and_gradients_agree_with_formula_and_finite_differences(name, silent, rng):
+    made, parameters = make(rng, name)
+    h, y = rng.standard_normal((B, H)), targets(name, rng)
+    expected = FORMULAS[name](h @ parameters["readout"] + parameters["readout_bias"], y)
+    if silent:
+        y[1] = -1 if name == "softmax" else np.nan
+        expected[1] = 0
 
     def loss():
-        made.forward(h, labels)
+        made.forward(h, y)
         return float(made.loss.sum())
 
-    logits = h @ parameters["readout"] + parameters["readout_bias"]
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    made.forward(frozen(h), labels)
-    np.testing.assert_allclose(made.loss, -np.log(p[np.arange(B), labels]), rtol=1e-12)
-    np.testing.assert_array_equal(made.correct, p.argmax(axis=1) == labels)
+    made.forward(frozen(h), frozen(y))
+    np.testing.assert_allclose(made.loss, expected, rtol=1e-12)
     d_h = made.backward().copy()
     made.weight_gradients()
     np.testing.assert_allclose(d_h, numeric_gradient(loss, h), atol=1e-8)
@@ -34,7 +57,32 @@ def test_loss_and_gradients_agree_with_finite_differences(rng):
         np.testing.assert_allclose(parameters.gradient(name), numeric_gradient(loss, weight), atol=1e-8)
 
 
-def test_large_logits_do_not_overflow(rng):
-    made, _ = make(rng)
-    made.forward(rng.standard_normal((B, H)) * 1e6, np.array([0, 1, 2]))
-    assert np.isfinite(made.loss).all()
+@pytest.mark.parametrize(
+    ("name", "y", "right"),
+    [
+        ("softmax", [1, 2, -1], [True, False, False]),
+        ("bits", [[0, 1, 0], [1, 0, 1], [np.nan] * 3], [True, False, False]),
+        ("squared", [[-1, 1.01, -1], [0.9, 1.1, 2], [np.nan] * 3], [True, False, False]),
+    ],
+)
+def test_an_answer_is_right_as_its_loss_says(name, y, right):
+    loss, z = LOSSES[name](3, 3, "float64"), np.array([[-1, 1, -1], [1, 1.1, 0.9], [0, 0, 0]], float)
+    found, correct = np.ones(3), np.ones(3, bool)
+    loss.forward(z, np.array(y), found, correct)
+    assert correct.tolist() == right
+    assert found[2] == 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_who_knows_nothing_has_the_loss_of_chance(name):
+    loss, y = LOSSES[name](2, C, "float64"), LOSSES[name].targets((2,), C)
+    found, correct = np.zeros(2), np.zeros(2, bool)
+    loss.forward(np.zeros((2, C)), y, found, correct)
+    assert found[0] == pytest.approx(loss.chance(C)) or loss.chance(C) == np.inf
+
+
+def test_large_outputs_do_not_overflow(rng):
+    for name in ("softmax", "bits"):
+        made, _ = make(rng, name)
+        made.forward(rng.standard_normal((B, H)) * 1e6, targets(name, rng))
+        assert np.isfinite(made.loss).all()

@@ -1,15 +1,22 @@
 """Cuts on disk: what comes back is what was written, or a sentence that names the file."""
 
+import errno
+import hashlib
 import itertools
 import json
+import os
 import random
+import tomllib
 import tracemalloc
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import tomli_w
 from pyarrow import fs
 
+from dni_actors.box.channel import Channel
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Kept, Report, Warned
@@ -30,7 +37,11 @@ def part(tick, k=0):
         "steps": np.array([tick]),
         "nothing": np.zeros((0, 3), np.float32),
     }
-    return BoxCut(tick, f"digest {k}", 1.5, arrays, {tick - 1: (np.ones((2, 2), np.float16),), tick - 2: ()})
+    under_way = {
+        Channel.GRADIENT: {tick - 1: (np.ones((2, 2), np.float16),), tick - 2: ()},
+        Channel.STATE: {tick - 1: (np.ones((2, 2), np.float16), np.array([[tick], [k]]))},
+    }
+    return BoxCut(tick, f"digest {k}", 1.5, arrays, under_way)
 
 
 def same(one, other):
@@ -39,10 +50,11 @@ def same(one, other):
     for name, array in one.arrays.items():
         assert array.dtype == other.arrays[name].dtype
         np.testing.assert_array_equal(array, other.arrays[name])
-    assert one.gradients.keys() == other.gradients.keys()
-    for index, arrays in one.gradients.items():
-        assert len(arrays) == len(other.gradients[index])
-        for a, b in zip(arrays, other.gradients[index], strict=True):
+    known, found = ({(c, i): a for c, put in of.under_way.items() for i, a in put.items()} for of in (one, other))
+    assert known.keys() == found.keys()
+    for index, arrays in known.items():
+        assert len(arrays) == len(found[index])
+        for a, b in zip(arrays, found[index], strict=True):
             assert a.dtype == b.dtype
             np.testing.assert_array_equal(a, b)
 
@@ -69,11 +81,11 @@ def local(tmp_path):
 
 def test_what_comes_back_is_what_was_written(place):
     parts = [part(9, k) for k in range(3)]
-    facts = Complete(9, 2, ["a", "b", "c"], [[5.0, 0.5, 1.0, 0.25, 2.0]])
+    facts = Complete(9, 2, ["a", "b", "c"], [[5, 0.5, 1.0, 0.25, 2.0]])
     cut_files.write(place, parts, facts)
     assert cut_files.complete(place) == [9]
     assert cut_files.read_complete(place, 9)[0] == facts
-    for came, went in zip(cut_files.read(place, 9), parts, strict=True):
+    for came, went in zip(cut_files.read(place, 9, 3), parts, strict=True):
         same(came, went)
 
 
@@ -87,7 +99,7 @@ def written(place, name):
 
 def newer(content):
     facts = json.loads(content)
-    facts["format"] = 2
+    facts["format"] = 3
     return json.dumps(facts).encode()
 
 
@@ -99,7 +111,7 @@ def newer(content):
         ("box-000.arrow", lambda b: b"", "box-000.arrow cannot be used: it is not as it was written"),
         (COMPLETE, lambda b: b[:-20], "COMPLETE cannot be used: it is no JSON of a cut"),
         (COMPLETE, lambda b: b.replace(b'"incarnation": 0', b'"incarnation": 1'), "it is not as it was written"),
-        (COMPLETE, newer, "its format 2 is newer than 1; use a newer dni_actors"),
+        (COMPLETE, newer, "its format 3 is newer than 2; use a newer dni_actors"),
         (COMPLETE, lambda b: b"[]", "it was not written by dni_actors"),
         (COMPLETE, lambda b: b"[" * 100_000, "it is no JSON of a cut"),
         (COMPLETE, lambda b: b"\xff", "it is no JSON of a cut"),
@@ -113,7 +125,7 @@ def test_what_was_altered_is_named_and_the_cut_before_is_used(local, name, damag
         cut_files.write(local, [part(tick, k) for k in range(2)], Complete(tick, 0, ["a", "b"], []))
     change(local, name, damage(written(local, name)))
     with pytest.raises(CutError, match=rf"cuts/000000000009/.*{told}"):
-        cut_files.read(local, 9)
+        cut_files.read(local, 9, 2)
     assert [one.tick for one in store.newest()] == [8, 8]
     assert [type(event) for event in news] == [Warned]
     assert "the cut before is used" in news[0].text
@@ -124,7 +136,7 @@ def test_a_missing_part_is_named(local):
     cut_files.write(local, [part(9, k) for k in range(2)], Complete(9, 0, ["a", "b"], []))
     (local / "cuts" / f"{9:012}").remove("box-001.arrow")
     with pytest.raises(CutError, match=r"box-001\.arrow cannot be used: it is missing"):
-        cut_files.read(local, 9)
+        cut_files.read(local, 9, 2)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +144,7 @@ def test_a_missing_part_is_named(local):
     [
         b"",
         b"ARROW1",
-        cut_files.encode(part(9)).to_pybytes().replace(b'"format": 1', b'"format": 7'),
+        cut_files.encode(part(9)).to_pybytes().replace(b'"format": 2', b'"format": 7'),
         cut_files.encode(part(9)).to_pybytes().replace(b"float32", b"object0"),
     ],
     ids=itertools.count(),
@@ -142,44 +154,150 @@ def test_bytes_that_are_no_part_are_refused_even_if_a_hash_fits(content):
         cut_files.decode(content)
 
 
-def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(local):
-    """Random bits, lengths and pieces of every file of a cut, hashes included; what decodes at all is as it was."""
-    rng = random.Random(0)
-    parts = [part(9, k) for k in range(2)]
-    cut_files.write(local, parts, Complete(9, 0, ["a", "b"], []))
-    names = [COMPLETE, "box-000.arrow", "box-001.arrow"]
-    whole = {name: written(local, name) for name in names}
-    largest = sum(map(len, whole.values()))
-    tracemalloc.start()
-    refused = most = 0
-    for _ in range(2000):
-        name = rng.choice(names)
-        change(local, name, mutated(rng, whole[name]))
-        before, _ = tracemalloc.get_traced_memory()
+def altered(**changes):
+    """A part's file, otherwise as it should be: facts, or the first row's fields, are others (`...`: left out)."""
+    with pa.ipc.open_file(cut_files.encode(part(9))) as reader:
+        table = reader.read_all()
+    rows = table.to_pylist()
+    facts = json.loads(table.schema.metadata[b"dni_actors"])
+    for name, value in changes.items():
+        (rows[0] if name in rows[0] else facts)[name] = value
+    facts = {name: value for name, value in facts.items() if value is not ...}
+    metadata = {"dni_actors": json.dumps(facts)}
+    sink = pa.BufferOutputStream()
+    table = pa.Table.from_pylist(rows, cut_files.SCHEMA.with_metadata(metadata))
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def forge(place, name, content):
+    """Puts another file there, with hashes that fit, if COMPLETE can have any."""
+    change(place, name, content)
+    told = json.loads(written(place, COMPLETE))
+    if name != COMPLETE:
+        told["parts"][int(name[4:7])] = hashlib.sha256(content).hexdigest()
+    told.pop("sha256", None)
+    change(place, COMPLETE, json.dumps(told | {"sha256": cut_files.hash_of(told)}).encode())
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"tick": ...}, "it is no part of a cut"),
+        ({"tick": None}, "it is no part of a cut"),
+        ({"tick": 8}, "it is of the cut at tick 8"),
+        ({"seconds": "x"}, "could not convert string to float: 'x'"),
+        ({"name": None}, "it is no part of a cut"),
+        ({"name": "gradient"}, ""),
+        ({"name": "gradient x"}, "invalid literal"),
+        ({"shape": None}, "it is no part of a cut"),
+        ({"shape": [7, 2**62]}, ""),
+        ({"shape": [2**62, 2**62]}, ""),
+        ({"bytes": None}, "not enough values"),
+        ({"type": "object"}, "of type 'object'"),
+    ],
+    ids=str,
+)
+def test_a_part_that_is_wrong_but_fits_its_hash_is_named(local, changes, told):
+    cut_files.write(local, [part(9, k) for k in range(2)], Complete(9, 0, ["a", "b"], []))
+    forge(local, "box-001.arrow", altered(**changes))
+    if changes == {"name": "gradient"}:  # nothing is wrong with that but that no box has such an array
+        assert "gradient" in cut_files.read(local, 9, 2)[1].arrays
+    else:
+        with pytest.raises(CutError, match=rf"cuts/000000000009/box-001\.arrow cannot be used: .*{told}"):
+            cut_files.read(local, 9, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"parts": None}, "it is no JSON of a cut"),
+        ({"parts": []}, "it has 0 parts for 2 boxes"),
+        ({"parts": ["a", "b", "c"]}, "it has 3 parts for 2 boxes"),
+        ({"parts": [1, 2]}, "it is no JSON of a cut"),
+        ({"digests": {}}, "it is no JSON of a cut"),
+        ({"incarnation": "1"}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 2]]}, "it is no JSON of a cut"),
+        ({"evaluations": [["1", 0, 0, 0, 0]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, []]]}, "it is no JSON of a cut"),
+        ({"evaluations": 7}, "it is no JSON of a cut"),
+    ],
+    ids=str,
+)
+def test_a_list_of_parts_that_is_wrong_but_fits_its_hash_is_named(local, changes, told):
+    cut_files.write(local, [part(9, k) for k in range(2)], Complete(9, 0, ["a", "b"], []))
+    forge(local, COMPLETE, json.dumps(json.loads(written(local, COMPLETE)) | changes).encode())
+    with pytest.raises(CutError, match=rf"cuts/000000000009/COMPLETE cannot be used: {told}"):
+        cut_files.read(local, 9, 2)
+
+
+class Peak:
+    """Bytes that Python, and Arrow, had allocated at most since the last `begin`."""
+
+    def begin(self):
+        self._pool = pa.proxy_memory_pool(pa.default_memory_pool())
+        pa.set_memory_pool(self._pool)
+        self._before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
-        try:
-            for came, went in zip(cut_files.read(local, 9), parts, strict=True):
-                same(came, went)
-        except CutError:
-            refused += 1
-        most = max(most, tracemalloc.get_traced_memory()[1] - before)
-        change(local, name, whole[name])
+
+    def bytes(self):
+        return tracemalloc.get_traced_memory()[1] - self._before + self._pool.max_memory()
+
+
+@pytest.fixture
+def peak():
+    pool = pa.default_memory_pool()
+    tracemalloc.start()
+    yield Peak()
     tracemalloc.stop()
-    assert refused > 1900
-    assert most < 100_000 + 20 * largest
+    pa.set_memory_pool(pool)
 
 
-def test_decoding_mutated_parts_without_their_hash_is_refused_or_well_formed():
-    """The hash is the guard; behind it, the decoder itself must not run wild."""
-    rng, whole = random.Random(1), cut_files.encode(part(9)).to_pybytes()
-    allocated = pa.total_allocated_bytes()
-    for _ in range(500):
+def junk(rng):
+    return rng.choice([None, -1, 2**70, 0.5, True, "x", [], {}, ["x", 1], [[9, 0, 0, 0, 0]], [[2**70] * 5], "9" * 5000])
+
+
+def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(peak):
+    """Random bits, lengths and pieces of every file of a cut, and values of COMPLETE. A half is forged: the hashes fit.
+
+    What cannot be told by a hash is refused as well, or well-formed: no other error, and nothing larger than the file.
+    """
+    rng, place = random.Random(0), Storage(fs._MockFileSystem(), "it")  # no disk is waited for
+    place.make()
+    parts = [part(9, k) for k in range(2)]
+    cut_files.write(place, parts, Complete(9, 0, ["a", "b"], [[5, 0.5, None, 0.25, 2.0]]))
+    names = [COMPLETE, "box-000.arrow", "box-001.arrow"]
+    whole = {name: written(place, name) for name in names}
+    size = sum(map(len, whole.values()))
+    refused, most, told = Counter(), 0, {0}
+    for i in range(2000):
+        name, forged = rng.choice(names), i % 2 == 1
+        content = mutated(rng, whole[name])
+        if forged and name == COMPLETE:
+            fields = json.loads(whole[name])
+            content = json.dumps(fields | {rng.choice(list(fields)): junk(rng)}).encode()
+        (forge if forged else change)(place, name, content)
+        peak.begin()
         try:
-            found = cut_files.decode(mutated(rng, whole))
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, UnicodeDecodeError):
-            continue
-        assert sum(array.nbytes for array in found.arrays.values()) <= len(whole)
-    assert pa.total_allocated_bytes() - allocated < 10_000_000
+            found = cut_files.read(place, 9, 2)
+        except CutError as error:
+            told.add(str(error).count("\n"))
+            refused[forged] += 1
+        else:
+            most = max(most, peak.bytes())
+            for came, went in zip(found, parts, strict=True):
+                if forged:
+                    assert sum(array.nbytes for array in came.arrays.values()) <= len(content) + size
+                else:
+                    same(came, went)
+        most = max(most, peak.bytes())
+        for file in {name, COMPLETE}:
+            change(place, file, whole[file])
+    assert told == {0}, "one line each"
+    assert refused[False] > 950
+    assert 400 < refused[True] < 1000
+    assert most < 100_000 + 20 * size
 
 
 def mutated(rng, content):
@@ -195,16 +313,29 @@ def mutated(rng, content):
     return bytes(content)
 
 
-def test_mutated_configurations_are_refused_or_usable(tmp_path):
-    rng = random.Random(2)
-    text = b'task = "rows"\nboxes = 4\nhidden = 64\nlag = 2\nseed = 0\nupdate = "synthetic"\nlearning_rate = 0.001\n'
-    path = tmp_path / "config.toml"
-    for _ in range(500):
-        path.write_bytes(mutated(rng, text))
+def test_two_thousand_mutated_configurations_are_refused_or_usable_and_take_no_memory(tmp_path, peak):
+    """A half in their bytes, a half with a value that was never meant; what is taken means the same when it is kept."""
+    rng, path = random.Random(2), tmp_path / "config.toml"
+    fields = {name: value for name, value in RunConfig.of(task="rows").flat().items() if value is not None}
+    text, taken, most, told = tomli_w.dumps(fields).encode(), 0, 0, {0}
+    for i in range(2000):
+        value = junk(rng)
+        other = fields | {rng.choice(list(fields)): value} if value is not None else fields
+        path.unlink(missing_ok=True)  # to write over it would wait for the disk
+        path.write_bytes(mutated(rng, text) if i % 2 else tomli_w.dumps(other).encode())
+        peak.begin()
         try:
-            RunConfig.of(**read_toml(path))
-        except ConfigError:
-            continue
+            config = RunConfig.of(**read_toml(path))
+        except ConfigError as error:
+            told.add(str(error).count("\n"))
+        else:
+            kept = {name: value for name, value in config.flat().items() if value is not None}
+            assert RunConfig.of(**tomllib.loads(tomli_w.dumps(kept))) == config
+            taken += 1
+        most = max(most, peak.bytes())
+    assert told == {0}, "one line each"
+    assert 100 < taken < 1900
+    assert most < 300_000 + 100 * len(text)
 
 
 def report(parts, k):
@@ -216,17 +347,18 @@ def evaluation(tick, validation):
 
 
 def test_the_last_two_and_the_best_are_kept(place):
+    """The evaluation at tick 9 is better, but has no cut."""
     news = []
     store = CutStore(place, 2, news.append)
     for tick in range(1, 7):
         assert store.gather(report([part(tick, 1)], 1)) == []
         (parts,) = store.gather(report([part(tick, 0)], 0))
-        store.write(parts, [evaluation(tick, 0.1)], best=3, wait=True)
+        store.write(parts, [evaluation(tick, 0.1)], [9, 3, 1], wait=True)
     assert news == [Kept(tick) for tick in range(1, 7)]
     assert store.complete == [3, 5, 6]
     assert (place / "cuts").names() == [f"{tick:012}" for tick in (3, 5, 6)]
     same(store.newest()[1], part(6, 1))
-    assert [facts.evaluations for facts in store.known()] == [[[tick, 0.5, 1.0, 0.1, 1.0]] for tick in (3, 5, 6)]
+    assert [facts.evaluations for facts in store.known()] == [[[tick, 0.5, 1.0, 0.1, 1.0, None]] for tick in (3, 5, 6)]
     store.drop_after(5)
     assert store.complete == [3, 5]
     store.close()
@@ -247,13 +379,36 @@ def test_a_folder_that_cannot_be_written_is_told_once_and_mends_itself(local, tm
     blocking.touch()
     store = CutStore(local, 1, news.append)
     for tick in (1, 2):
-        store.write([part(tick)], [], None, wait=True)
+        store.write([part(tick)], [], [], wait=True)
     assert [type(event) for event in news] == [Warned]
     assert news[0].text.startswith("the cut at tick 1 could not be kept (")
     blocking.unlink()
-    store.write([part(3)], [], None, wait=True)
+    store.write([part(3)], [], [], wait=True)
     assert news[1:] == [Kept(3)]
     assert store.complete == [3]
+    store.close()
+
+
+def test_a_cut_that_fails_half_way_leaves_nothing_behind(local, monkeypatch):
+    """On a full disk its parts would be in the way of the next one, and of result.json."""
+    news = []
+    store = CutStore(local, 4, news.append)
+    store.write([part(1, k) for k in range(4)], [], [], wait=True)
+    write = Storage.write
+
+    def full(storage, name, content):
+        if name == "box-002.arrow":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(storage, name, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "write", full)
+        for tick in range(2, 8):
+            store.write([part(tick, k) for k in range(4)], [], [], wait=True)
+    assert (local / "cuts").names() == ["000000000001"]
+    assert [type(event) for event in news] == [Kept, Warned], "told once"
+    assert "the cut at tick 2 could not be kept (No space left on device)" in news[1].text
+    assert store.complete == [1]
     store.close()
 
 
@@ -265,7 +420,7 @@ def test_a_damaged_cut_stays_until_it_is_written_anew(local):
     change(local, "box-001.arrow", b"")
     assert [one.tick for one in store.newest()] == [8, 8]
     assert (store.complete, (local / "cuts").names()) == ([8], ["000000000008", "000000000009"])
-    store.write([part(9, k) for k in range(2)], [], None, wait=True)
+    store.write([part(9, k) for k in range(2)], [], [], wait=True)
     assert store.complete == [8, 9]
     assert [one.tick for one in store.newest()] == [9, 9]
     store.close()
@@ -285,6 +440,18 @@ def test_storage_that_cannot_be_reached_is_no_empty_run(local, monkeypatch):
             store.newest()
     assert [one.tick for one in store.newest()] == [9]
     store.close()
+
+
+def test_the_names_of_new_folders_are_forced_to_the_disk(tmp_path, monkeypatch):
+    """As are those of files: each in the folder that lists it."""
+    synced = []
+    monkeypatch.setattr("dni_actors.record.storage.sync", synced.append)
+    place = Storage.of(str(tmp_path / "runs" / "it"))
+    place.make()
+    assert sorted(synced) == [tmp_path, tmp_path / "runs"]
+    place.make()
+    place.write("x", b"")
+    assert synced[2:] == [tmp_path / "runs" / "it"]
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,14 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native", name=None)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert {"packages", "kernels", "cpu", "host", "started", "ended", "how"} <= manifest.keys()
+    assert {"ray", "pyzmq", "pyarrow"} <= manifest["packages"].keys()
     assert [place["box"] for place in json.loads((folder / "boxes.json").read_text())] == [0, 1, 2]
     content = json.loads((folder / "result.json").read_text())
     assert content == result.content()
     assert (content["status"], content["ticks"], content["seed"], content["runtime"]) == ("finished", 300, 0, "inline")
     assert {"digest", "digests", "seconds", "ticks_per_second", "test_accuracy", "overlap", "wire"} <= content.keys()
+
+    assert 0 < content["cut_share"] < 1
 
     again = Result.from_path(folder)
     assert again.content() == result.content()

@@ -1,15 +1,21 @@
 """A run that ended early, however, goes on with the same command, and ends as if nothing had been."""
 
+import errno
 import json
+import math
+import os
 import resource
 import subprocess
 import sys
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 
 from dni_actors import ConfigError, Result, run
 from dni_actors.nn.digest import combine
 from dni_actors.options import parse
+from dni_actors.record.cut_store import CutStore
 from dni_actors.record.folder import RunFolder
 from dni_actors.record.storage import Storage
 from dni_actors.runtime.inline import Chain
@@ -123,6 +129,36 @@ def test_a_folder_that_holds_something_else_is_left_alone(setting, tmp_path):
     assert [path.name for path in (tmp_path / "it").iterdir()] == ["precious"]
 
 
+class Killed(BaseException):
+    """As SIGKILL: nobody cleans up."""
+
+
+@pytest.mark.parametrize("steps", range(6))
+def test_a_driver_killed_while_it_makes_its_folder_can_be_run_again(setting, monkeypatch, tmp_path, steps):
+    """Before each of its steps: four folders, the draft of config.toml, and its name."""
+    left = iter(range(steps))
+
+    def dying(method):
+        def step(*args):
+            if next(left, None) is None:
+                raise Killed
+            return method(*args)
+
+        return step
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Storage, "make", dying(Storage.make))
+        patch.setattr(Storage, "write", dying(Storage.write))
+        patch.setattr(Path, "replace", dying(Path.replace))
+        folder = RunFolder(setting(), Storage.of(str(tmp_path)))
+        with pytest.raises(Killed):
+            folder._make()
+        folder.release()  # the lock went with its process
+    made = [path.name for path in (tmp_path / "it").iterdir()] if steps else []
+    assert len(made) == max(0, steps - 1)
+    assert run(setting()).status == "finished"
+
+
 def test_two_runs_cannot_share_a_folder(setting):
     first = RunFolder.open(setting().replace(kernels="native"))
     with pytest.raises(ConfigError, match=r"name: 'it' is taken by a run that is still going on"):
@@ -160,6 +196,22 @@ def test_a_broken_part_of_the_metrics_is_one_sentence(setting, cut_short, tmp_pa
     assert run(setting()).digest == undisturbed(setting())
 
 
+@pytest.mark.parametrize("fields", [{}, {"checkpoint_every": None, "ticks": 200}], ids=str)
+def test_the_cut_of_the_best_evaluation_is_kept(setting, monkeypatch, fields):
+    """Where cuts cost nothing and the disk keeps up, that is the best of all evaluations; else the best with a cut."""
+    result = run(setting(**fields))
+    scores = {e["tick"]: e["validation_accuracy"] for e in result.evaluations}
+    scored = scores.keys() & set(result.cuts) - {result.ticks}
+    assert scored, "an evaluation brings a cut"
+    assert result.load_model(best=True).tick == max(scored | {result.ticks}, key=lambda tick: (scores[tick], -tick))
+    write = CutStore.write
+    monkeypatch.setattr(CutStore, "write", lambda store, *args, **how: write(store, *args, wait=True))
+    monkeypatch.setattr("dni_actors.runtime.checkpoints.SHARE", math.inf)
+    free = run(setting(name="free", **fields))
+    assert free.best["tick"] in free.cuts
+    assert free.load_model(best=True).tick == free.best["tick"] < free.ticks
+
+
 STOPS = {"stop_after": 2, "evaluate_every": 5, "ticks": 300, "learning_rate": 1e-6, "checkpoint_every": 0}
 
 
@@ -189,6 +241,87 @@ def test_a_disk_that_is_full_during_cuts_ends_nothing(tmp_path):
     result = json.loads((tmp_path / "runs" / "it" / "result.json").read_text())
     assert (result["status"], result["ticks"], result["cuts"]) == ("finished", 40, [])
     assert len(result["warnings"]) == 1
+
+
+@contextmanager
+def failing_disk(number):
+    """From the third cut on, no part of one can be written, nor any metrics; what is small still can."""
+    write, cuts = Storage.write, set()
+
+    def full(storage, name, content):
+        if name.startswith("box-0"):
+            cuts.add(storage.name)
+        if len(cuts) > 2 and name.startswith(("box-0", "part-")):
+            raise OSError(number, os.strerror(number))
+        write(storage, name, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Storage, "write", full)
+        yield
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES], ids=errno.errorcode.get)
+def test_a_disk_that_fails_from_the_third_cut_on_ends_nothing(setting, cut_short, tmp_path, number):
+    every = {"evaluate_every": 10, "stop_after": 1000}  # with which every cut is written, however fast they come
+    with failing_disk(number):
+        result = run(setting(name="whole", **every))
+    assert (result.status, result.cuts) == ("finished", [10, 20])
+    assert result.digest == undisturbed(setting())
+    assert len(result.warnings) == 1
+    assert "the cut at tick 30 could not be kept" in result.warnings[0]
+    assert os.strerror(number) in result.warnings[0]
+    with failing_disk(number):
+        cut_short(45, **every)
+    before = Result.from_path(tmp_path / "it")
+    assert (before.status, before.cuts, len(before.warnings)) == ("interrupted", [10, 20], 1)
+    resumed = run(setting(**every))
+    assert (resumed.digest, resumed.warnings) == (result.digest, [])
+
+
+def test_a_filesystem_that_is_full_ends_nothing(tmp_path):
+    """A real one: some cuts fit, until somebody else takes nearly all that is left."""
+    if os.environ.get("HYPOTHESIS_PROFILE") != "soak" or os.geteuid():
+        pytest.skip("mounts a tmpfs: for root, in make soak")
+    (tmp_path / "runs").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", tmp_path / "runs"], check=True)
+    try:
+        flags = ["--task", "rows", "--hidden", "64", "--ticks", "100", "--checkpoint-every", "10", "--name", "it"]
+        command = [sys.executable, "-m", "dni_actors.launch", *flags, "--runtime", "inline", "--console", "json"]
+        slow = [*command, "--compute-delay-ms", "10"]
+        with subprocess.Popen(slow, cwd=tmp_path, stdout=subprocess.PIPE) as process:
+            for line in process.stdout:
+                if json.loads(line).get("event") == "kept":
+                    with (tmp_path / "runs" / "ballast").open("wb", buffering=0) as ballast:
+                        with suppress(OSError):
+                            while ballast.write(bytes(4096)):
+                                pass
+                        ballast.truncate(ballast.tell() - 64 * 1024)  # less than a cut takes
+                    break
+            *_, last = process.stdout
+        assert process.returncode == 0
+        result = json.loads(last)
+        assert (result["status"], len(result["warnings"])) == ("finished", 1)
+        assert "No space left on device" in result["warnings"][0]
+        assert 0 < result["cuts"][-1] < 100
+        (tmp_path / "runs" / "ballast").unlink()
+        subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+        again = json.loads((tmp_path / "runs" / "it" / "result.json").read_text())
+        assert (again["digest"], again["warnings"], again["cuts"][-1]) == (result["digest"], [], 100)
+    finally:
+        subprocess.run(["umount", "--lazy", tmp_path / "runs"], check=True)
+
+
+@pytest.mark.parametrize("damaged", ["box-001.arrow", "COMPLETE"])
+def test_a_run_whose_newest_cut_is_damaged_goes_on_from_the_one_before(setting, cut_short, tmp_path, damaged):
+    every = {"evaluate_every": 10, "stop_after": 1000}
+    cut_short(35, **every)
+    newest = Result.from_path(tmp_path / "it").cuts[-1]
+    file = tmp_path / "it" / "cuts" / f"{newest:012}" / damaged
+    file.write_bytes(file.read_bytes()[:-3])
+    result = run(setting(**every))
+    assert result.digest == undisturbed(setting())
+    assert f"cuts/{newest:012}/{damaged} cannot be used" in result.warnings[0]
+    assert [e["tick"] for e in result.evaluations] == list(range(10, 61, 10))
 
 
 def test_the_evaluation_at_an_old_end_does_not_count_for_patience(setting):

@@ -12,6 +12,7 @@ from dni_actors import run
 from dni_actors.box.channel import Channel
 from dni_actors.box.schedule import traces
 from dni_actors.box.trace import BEGIN, CODES, KINDS, ROW, SLICES, TICK, messages
+from dni_actors.config import RunConfig
 from dni_actors.record.storage import Storage
 from dni_actors.record.traces import TraceRows, Traces
 from tests.tiny import tiny
@@ -137,3 +138,12 @@ def test_boxes_trace_without_pyarrow():
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told == "False False\n"
     assert json.dumps(SLICES)  # plain names
+
+
+def test_in_a_ring_the_last_box_sends_to_the_first(tmp_path):
+    fields = {"task": "copy", "unroll": (1, 1, 1), "hidden": 4, "batch": 2, "ticks": 12, "console": "quiet"}
+    result = run(RunConfig.of(**fields, runtime="inline", trace="full", storage=str(tmp_path), name="it"))
+    found = messages(whole(read(result.path)))
+    states = found[found["channel"] == list(Channel).index(Channel.STATE)]
+    assert {(int(m["from"]), int(m["to"])) for m in states} == {(0, 1), (1, 2), (2, 0)}
+    assert (states["taken"] >= states["sent"]).all()

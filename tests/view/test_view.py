@@ -1,15 +1,10 @@
-import io
 import json
-
-import pytest
-from rich.console import Console
 
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Place, Report, Started, Tuned
 from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
-from dni_actors.view.console import summary, view
-from dni_actors.view.frame import frame
+from dni_actors.view.console import view
+from dni_actors.view.summary import summary
 from tests.tiny import tiny, window
 
 
@@ -23,37 +18,6 @@ def standing(boxes=3):
         evaluations = (Evaluation(50, 0.875, 0.3, 0.85, 0.4),) if last else ()
         found.take(Report(k, 50, state, steady_rate=50.0, windows=(row,), evaluations=evaluations))
     return found
-
-
-def drawn(width, boxes=3, encoding="utf-8"):
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
-    console = Console(file=file, width=width, force_terminal=False, legacy_windows=False)
-    console.print(frame(standing(boxes), 12.0, width, height=24))
-    file.seek(0)
-    return file.read()
-
-
-@pytest.mark.parametrize("width", [60, 80, 120, 200])
-def test_a_frame_shows_every_box_and_fits(width):
-    text = drawn(width)
-    assert max(len(line) for line in text.splitlines()) <= width
-    for piece in ("wait Gradient ", "backward", "0.2500", "+0.75", "50/100", "test 87.5% at 50"):
-        assert piece in text
-    assert ("slack" in text) == (width >= 80)
-
-
-@pytest.mark.parametrize("height", [10, 24, 40])
-def test_boxes_that_do_not_fit_are_folded_and_the_progress_stays(height):
-    console = Console(file=io.StringIO(), width=80)
-    console.print(frame(Standing(RunConfig.of(task="rows", boxes=29)), 0.0, 80, height))
-    text = console.file.getvalue()
-    assert len(text.splitlines()) < height
-    assert ("more" in text) == (height < 40)
-    assert "0/1250" in text
-
-
-def test_a_terminal_without_unicode_gets_ascii():
-    drawn(80, encoding="ascii").encode("ascii")
 
 
 RESULT = {

@@ -21,6 +21,7 @@ from dni_actors.box.post import Kind, Message
 from dni_actors.runtime.wires.frames import Frames, Malformed
 
 CONNECT_WITHIN = 20.0  # seconds
+RECONNECT_AFTER = 1.0  # seconds that ZeroMQ itself gets to make a broken connection anew
 GLANCE = 0.1  # seconds that a box blocks on one socket, before it looks at the other and at the monitors
 HANDSHAKE = 1024  # bytes, more than any message of CURVE's handshake
 DOMAIN = "dni"
@@ -66,11 +67,13 @@ class ZeroMQ:
         self._router: Any = None
         self._dealer: Any = None
         self._monitors: list[Any] = []
+        self._left: Any = None  # the monitor of the connection to the left box
         self._authenticator: ThreadAuthenticator | None = None
         self._peer: bytes | None = None  # the right box's address at our ROUTER, once it has greeted
         self._address = ""
         self._near = {-1: True, 1: True}
         self._connect_by = 0.0  # 0: connected, or never to be
+        self._lost = 0.0  # when the connection to the left box broke; 0: it has not, or was made anew
         self._why = "nobody answers there"
         self.dropped = 0
         """what was no message of this run"""
@@ -107,7 +110,7 @@ class ZeroMQ:
         if keys is not None:
             self._dealer.curve_serverkey = server
             self._dealer.curve_publickey, self._dealer.curve_secretkey = keys
-        self._observe(self._dealer, GREETED | REFUSED | FAILED | LOST)
+        self._left = self._observe(self._dealer, GREETED | REFUSED | FAILED | LOST)
         self._dealer.connect(address)
         self._connect_by = time.monotonic() + CONNECT_WITHIN
 
@@ -120,8 +123,9 @@ class ZeroMQ:
         socket.heartbeat_ivl, socket.heartbeat_timeout = HEARTBEAT, 3 * HEARTBEAT
         return socket
 
-    def _observe(self, socket: Any, events: int) -> None:
+    def _observe(self, socket: Any, events: int) -> Any:
         self._monitors.append(socket.get_monitor_socket(events))
+        return self._monitors[-1]
 
     def carry(self, direction: int, message: Message) -> None:
         frames = self._frames.encode(message, time.perf_counter())
@@ -186,18 +190,28 @@ class ZeroMQ:
             while monitor.get(EVENTS) & READ:
                 event = parse_monitor_message(monitor.recv_multipart())["event"]
                 if event == GREETED:
-                    self._connect_by = 0.0
+                    self._connect_by = self._lost = 0.0
                     self._connected()
                 elif event == LOST:
                     self.broken += 1
+                    self._lost = time.monotonic() if monitor is self._left else self._lost
                 elif event == REFUSED:  # for good: ZeroMQ does not try again
                     self._why, self._connect_by = "it refuses our key", 1e-9
                 else:
                     self._why = "the handshake failed: it is not who it should be"
+        if self._lost and self._dealer is not None and time.monotonic() - self._lost > RECONNECT_AFTER:
+            self._connect_again()
         if self._connect_by and time.monotonic() > self._connect_by:
             told = f"box {self._k - 1} at {self._address} could not be reached ({self._why})"
             remedy = "check what listens there and that nodes reach each other's ports, or use --wire ray"
             raise BoxError(self._k, 0, f"{told}; {remedy}")
+
+    def _connect_again(self) -> None:
+        """After a frame that is far too large, ZeroMQ gives up a connection that it has made itself, for good."""
+        self._lost = time.monotonic()
+        with suppress(zmq.ZMQError):  # it knows of none any more
+            self._dealer.disconnect(self._address)
+        self._dealer.connect(self._address)
 
     def close(self) -> None:
         for socket in (self._router, self._dealer):

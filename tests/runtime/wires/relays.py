@@ -60,6 +60,24 @@ class Weather:
         self._thread.join()
 
 
+class Forger(Weather):
+    """Passes all on; among it come `count` messages to either side that `forge(rng, to_left)` makes, in the name of the
+    peer."""
+
+    BURST = 25
+
+    def __init__(self, upstream, folder, seed, forge, count):
+        self._forge, self.left = forge, {True: count, False: count}
+        super().__init__(upstream, folder, seed)
+
+    def _pass_on(self, to_left, frames):
+        self._send(to_left, frames)
+        for side, left in self.left.items():
+            for _ in range(min(left, self.BURST)):
+                self._send(side, self._forge(self._rng, side))
+            self.left[side] = max(0, left - self.BURST)
+
+
 class Cutter:
     """Passes bytes on, and cuts the connection in the middle of a message, several times."""
 

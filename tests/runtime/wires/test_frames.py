@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from dni_actors.box.channel import Channel
+from dni_actors.box.layout import Spec
 from dni_actors.box.post import Kind, Message
 from dni_actors.runtime.wires.frames import HEADER, Frames, Malformed
+from tests.tiny import states
 
-FRAMES = Frames(run=bytes(range(16)), shape=(2, 3), dtype="float32")
+SCORED = (Spec("float32", (2, 3)), Spec("int64", (2, 1)), Spec("float64", (3,)))
+FRAMES = Frames(run=bytes(range(16)), layout=states((2, 3)) | {Channel.SCORE: SCORED})
 ARRAY = np.arange(6, dtype=np.float32).reshape(2, 3)
 
 
@@ -24,6 +27,8 @@ def as_bytes(frames):
         Message(Kind.HELLO, Channel.STATE, 0),
         Message(Kind.ASK, Channel.SCORE, 5, 2**32 - 1),
         Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,), mark=True),
+        Message(Kind.DATA, Channel.SCORE, 7, 3, (ARRAY, np.array([[1], [-5]]), np.array([0.5, 1, 2]))),
+        Message(Kind.DATA, Channel.SCORE, 7, 3, (ARRAY, np.array([[1], [-5]]))),
     ],
     ids=str,
 )
@@ -53,22 +58,22 @@ def changed(field, value):
         ([b""], "a header of 0 bytes"),
         ([HEAD[:-1], BODY], "a header of"),
         ([changed(0, b"HTTP"), BODY], "no magic number"),
-        ([changed(1, 1), BODY], "version 1 of the protocol, not 2; install one dni_actors everywhere"),
+        ([changed(1, 1), BODY], "version 1 of the protocol, not 3; install one dni_actors everywhere"),
         ([changed(4, b"x" * 16), BODY], "of another run"),
         ([changed(2, 9), BODY], "kind 9"),
         ([changed(3, 3), BODY], "channel 3"),
         ([changed(6, -1), BODY], "index -1"),
-        ([changed(10, 7), BODY], "rank 7"),
+        ([changed(9, 7), BODY], "2 frames for 7 arrays of State"),
         ([changed(8, 2), BODY], "mark 2"),
         ([as_bytes(FRAMES.encode(GRADIENT._replace(mark=True), 0.0))[0], BODY], "mark 1"),
-        ([HEAD], "1 frames for an array of rank 2"),
-        ([changed(10, 0)], "an empty State"),
+        ([HEAD], "1 frames for 1 arrays of State"),
+        ([changed(9, 0)], "an empty State"),
         ([changed(7, float("inf")), BODY], "sent at inf"),
         ([changed(7, float("nan")), BODY], "sent at nan"),
         ([HEAD, BODY, BODY], "3 frames"),
         ([changed(2, Kind.ASK), BODY], "2 frames"),
-        ([changed(11, 2**32 - 1), BODY], r"shape \(4294967295, 3\)"),
-        ([changed(9, 8), BODY], "of type 8"),
+        ([changed(11, 2**32 - 1), BODY], r"dtype, rows and columns \(4, 4294967295, 3\), not \(4, 2, 3\)"),
+        ([changed(10, 8), BODY], r"\(8, 2, 3\), not \(4, 2, 3\)"),
         ([HEAD, BODY[:-1]], "23 bytes for shape"),
         ([HEAD, BODY * 1000], "24000 bytes for shape"),
     ],
@@ -100,4 +105,4 @@ def test_random_bytes_and_flipped_bits_never_do_anything_else():
 
 
 def test_the_header_is_as_long_as_its_table_says():
-    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBBBII") == 55
+    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBB" + 4 * "BII") == 82

@@ -1,12 +1,17 @@
 """Boxes on real sockets, one thread each, with networks between them that behave as networks do."""
 
 import os
+import struct
 import threading
 
+import numpy as np
 import pytest
 import zmq
 
+from dni_actors.box.channel import Channel
 from dni_actors.box.errors import BoxError
+from dni_actors.box.layout import layout
+from dni_actors.box.post import Kind, Message
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.loop import Loop
 from dni_actors.runtime.wires import folder as folder_module
@@ -15,8 +20,8 @@ from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
 from tests.processes import eventually
-from tests.runtime.wires.relays import Cutter, Weather
-from tests.tiny import tiny
+from tests.runtime.wires.relays import Cutter, Forger, Weather
+from tests.tiny import states, tiny
 
 RUN = b"r" * 16
 
@@ -36,9 +41,9 @@ def folder():
 class Threads:
     """A chain of boxes, a thread each; `between(address, k)` may stand a relay at boundary k."""
 
-    def __init__(self, config, folder, curve=False, between=None):
-        self.loops = [Loop(config, k) for k in range(config.boxes)]
-        frames = Frames(RUN, (config.rows, config.chain.hidden), config.wire_dtype)
+    def __init__(self, config, folder, curve=False, between=None, incarnation=0):
+        self.loops = [Loop(config, k, incarnation) for k in range(config.boxes)]
+        frames = Frames(RUN, layout(config), incarnation)
         keys = [Keys.new() if curve else None for _ in self.loops]
         self.addresses = []
         for k, loop in enumerate(self.loops):
@@ -50,12 +55,14 @@ class Threads:
                 address = wire.listen(where, keys[k], keys[k + 1].public if curve else b"")
                 self.addresses.append(between(address, k) if between else address)
 
-    def run(self):
-        """To the end: the boxes' digests."""
+    def run(self, until=lambda: True):
+        """To the end, and on, listening still, until something is so: the boxes' digests."""
         for loop in self.loops:
             loop.start()
         try:
-            assert eventually(lambda: all(r.digest or r.error for r in self.reports()), within=100)
+            ended = eventually(lambda: all(r.digest or r.error for r in self.reports()), within=100)
+            assert ended, [(r.state, r.messages) for r in self.reports()]
+            assert eventually(until)
             assert [report.error for report in self.reports()] == [None] * len(self.loops)
             return [report.digest for report in self.reports()]
         finally:
@@ -116,6 +123,76 @@ def test_lost_repeated_late_and_garbled_messages_leave_the_digest_alone(folder, 
     assert chain.counts("no message of this run") > 0
 
 
+def test_ten_thousand_forged_messages_of_the_neighbour_itself_change_nothing(folder):
+    """They come over its own connection, in both directions, and know the secret. Every one is counted."""
+    config, relays, count = setting(), [], 10_000 // 6 + 1
+    frames = Frames(RUN, layout(config), incarnation=3)
+    array = np.zeros((config.rows, config.chain.hidden), config.wire_dtype)
+
+    def forge(rng, to_left):
+        channel, other = (Channel.GRADIENT, Channel.STATE) if to_left else (Channel.STATE, Channel.GRADIENT)
+
+        def data(index, incarnation, **changes):
+            message = Message(Kind.DATA, channel, index, incarnation, (array,))
+            return [bytes(frame) for frame in frames._replace(**changes).encode(message, 0.0)]
+
+        header, body = data(rng.randrange(60), 3)
+        size = struct.calcsize("<4sHBB16sIqdBBB")  # where the first array's rows and columns begin
+        rest = header[size + 8 :]
+        return rng.choice(
+            [
+                lambda: [rng.randbytes(rng.randrange(200)) for _ in range(rng.randrange(1, 4))],
+                lambda: [header[:size] + rng.randbytes(8) + rest, body],
+                lambda: [header[:size] + b"\xff" * 8 + rest, body],
+                lambda: [header, body * 3],
+                lambda: [header, body[:-1]],
+                lambda: data(rng.randrange(60), 3, run=b"x" * 16),
+                lambda: data(rng.randrange(60), rng.randrange(3)),
+                lambda: frames.encode(Message(Kind.HELLO, other, rng.randrange(60), rng.randrange(3)), 0.0),
+                lambda: frames.encode(Message(Kind.ASK, other, rng.randrange(60), rng.randrange(3)), 0.0),
+                lambda: data(rng.randrange(2**20, 2**62), 3),
+            ]
+        )()
+
+    def between(address, k):
+        relays.append(Forger(address, folder, k, forge, count))
+        return relays[-1].address
+
+    chain = Threads(config, folder, between=between, incarnation=3)
+
+    def dropped():
+        return [chain.counts(reason) for reason in ("no message of this run", "of another incarnation", "far ahead")]
+
+    try:
+        assert chain.run(until=lambda: sum(dropped()) >= 6 * count) == Chain(config).run()
+    finally:
+        for relay in relays:
+            relay.close()
+    assert [relay.left for relay in relays] == [{True: 0, False: 0}] * 3
+    assert sum(dropped()) == 6 * count >= 10_000
+    assert min(dropped()) > 500, "of every kind"
+    assert chain.counts("connections lost") == 0
+
+
+def test_frames_that_are_far_too_large_end_connections_which_are_made_anew(folder, monkeypatch):
+    """To the left box and to the right one, by and by. (ZeroMQ gives up, for good, a connection that it has made.)"""
+    monkeypatch.setattr(zeromq, "RECONNECT_AFTER", 0.1)
+    config, relays = setting(), []
+
+    def between(address, k):
+        relays.append(Forger(address, folder, k, lambda rng, to_left: [bytes(100_000)], count=2))
+        relays[-1].BURST = 1
+        return relays[-1].address
+
+    chain = Threads(config, folder, between=between)
+    try:
+        assert chain.run() == Chain(config).run()
+    finally:
+        for relay in relays:
+            relay.close()
+    assert chain.counts("connections lost") >= 3 * 2
+
+
 @pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
 def test_cut_connections_are_made_anew_and_leave_the_digest_alone(folder, curve):
     config, relays = setting(), []
@@ -172,7 +249,7 @@ def test_a_stranger_cannot_take_the_neighbours_place(folder):
 
 def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
     monkeypatch.setattr(zeromq, "CONNECT_WITHIN", 1.5)
-    frames, nothing = Frames(RUN, (2, 4), "float32"), lambda *_: None
+    frames, nothing = Frames(RUN, states((2, 4))), lambda *_: None
     left, right, other = Keys.new(), Keys.new(), Keys.new()
     server = ZeroMQ(0, frames, nothing, nothing)
     address = server.listen("tcp://127.0.0.1:*", left, right.public)
@@ -201,7 +278,7 @@ def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
     ],
 )
 def test_an_address_that_cannot_be_bound_is_told_with_a_remedy(where, sentence):
-    wire = ZeroMQ(2, Frames(RUN, (2, 4), "float32"), lambda _: None, lambda: None)
+    wire = ZeroMQ(2, Frames(RUN, states((2, 4))), lambda _: None, lambda: None)
     with pytest.raises(BoxError, match=rf"box 2, tick 0: {where.replace('*', '.')} cannot be bound \(.*\); {sentence}"):
         wire.listen(where)
     wire.close()
@@ -216,7 +293,7 @@ def test_the_folder_is_private_and_gone_after_its_maker(tmp_path):
 
 def test_a_box_whose_key_is_refused_says_so_even_while_it_asks():
     config = setting()
-    frames, keys = Frames(RUN, (config.rows, config.chain.hidden), config.wire_dtype), Keys.new()
+    frames, keys = Frames(RUN, layout(config)), Keys.new()
     server = ZeroMQ(0, frames, lambda _: None, lambda: None)
     address = server.listen("tcp://127.0.0.1:*", keys, Keys.new().public)
     loop = Loop(config, 1)

@@ -1,0 +1,141 @@
+"""Work arrays of one passage forward and back: of a mini-batch, or of a part of one (b samples)."""
+
+import numpy as np
+
+from dni_actors.config import RunConfig
+from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.cell import cell_kind
+from dni_actors.nn.losses import LOSSES
+from dni_actors.nn.parameters import Parameters
+from dni_actors.nn.passage import Passage
+from dni_actors.nn.readout import Readout
+from dni_actors.nn.streams import Stream, generator
+
+
+def reads_out(config: RunConfig, k: int) -> bool:
+    """Whether box k has losses of the task: the last box, or all of them where every step has a target."""
+    return config.task.per_step or k == config.boxes - 1
+
+
+def shapes(config: RunConfig, k: int) -> dict[str, tuple[int, ...]]:
+    """Of the weights of cell and read-out of box k."""
+    chain = config.chain
+    found: dict[str, tuple[int, ...]] = {}
+    if config.unrolls[k]:
+        found = cell_kind(chain.cell, chain.activation).shapes(config.inputs(k), chain.hidden)
+    return found | (Readout.shapes(chain.hidden, config.task.classes) if reads_out(config, k) else {})
+
+
+def initialise(config: RunConfig, k: int, parameters: Parameters) -> np.random.Generator:
+    """Draws the weights of cell and read-out: the generator, for what else box k draws. Boxes that share them draw the
+    same."""
+    seed, shares = config.learning.seed, config.chain.weights == "shared"
+    rng = generator(seed, Stream.WEIGHTS, 0 if shares else k)
+    if config.unrolls[k]:
+        cell_kind(config.chain.cell, config.chain.activation).initialise(parameters, rng)
+    if reads_out(config, k):
+        Readout.initialise(parameters, rng)
+    return generator(seed, Stream.WEIGHTS, k, lane=1) if shares else rng
+
+
+class Piece:
+    """Of box k. Shapes: T steps, b samples, I inputs, H hidden units, S state width, C outputs, A targets ahead."""
+
+    def __init__(self, config: RunConfig, k: int, parameters: Parameters) -> None:
+        chain, dtype, task = config.chain, config.chain.precision, config.task
+        steps, rows, width = config.unrolls[k], config.rows, config.state_width
+        self.hidden = chain.hidden
+        kind = cell_kind(chain.cell, chain.activation) if steps else Passage
+        units = chain.hidden if steps else width
+        self.cell = kind(parameters, steps, rows, config.inputs(k), units, dtype)
+        self._per_step, self._classes = task.per_step, task.classes
+        loss = LOSSES[task.loss]
+        self.labels = loss.targets((steps, rows) if task.per_step else (rows,), task.classes)
+        """[b] or [b, C]; where every step has a target, [T, b] or [T, b, C]"""
+        ahead = config.synthesizer.look_ahead if task.per_step and config.synthesizer.conditioned else 0
+        self.ahead = loss.targets((ahead, rows), task.classes) if ahead else None
+        """[A, b] or [A, b, C]: targets after the box's steps"""
+        self._loss = loss(rows, task.classes, dtype)
+        samples = steps * rows if task.per_step else rows
+        self.readout = Readout(parameters, samples, dtype, task.loss) if reads_out(config, k) else None
+        self._read = False  # the read-out has seen this passage
+        self.state: Array = zeros((rows, width), dtype)
+        """[b, S] after the last step"""
+        self.at_end: Array | None = None
+        """[b, H], of the last way back: dL/dh of the box's own losses at its end; and at its steps: [T, b, H]"""
+        self.at_steps: Array | None = None
+        self._d_out = zeros((rows, width), dtype)
+
+    @property
+    def h(self) -> Array:
+        """[b, H], the part of the state that read-outs see."""
+        return self.state[:, : self.hidden]
+
+    def forward(self, h_in: Array) -> Array:
+        """State in [b, S] -> state out [b, S]."""
+        self.state = self.cell.forward(h_in)
+        self._read = False
+        return self.state
+
+    def read(self) -> Readout:
+        """The read-out, after it has seen this passage's hidden states and targets."""
+        assert self.readout is not None
+        if not self._read:
+            self._read = True
+            if self._per_step:
+                h, labels = self.cell.h.reshape(-1, self.hidden), self.labels.reshape(-1, *self.labels.shape[2:])
+                self.readout.forward(h, labels)
+            else:
+                self.readout.forward(self.h, self.labels)
+        return self.readout
+
+    def judged(self, rows: int | None = None) -> tuple[int, int, float]:
+        """After `read`: how many targets asked for something, how many answers were right, and their losses' sum; of
+        the first so many rows."""
+        assert self.readout is not None
+        of = self.labels[:, :rows] if self._per_step else self.labels[:rows]
+        asked = of >= 0 if of.dtype.kind == "i" else ~np.isnan(of[..., 0])
+
+        def first(a: Array) -> Array:
+            return a.reshape(-1, len(self.state))[:, :rows]
+
+        return int(asked.sum()), int(first(self.readout.correct).sum()), float(first(self.readout.loss).sum())
+
+    def condition(self, into: Array) -> None:
+        """What a conditioned synthesizer sees of the targets: into [b, C], or [b, A C] of the next A ones."""
+        if self.ahead is None:
+            self._loss.one_hot(self.labels, into)
+            return
+        for a, labels in enumerate(self.ahead):
+            self._loss.one_hot(labels, into[:, a * self._classes : (a + 1) * self._classes])
+
+    def own_losses(self) -> None:
+        """Finds the gradient of the read-out's losses, which `backward` adds."""
+        d = self.read().backward()
+        self._read = False  # its work arrays hold the gradient now
+        if self._per_step:
+            self.at_steps = d.reshape(self.cell.h.shape)
+        else:
+            self.at_end = d
+
+    def backward(self, d_out: Array | None) -> Array:
+        """dL/d(state out) [b, S], None is zero, and the own losses' -> dL/d(state in) [b, S]."""
+        if d_out is None or self.at_end is not None:
+            if d_out is None:
+                self._d_out[:] = 0
+            else:
+                np.copyto(self._d_out, d_out)
+            d_out = self._d_out
+            if self.at_end is not None:
+                d_out[:, : self.hidden] += self.at_end
+        return self.cell.backward(d_out, self.at_steps)
+
+    def kept(self) -> dict[str, Array]:
+        """What a backward pass needs that comes many ticks later: the arrays themselves."""
+        return self.cell.activations() | {"state": self.state, "labels": self.labels}
+
+    def weight_gradients(self) -> None:
+        """Sums over steps and samples, into the parameters' gradients."""
+        self.cell.weight_gradients()
+        if self.readout is not None:
+            self.readout.weight_gradients()

@@ -1,0 +1,163 @@
+"""Losses of a read-out's outputs z [N, C], per sample: cross-entropy of classes or of bits, squared error of numbers.
+
+A target of -1 (classes) or NaN (bits, numbers) asks for nothing: that sample has no loss and no gradient.
+"""
+
+import math
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from dni_actors.nn.arrays import Array, zeros
+
+
+class Loss(Protocol):
+    """Works in place on z, which `forward` leaves as `backward` needs it. Shapes: N samples, C outputs."""
+
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None: ...
+
+    @staticmethod
+    def targets(samples: tuple[int, ...], outputs: int) -> Array:
+        """Room for the targets of so many samples: [..., N] integers, or [..., N, C] numbers."""
+
+    @staticmethod
+    def chance(outputs: int) -> float:
+        """The loss of who knows nothing; infinite where that depends on the targets."""
+
+    def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
+        """Fills loss [N] and correct [N], whether the answer was right; z becomes what the outputs say."""
+
+    def backward(self, z: Array, targets: Array) -> Array:
+        """dL/dz [N, C], in place of what `forward` left."""
+
+    def one_hot(self, targets: Array, into: Array) -> None:
+        """What a model is told that knows the targets: into [N, C]; zero where nothing is asked."""
+
+
+class Softmax:
+    """p = softmax(z), loss = -log p[target]; one class in C."""
+
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
+        self._column = zeros((samples, 1), dtype)
+        self._best = zeros(samples, np.intp)
+        self._at = zeros(samples, np.intp)  # where each sample's target stands in the flattened [N, C]
+        self._rows = np.arange(samples) * outputs
+        self._silent: Array | None = None  # [N] of those without a target, if there are any
+
+    @staticmethod
+    def targets(samples: tuple[int, ...], outputs: int) -> Array:
+        return np.zeros(samples, np.int64)
+
+    @staticmethod
+    def chance(outputs: int) -> float:
+        return math.log(outputs)
+
+    def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
+        np.argmax(z, axis=1, out=self._best)
+        np.equal(self._best, targets, out=correct)
+        z -= np.max(z, axis=1, keepdims=True, out=self._column)
+        np.add(self._rows, targets, out=self._at)
+        self._silent = targets < 0 if targets.min(initial=0) < 0 else None
+        if self._silent is not None:
+            self._at[self._silent] += 1
+        np.take(z, self._at, out=loss, mode="clip")  # "clip": the default mode would buffer `out`
+        np.exp(z, out=z)
+        total = np.sum(z, axis=1, keepdims=True, out=self._column)
+        z /= total
+        np.log(total, out=total)
+        np.subtract(total[:, 0], loss, out=loss)
+        if self._silent is not None:
+            loss[self._silent] = 0
+
+    def backward(self, z: Array, targets: Array) -> Array:
+        """p - y"""
+        z.reshape(-1)[self._at] -= 1
+        if self._silent is not None:
+            z[self._silent] = 0
+        return z
+
+    def one_hot(self, targets: Array, into: Array) -> None:
+        into[:] = 0
+        asked = np.flatnonzero(targets >= 0)
+        into[asked, targets[asked]] = 1
+
+
+class Bits:
+    """p = sigmoid(z), loss = -sum over C of log p (or log 1-p): C bits each; right if all of them are."""
+
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
+        self._scratch = zeros((samples, outputs), dtype)
+
+    @staticmethod
+    def targets(samples: tuple[int, ...], outputs: int) -> Array:
+        return np.zeros((*samples, outputs))
+
+    @staticmethod
+    def chance(outputs: int) -> float:
+        return outputs * math.log(2)
+
+    def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
+        np.all((z > 0) == (targets > 0.5), axis=1, out=correct)
+        # log(1 + exp(-|z|)) + max(z, 0) - z y: nothing in it overflows
+        a = np.abs(z, out=self._scratch)
+        np.log1p(np.exp(np.negative(a, out=a), out=a), out=a)
+        a += np.maximum(z, 0) - z * np.nan_to_num(targets)
+        loss[:] = a.sum(axis=1)
+        silent(targets, loss, correct)
+        z *= 0.5
+        np.tanh(z, out=z)
+        z += 1
+        z *= 0.5
+
+    def backward(self, z: Array, targets: Array) -> Array:
+        return difference(z, targets)
+
+    def one_hot(self, targets: Array, into: Array) -> None:
+        into[:] = np.nan_to_num(targets)
+
+
+class Squared:
+    """loss = 1/2 |z - y|^2: C numbers each; right if each is within NEAR (as the adding problem counts it)."""
+
+    NEAR = 0.04
+
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
+        self._scratch = zeros((samples, outputs), dtype)
+
+    @staticmethod
+    def targets(samples: tuple[int, ...], outputs: int) -> Array:
+        return np.zeros((*samples, outputs))
+
+    @staticmethod
+    def chance(outputs: int) -> float:
+        return math.inf
+
+    def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
+        off = np.subtract(z, targets, out=self._scratch, casting="same_kind")
+        np.all(np.abs(off) < self.NEAR, axis=1, out=correct)
+        loss[:] = 0.5 * (off * off).sum(axis=1)
+        silent(targets, loss, correct)
+
+    def backward(self, z: Array, targets: Array) -> Array:
+        return difference(z, targets)
+
+    def one_hot(self, targets: Array, into: Array) -> None:
+        into[:] = np.nan_to_num(targets)
+
+
+def silent(targets: Array, loss: Array, correct: Array) -> None:
+    """No loss where a target is NaN."""
+    asked = ~np.isnan(targets).any(axis=1)
+    if not asked.all():
+        loss[~asked], correct[~asked] = 0, False
+
+
+def difference(z: Array, targets: Array) -> Array:
+    """z - y in place; zero where a target is NaN."""
+    z -= targets
+    np.nan_to_num(z, copy=False, nan=0.0, posinf=np.inf, neginf=-np.inf)
+    return z
+
+
+LOSSES: dict[str, type[Loss]] = {"softmax": Softmax, "bits": Bits, "squared": Squared}

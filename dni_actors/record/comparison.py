@@ -1,0 +1,113 @@
+"""What came out of several update rules on the same data and seeds: plain facts, for tables, figures and files."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
+from dni_actors.record.folder import new_name, unwritable
+from dni_actors.record.result import Result
+from dni_actors.record.storage import Storage
+
+NEAR_BEST = 0.95  # of the best mean accuracy: what "time to" is measured to, if nothing else is given
+
+
+class Trial(NamedTuple):
+    """A run to be made, or made."""
+
+    contender: str
+    config: RunConfig
+    result: Result | None = None
+    """None: not reached"""
+
+
+def folder(config: RunConfig) -> Storage:
+    """A new folder for all runs of a comparison. ConfigError if it cannot be made, or is there already."""
+    try:
+        name = config.output.name or f"compare-{new_name(config)}"
+        place = Storage.of(config.output.storage) / name
+        if place.exists():
+            raise ConfigError("name", f"{name!r} is taken: the folder exists; give another name or remove that folder")
+        place.make()
+    except OSError as error:
+        raise unwritable(config, error) from error
+    return place
+
+
+def trials(base: RunConfig, updates: Sequence[str], lags: Sequence[int | str], seeds: int, place: str) -> list[Trial]:
+    """A run for each update rule, lag and seed; a locked chain knows no lag. ConfigError if one cannot be."""
+    found = []
+    for update in dict.fromkeys(updates):
+        for lag in list(dict.fromkeys(lags))[: 1 if update == "locked" else None]:
+            name = update if update == "locked" else f"{update}, lag {lag}"
+            pieces = base.learning.micro_batches if update == "locked" else 1
+            for seed in range(base.learning.seed, base.learning.seed + seeds):
+                called = f"{name}-seed-{seed}".replace(", ", "-").replace(" ", "-")
+                fields = {"update": update, "lag": lag, "seed": seed, "micro_batches": pieces}
+                config = base.replace(**fields, name=called, storage=place)
+                found.append(Trial(name, config.validated()))
+    return found
+
+
+def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str, Any]:
+    """The content of comparison.json. `target`: the accuracy that "time to" is measured to."""
+    contenders = []
+    for name, several in groupby(trials, key=lambda trial: trial.contender):
+        mine = list(several)
+        learning = mine[0].config.learning
+        runs = [one_run(trial.config, trial.result) for trial in mine if trial.result is not None]
+        contenders.append({"name": name, "update": learning.update, "lag": learning.lag, "runs": runs})
+    best = max((mean(c["runs"], "test_accuracy") or 0.0 for c in contenders), default=0.0)
+    target = math.floor(best * NEAR_BEST * 100) / 100 if target is None else target
+    for contender in contenders:
+        runs = contender["runs"]
+        for run in runs:
+            run["seconds_to_target"] = next((s for _, s, a in run["curve"] if a >= target), None)
+        reached = [run["seconds_to_target"] for run in runs if run["seconds_to_target"] is not None]
+        accuracies = [run["test_accuracy"] for run in runs if run["test_accuracy"] is not None]
+        contender |= {
+            "test_accuracy": mean(runs, "test_accuracy"),
+            "least": min(accuracies, default=None),
+            "most": max(accuracies, default=None),
+            "seconds_to_target": statistics.fmean(reached) if reached else None,
+            "reached": len(reached),
+        }
+        contender |= {name: mean(runs, name) for name in ("ticks_per_second", "overlap", "sent", "sent_bytes")}
+    config = trials[0].config
+    return {
+        "task": config.chain.task,
+        "boxes": config.boxes,
+        "ticks": config.ticks,
+        "link_delay_ms": config.execution.link_delay_ms,
+        "compute_delay_ms": config.execution.compute_delay_ms,
+        "runtime": config.execution.runtime,
+        "seeds": sorted({trial.config.learning.seed for trial in trials}),
+        "target": target,
+        "contenders": contenders,
+    }
+
+
+def one_run(config: RunConfig, result: Result) -> dict[str, Any]:
+    """`curve`: tick, seconds of training, and test accuracy of each evaluation."""
+    told = {name: getattr(result, name) for name in ("status", "error", "digest", "ticks", "test_accuracy")}
+    told |= {name: getattr(result, name) for name in ("ticks_per_second", "overlap", "sent", "sent_bytes", "lag")}
+    return {"seed": config.learning.seed, "path": str(result.path), **told, "curve": curve(config, result)}
+
+
+def curve(config: RunConfig, result: Result) -> list[tuple[int, float, float]]:
+    """The last box's rows of the metrics tell how many seconds of training lay before a tick."""
+    rows = result.metrics.select(["box", "first_tick", "last_tick", "seconds"]).to_pylist()
+    rows = [row for row in rows if row["box"] == config.boxes - 1]
+    ends = [0] + [row["last_tick"] + 1 for row in rows]
+    seconds = np.cumsum([0.0] + [row["seconds"] for row in rows])
+    return [(e["tick"], float(np.interp(e["tick"], ends, seconds)), e["accuracy"]) for e in result.evaluations]
+
+
+def mean(runs: Sequence[dict[str, Any]], name: str) -> float | None:
+    known = [run[name] for run in runs if run[name] is not None]
+    return statistics.fmean(known) if known else None

@@ -1,0 +1,26 @@
+"""What is said when a run has ended."""
+
+from typing import Any
+
+
+def summary(result: dict[str, Any]) -> str:
+    """A few lines: how it ended, and what was reached."""
+    accuracy, digest = result["test_accuracy"], result["digest"]
+    reached = "no evaluation yet" if accuracy is None else f"test accuracy {accuracy:.2%}"
+    lines = [
+        f"{result['status']}: {reached} after {result['ticks']} ticks in {result['seconds']:.1f} s of training",
+        f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
+        f"  {result['path']}",
+    ]
+    told = [f"warning: {warning}" for warning in result["warnings"]]
+    if restarts := sum(result["restarts"]):
+        told.append(f"boxes started again: {restarts}")
+    if result["status"] != "finished" and result["cuts"]:
+        told.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
+    lines[2:2] = [f"  {line}" for line in told + result["hints"]]
+    if len(result["kernels"]) > 1:
+        kernels = "; ".join(result["kernels"])
+        lines.insert(
+            2, f"  warning: boxes used different CPU kernels ({kernels}): for equal bits use --kernels portable"
+        )
+    return "\n".join(lines)

@@ -1,0 +1,44 @@
+"""Curves for TensorBoard (the optional extra `tensorboard`): rows of the metrics and evaluations, as they come."""
+
+from pathlib import Path
+from typing import Any
+
+from dni_actors.box.report import Event, Report
+from dni_actors.checks import ConfigError
+
+CURVES = ("loss", "cosine", "synthesizer_error", "norm_ratio", "received_norm", "slack")
+
+
+class TensorBoard:
+    """A view that writes event files: a curve per box and figure, over ticks."""
+
+    def __init__(self, folder: Path | None) -> None:
+        """ConfigError if tensorboardX is missing, or there is no folder of this machine to write to."""
+        try:
+            from tensorboardX import SummaryWriter
+        except ImportError as error:
+            told = "True needs tensorboardX, which is not installed; pip install 'dni_actors[tensorboard]'"
+            raise ConfigError("tensorboard", told) from error
+        if folder is None:
+            raise ConfigError("tensorboard", "True writes to folders of this machine only; give such a --storage")
+        self._writer: Any = SummaryWriter(str(folder))
+
+    def open(self) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        if not isinstance(event, Report):
+            return
+        for row in event.windows:
+            worked = (row.cpu_seconds + row.delay_seconds) / row.seconds if row.seconds > 0 else None
+            curves = {name: getattr(row, name) for name in CURVES} | {"busy": worked}
+            for name, value in curves.items():
+                if value is not None:
+                    self._writer.add_scalar(f"{name}/box-{row.box}", value, row.last_tick)
+        for evaluation in event.evaluations:
+            for name in ("accuracy", "loss", "validation_accuracy", "validation_loss"):
+                tag = name.replace("validation_", "validation/") if "_" in name else f"test/{name}"
+                self._writer.add_scalar(tag, getattr(evaluation, name), evaluation.tick)
+
+    def close(self, result: dict[str, Any] | None) -> None:
+        self._writer.close()
