@@ -23,6 +23,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.throughput --cell lstm --sizes 32x64 128x256
 	$(BIN)/python -m bench.messages
 	$(BIN)/python -m bench.overhead
+	$(BIN)/python -m bench.tracing
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.console
 	$(BIN)/python -m bench.links

@@ -1,5 +1,6 @@
 """A run, whole: configuration in, result out; the runtime, the record and the view meet here and nowhere else."""
 
+import sys
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 
@@ -10,6 +11,7 @@ from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
+from dni_actors.report import require_matplotlib, write
 from dni_actors.runtime import Session, cluster_address, session
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.tuning import tune
@@ -26,6 +28,8 @@ def run(
     failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
     """
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
+    if config.output.report:
+        require_matplotlib()
     recorder = Recorder(config.validated().replace(kernels=kernels))
     config = recorder.config
     standing = Standing(config)
@@ -77,9 +81,19 @@ def run(
                 result = recorder.close(standing, status, told)
                 for one in (*sinks, shown):
                     one.close(result.content())
+                if config.output.report:
+                    draw(str(result.path))
     if recorder.problem:
         raise OSError(recorder.problem)
     return result
+
+
+def draw(place: str) -> None:
+    """The run's report; what goes wrong with it is told, and is no reason to call the run a failure."""
+    try:
+        print(f"dni_actors: {write(places=[place])}", file=sys.stderr)
+    except Exception as error:
+        print(f"dni_actors: report.html could not be drawn ({type(error).__name__}: {error})", file=sys.stderr)
 
 
 def further(standing: Standing, recorder: Recorder) -> list[View]:

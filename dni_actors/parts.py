@@ -164,6 +164,10 @@ class OutputConfig:
     checkpoint_every: int | None = None
     """Ticks between cuts, from which a run goes on after whatever happened; 0: only at the end. By default about every
     5 seconds, and never more than 2 % of the time; within that, evaluations bring cuts, too."""
+    trace: Literal["off", "sampled", "full"] = "sampled"
+    """What each box did when, for pictures: of no tick, of the first and last 200 and every 100th, or of all."""
+    report: bool = False
+    """Draw the run at its end: report.html in its folder, as python -m dni_actors.report does at any time."""
     console: Literal["auto", "live", "plain", "json", "quiet"] = "auto"
     """What is shown: live table on a terminal, plain lines elsewhere, JSON lines, or nothing."""
     tensorboard: bool = False

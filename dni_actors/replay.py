@@ -10,6 +10,7 @@ import os
 import random
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +58,8 @@ def main() -> int:
 
 
 def replay(recorded: Recorded, first: int, until: int | None, inspected: int | None) -> int:
-    config = recorded.config.replace(runtime="inline", compute_delay_ms="0", link_delay_ms="0", evaluate_every=0)
+    bare: dict[str, Any] = {"compute_delay_ms": "0", "link_delay_ms": "0", "evaluate_every": 0, "trace": "off"}
+    config = recorded.config.replace(runtime="inline", **bare)
     prints = [recorded.prints(k) for k in range(config.boxes)]
     last = min(map(len, prints)) - 1
     end = last if until is None else until

@@ -7,8 +7,12 @@ import signal
 import subprocess
 import threading
 
+import numpy as np
 import pytest
 
+from dni_actors.box.trace import TICK
+from dni_actors.record.storage import Storage
+from dni_actors.record.traces import Traces
 from tests.processes import alive, children, eventually
 from tests.test_launch import LAUNCH, launch, place, socket_folders  # noqa: F401  place is a fixture
 
@@ -98,7 +102,7 @@ def box_processes(driver):
 
 
 def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, undisturbed):  # noqa: F811
-    command = begin(*LONG)
+    command = begin(*LONG, "--trace", "full")
     pids = command.pids()
     command.event("kept")
     os.kill(pids[2], signal.SIGKILL)  # with cuts every 40 ticks: in the middle of one, or nearly
@@ -123,6 +127,12 @@ def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, un
     os.kill(pids[3], signal.SIGKILL)
     result = command.ended()
     assert result["digest"] == undisturbed
+    traces = Traces(Storage.of(str(place["cwd"] / result["path"])) / "trace")
+    assert len(traces.overview.starts) >= 5
+    told = np.concatenate(list(traces.events((TICK,))))
+    assert sorted(zip(told["tick"].tolist(), told["box"].tolist(), strict=True)) == [
+        (tick, box) for tick in range(4500) for box in range(len(pids))
+    ]
     assert [e["tick"] for e in result["evaluations"]] == list(range(500, 4501, 500))
     assert sum(result["restarts"]) == 6
     assert result["cuts"][-1] == 4500

@@ -9,6 +9,7 @@ from dni_actors.box.errors import BoxError
 from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.strip import Strip
+from dni_actors.box.trace import NO_TRACE, Trace
 
 
 def plain(facts: dict[str, Any]) -> dict[str, Any]:
@@ -91,8 +92,9 @@ class Report:
     probes: tuple[Probed, ...] = ()
     cuts: tuple[BoxCut, ...] = ()
     """its parts of cuts"""
+    trace: Trace = NO_TRACE
     cut_seconds: float = 0.0
-    """wall time, so far, spent on putting them aside"""
+    """wall time, so far, spent on putting cuts aside"""
     messages: tuple[tuple[str, int], ...] = ()
     """counts of the unusual ones: asked for, sent again, dropped and why"""
     sent: int = 0

@@ -3,6 +3,8 @@
 from dni_actors.box.channel import Channel
 from dni_actors.config import RunConfig
 
+TRACED, TRACED_EVERY = 200, 100  # ticks of a sampled trace: so many first and last ones, and every so-many-th
+
 
 def evaluates(config: RunConfig, n: int) -> bool:
     """Whether an evaluation lies at the cut before tick n: every `evaluate_every` ticks, and at the run's end."""
@@ -18,6 +20,13 @@ def probes(config: RunConfig, n: int) -> bool:
 def closes_window(config: RunConfig, n: int) -> bool:
     """Whether tick n is the last one of a row of the metrics."""
     return (n + 1) % config.window_ticks == 0 or n + 1 == config.ticks
+
+
+def traces(config: RunConfig, n: int) -> bool:
+    """Whether tick n, and what lies before it, goes into the trace."""
+    if config.output.trace != "sampled":
+        return config.output.trace == "full"
+    return n < TRACED or n >= config.ticks - TRACED or n % TRACED_EVERY == 0
 
 
 def ahead(config: RunConfig) -> tuple[int, int]:

@@ -16,7 +16,7 @@ from dni_actors.record.storage import Storage, why
 # What may differ when a run is taken up again: it cannot change the result.
 FREE = {
     "runtime", "wire", "wire_security", "max_restarts", "compute_delay_ms", "link_delay_ms", "address",
-    "name", "storage", "checkpoint_every", "console", "evaluate_every",
+    "name", "storage", "checkpoint_every", "console", "trace", "report", "evaluate_every",
     "tensorboard", "prometheus",
 }  # fmt: skip
 DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}

@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from dni_actors.record.manifest import manifest, now
 from dni_actors.record.metrics import CutDigest, Rows, read_rows
 from dni_actors.record.result import Result
 from dni_actors.record.storage import Storage, why
+from dni_actors.record.traces import TraceRows
 
 
 class Recorder:
@@ -47,6 +49,7 @@ class Recorder:
         self._news: deque[Kept | Warned] = deque()
         self.cuts = CutStore(storage, self.config.boxes, self._news.append)
         self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
+        self._traces = TraceRows(storage / "trace")
         self._probes = Rows(storage / "probes", Probed, makes=True)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
         # By tick: digests of cuts, for a run that may end at one of them.
@@ -86,8 +89,10 @@ class Recorder:
             self._write()
         elif isinstance(event, Report):
             rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.windows)
+            node = standing.places[event.box].node if standing.places else ""
+            self._traces.take(event.box, self._incarnations + event.trace.incarnation, node, event.trace.rows)
             probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.probes)
-            if self._metrics.add(rows) or self._probes.add(probes):
+            if self._metrics.add(rows) or self._probes.add(probes) or self._traces.due:
                 self._write()
             end = standing.stops_at
             for parts in self.cuts.gather(event):
@@ -130,7 +135,7 @@ class Recorder:
             "result.json": result.content(),
             "manifest.json": self._manifest | {"ended": now(), "how": status},
         }
-        self._write()
+        self._write(end=True)
         if "result.json" not in self._unwritten:
             self.problem = None  # which is told there
         self.cuts.close()
@@ -143,14 +148,20 @@ class Recorder:
         self._folder.discard()
         self.discarded = True
 
-    def _write(self) -> None:
-        """Writes all that is still to be written; what cannot be, waits for the next time."""
+    def _write(self, end: bool = False) -> None:
+        """Writes all that is still to be written; what cannot be, waits for the next time.
+
+        The trace, of which no cut needs to know, is not written with every cut.
+        """
         self.problem = None
         storage = self._folder.storage
+        jobs: dict[str, Callable[[], None]]
         jobs = {name: partial(storage.write_json, name, content) for name, content in self._unwritten.items()}
         if self._new_config is not None:
             jobs["config.toml"] = partial(self._folder.write_config, self._new_config)
-        tables = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
+        tables: dict[str, Rows] = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
+        if end or self._traces.due:
+            tables["trace"] = self._traces
         for name, job in (jobs | {name: rows.flush for name, rows in tables.items()}).items():
             try:
                 job()

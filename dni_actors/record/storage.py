@@ -82,8 +82,12 @@ class Storage:
         found = sorted(info.base_name for info in self._fs.get_file_info(chosen))
         return [name for name in found if not name.endswith(DRAFT)]
 
+    def open(self, name: str) -> pa.NativeFile:
+        """For reading parts of a large file."""
+        return self._fs.open_input_file(f"{self._base}/{name}")
+
     def read(self, name: str) -> bytes:
-        with self._fs.open_input_file(f"{self._base}/{name}") as file:
+        with self.open(name) as file:
             return bytes(file.read())
 
     def write(self, name: str, content: bytes | pa.Buffer) -> None:

@@ -3,10 +3,11 @@
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from dni_actors.box.channel import Channel, Take
-from dni_actors.box.post import Message, Post
+from dni_actors.box.post import Message
 from dni_actors.nn.streams import Stream, generator
 
 
@@ -30,8 +31,9 @@ class Arrivals:
     For the box's own thread alone.
     """
 
-    def __init__(self, box: int, link: Delay, lag: int, dtype: str) -> None:
-        self._box, self._link, self._dtype = box, link, dtype
+    def __init__(self, box: int, link: Delay, lag: int, admit: Callable[[Message, int, float], None]) -> None:
+        """`admit` takes a message into the inbox: the tick it came in, and when that was."""
+        self._box, self._link, self._admit = box, link, admit
         self._new: deque[tuple[float, Message]] = deque()
         self._held: list[tuple[float, Message]] = []
         # When the box's last ticks began, newest last: a message's slack counts from the tick it came in, and not from
@@ -49,7 +51,7 @@ class Arrivals:
         left = min(message.sent, now) or now
         self._new.append((left + self._link.draw(message.index, lane), message))
 
-    def move(self, post: Post, everything: bool = False) -> None:
+    def move(self, everything: bool = False) -> None:
         """Puts what is due, or everything, into the box's inbox."""
         if not (self._new or self._held):
             return
@@ -59,7 +61,7 @@ class Arrivals:
         for due, message in self._held:
             if due <= now:
                 at_tick = next((tick for begun, tick in reversed(self._begun) if begun <= due), self._begun[0][1])
-                post.admit(message, at_tick, self._dtype)
+                self._admit(message, at_tick, due)
         self._held = [(due, message) for due, message in self._held if due > now]
 
     def expects(self, take: Take) -> bool:

@@ -35,6 +35,7 @@ from dni_actors.nn.streams import Stream
 from dni_actors.runtime.checkpoints import Checkpoints
 from dni_actors.runtime.delays import Arrivals, Delay
 from dni_actors.runtime.meter import Clock, Meter
+from dni_actors.runtime.tracer import Tracer
 
 Story = MutableSequence[tuple[int, int, Request]]
 LOOK_EVERY = 0.5  # seconds of emulated work, at most, before a box looks whether it shall stop
@@ -73,7 +74,7 @@ class Stepper:
             restore(self.box, self.inbox, self.post, cut)
         self._seconds = 0.0 if cut is None else cut.seconds
         self._incarnation = incarnation
-        self._checkpoints = Checkpoints(config, k, cuts_at)
+        self._checkpoints, self._tracer = Checkpoints(config, k, cuts_at), Tracer(config, incarnation)
         self.halted = False
         """`advance` returns soon, and gets nowhere any more"""
         self.tick = self.first
@@ -84,7 +85,7 @@ class Stepper:
         self._story = deque(maxlen=8) if story is None else story
         link = Delay(*config.link_delay, seed, Stream.LINK_DELAY)
         self._slow_link, self._dtype = link.high > 0, config.chain.precision
-        self._arrivals = Arrivals(k, link, config.lag, config.chain.precision)
+        self._arrivals = Arrivals(k, link, config.lag, self._admit)
         self._begun = self.first  # the newest tick that has begun
         self._heavy = Delay(*config.compute_delay, seed, Stream.COMPUTE_DELAY)
         self._overslept = 0.0  # seconds
@@ -97,6 +98,7 @@ class Stepper:
     def begin(self, clock: Clock) -> None:
         """The run begins: once, before the first `advance`."""
         self._meter = Meter(self._config, self.box.index, self.first, clock, self._seconds, self._incarnation)
+        self._tracer.begin(self.first)
         if self.first:  # for what was under way
             for direction in (1,) * self.box.has_right + (-1,) * (self.box.state_lag > 0):
                 self.post.greet(direction)
@@ -108,7 +110,12 @@ class Stepper:
         if self._slow_link:
             self._arrivals.add(message)
         else:
-            self.post.admit(message, self._begun, self._dtype)
+            self._admit(message, self._begun, time.perf_counter())
+
+    def _admit(self, message: Message, at_tick: int, at: float) -> None:
+        if message.index >= self.inbox.first[message.channel]:
+            self._tracer.arrived(message.channel, message.index, at)
+        self.post.admit(message, at_tick, self._dtype)
 
     def ask(self) -> None:
         """The box has waited for long: asks for what it waits for, if that is not on its way here."""
@@ -167,6 +174,7 @@ class Stepper:
                 if isinstance(request, Take):
                     if not (self._came(request) or self._comes(request)):
                         self._meter.wait(request.channel)
+                        self._tracer.wait(request)
                         if self._wait is not None:
                             self._wait()
                         if not self._came(request):
@@ -175,13 +183,17 @@ class Stepper:
                     if arrived.mark:
                         self._checkpoints.marked(self.tick)
                     self._meter.took(request, self.tick - arrived.at_tick, arrived.arrays)
+                    self._tracer.took(request)
                     request = self._script.send(arrived.arrays)
                 else:
                     if isinstance(request, Put):
+                        began = time.perf_counter()
                         self.post.put(request, self._checkpoints.marks and request.channel is Channel.STATE)
+                        self._tracer.put(request, began)
                     elif isinstance(request, Work):
                         self._phase = request.phase
                         self._meter.work(request.phase)
+                        self._tracer.work(request.phase)
                         if self._heavy.high and request.phase in DELAYED:
                             self._labour(request.phase)
                     request = next(self._script)
@@ -194,7 +206,7 @@ class Stepper:
 
     def _came(self, take: Take) -> bool:
         if self._slow_link:
-            self._arrivals.move(self.post)
+            self._arrivals.move()
         return self.inbox.holds(take)
 
     def _comes(self, take: Take) -> bool:
@@ -214,6 +226,7 @@ class Stepper:
     def _run(self) -> Generator[Request, Arrays, None]:
         config, box = self._config, self.box
         for n in range(self.first, config.ticks + 1):
+            self._tracer.between(n)
             if evaluates(config, n):
                 self._meter.train(False)
                 evaluation = yield from evaluate(box, n)
@@ -227,6 +240,7 @@ class Stepper:
                     error, cosine, norm_ratio = agreement
                     self._probes.append(Probed(n, box.index, self._incarnation, cosine, error, norm_ratio))
                 self._meter.train(True)
+            self._tracer.tick()
             if n < config.ticks:
                 self._poll(1)  # gradients that came by now came in the tick before
                 if self._slow_link:
@@ -235,6 +249,7 @@ class Stepper:
                 self._checkpoints.begin(n)
                 self.inbox.skip(Channel.SCORE, (n + 1) * box.held_out.chunks)
                 yield from tick(box, n)
+                self._tracer.ticked()
                 cuts = self._checkpoints.after(n)
                 closes = cuts or closes_window(config, n)
                 if closes:
@@ -273,6 +288,7 @@ class Stepper:
             evaluations=tuple(self._evaluations.popleft() for _ in range(len(self._evaluations))),
             probes=tuple(self._probes.popleft() for _ in range(len(self._probes))),
             cuts=cuts,
+            trace=self._tracer.new(),
             cut_seconds=self._checkpoints.seconds,
             messages=tuple(self.post.counts.items()),
             sent=self.post.sent,

@@ -8,6 +8,7 @@ CPU time and emulated work, which other boxes on the same cores do not distort.
 import statistics
 from collections.abc import Sequence
 from contextlib import closing
+from typing import Any
 
 from dni_actors.box.law import Cost, busy, least_lag, round_trips
 from dni_actors.box.report import Report, Tuned, Window
@@ -15,6 +16,7 @@ from dni_actors.config import RunConfig
 from dni_actors.runtime import Session
 
 LOCKED_TICKS, OWN_TICKS = 12, 24
+ALONE: dict[str, Any] = {"evaluate_every": 0, "trace": "off"}  # nothing beside the ticks
 WARM = 4  # ticks left out at the beginning
 
 
@@ -22,10 +24,10 @@ def tune(config: RunConfig, session: Session) -> Tuned:
     """What `auto` comes to for this configuration, on these machines, now."""
     if config.boxes == 1 or config.learning.update == "locked":
         return Tuned(1, 0.0, 0.0)
-    locked = measure(config.replace(update="locked", lag=1, ticks=LOCKED_TICKS, evaluate_every=0), session)
+    locked = measure(config.replace(update="locked", lag=1, ticks=LOCKED_TICKS, **ALONE), session)
     # What a `delayed` box computes is what a `truncated` one does, but only after many ticks of warming up.
     rule = "truncated" if config.learning.update == "delayed" else config.learning.update
-    own = measure(config.replace(update=rule, lag=2, ticks=OWN_TICKS, evaluate_every=0), session)
+    own = measure(config.replace(update=rule, lag=2, ticks=OWN_TICKS, **ALONE), session)
     costs = [cost(rows) for rows in own]
     links = links_of(locked)
     return Tuned(

@@ -1,1 +1,1 @@
-"""What a person sees: the console."""
+"""What a person sees: the console, and pictures of runs."""

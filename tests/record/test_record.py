@@ -17,7 +17,7 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     result = run(config)
     folder = tmp_path / "runs" / "first"
     assert sorted(p.name for p in folder.iterdir()) == [
-        "boxes.json", "config.toml", "cuts", "digests", "manifest.json", "metrics", "result.json"
+        "boxes.json", "config.toml", "cuts", "digests", "manifest.json", "metrics", "result.json", "trace"
     ]  # fmt: skip
     assert parse(["--config", str(folder / "config.toml")]) == config.replace(kernels="native", name=None)
     manifest = json.loads((folder / "manifest.json").read_text())

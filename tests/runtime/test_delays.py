@@ -1,11 +1,10 @@
 import numpy as np
 
-from dni_actors.box.channel import Channel, Inbox, Take
-from dni_actors.box.post import Kind, Message, Post
+from dni_actors.box.channel import Channel, Take
+from dni_actors.box.post import Kind, Message
 from dni_actors.nn.streams import Stream
 from dni_actors.runtime import delays
 from dni_actors.runtime.delays import Arrivals, Delay
-from tests.tiny import states
 
 
 class Hands:
@@ -21,28 +20,28 @@ class Hands:
 def test_a_slow_link_holds_a_message_and_its_slack_counts_from_when_it_came(monkeypatch):
     clock = Hands()
     monkeypatch.setattr(delays, "time", clock)
-    inbox = Inbox(0, {Channel.GRADIENT: 8})
-    post = Post(inbox, {Channel.GRADIENT: 8}, states((1,)), lambda direction, message: None)
-    arrivals = Arrivals(0, Delay(2.0, 2.0, 0, Stream.LINK_DELAY), lag=8, dtype="float32")
+    came = []
+    link = Delay(2.0, 2.0, 0, Stream.LINK_DELAY)
+    arrivals = Arrivals(0, link, lag=8, admit=lambda message, tick, at: came.append((message.index, tick, at)))
     arrivals.begin(3)
     arrivals.add(Message(Kind.DATA, Channel.GRADIENT, 0, 0, (np.ones(1),)))
     clock.now = 101.0
     arrivals.begin(4)
-    arrivals.move(post)
-    assert not inbox.holds(Take(Channel.GRADIENT, 0))
+    arrivals.move()
+    assert came == []
     assert arrivals.next_due == 1.0
     for n in (5, 6, 7):  # it comes in tick 4 + 1 s, and is looked for in tick 7
         clock.now += 0.9
         arrivals.begin(n)
-    arrivals.move(post)
-    assert inbox.take(Take(Channel.GRADIENT, 0)).at_tick == 5
+    arrivals.move()
+    assert came == [(0, 5, 102.0)]
     assert arrivals.next_due is None
 
 
 def test_a_slow_link_counts_from_when_the_message_was_sent(monkeypatch):
     clock = Hands()
     monkeypatch.setattr(delays, "time", clock)
-    arrivals = Arrivals(0, Delay(2.0, 2.0, 0, Stream.LINK_DELAY), lag=1, dtype="float32")
+    arrivals = Arrivals(0, Delay(2.0, 2.0, 0, Stream.LINK_DELAY), lag=1, admit=lambda *_: None)
     arrivals.add(Message(Kind.DATA, Channel.STATE, 0, sent=99.5))
     assert arrivals.next_due == 1.5
     assert arrivals.expects(Take(Channel.STATE, 0))
