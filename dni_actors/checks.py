@@ -1,5 +1,6 @@
 """Checks of single values, each of whose failures is one sentence: field, value, remedy."""
 
+import math
 from collections.abc import Mapping
 from difflib import get_close_matches
 from types import UnionType
@@ -52,6 +53,21 @@ def checked_type(field: str, value: Any, hint: Any) -> Any:
         kind = " or ".join([kind, *words])
         raise ConfigError(field, f"{value!r} is not {kind}; give {kind}")
     return value
+
+
+def parse_resources(field: str, text: str) -> dict[str, float]:
+    """'fast=1,disk=0.5' -> {'fast': 1.0, 'disk': 0.5}."""
+    found: dict[str, float] = {}
+    for word in text.split(",") if text else ():
+        name, _, amount = word.partition("=")
+        try:
+            found[name.strip()] = float(amount)
+        except ValueError:
+            found[name.strip()] = -1.0
+        if not name.strip() or name.strip() == "CPU" or not 0 < found[name.strip()] < math.inf:
+            told = "give names and amounts as Ray knows them, such as fast=1,disk=0.5 (CPUs: --cpus-per-box)"
+            raise ConfigError(field, f"{text!r} is no list of resources; {told}")
+    return found
 
 
 def parse_delay(field: str, text: str) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from dni_actors.checks import ConfigError, checked_type, choose, parse_delay
+from dni_actors.checks import ConfigError, checked_type, choose, parse_delay, parse_resources
 from dni_actors.nn.cell import CELLS
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
@@ -210,6 +210,12 @@ class RunConfig:
             raise ConfigError("synthesizer_optimizer", f"nlms fits the linear synthesizer only, not {form}; use adam")
         parse_delay("compute_delay_ms", self.execution.compute_delay_ms)
         parse_delay("link_delay_ms", self.execution.link_delay_ms)
+        parse_resources("resources_per_box", self.execution.resources_per_box)
+        if not 0 < self.execution.cpus_per_box < math.inf:
+            raise ConfigError("cpus_per_box", f"{self.execution.cpus_per_box} is no number above 0; give one such as 1")
+        if not 0 <= self.execution.placement_timeout < math.inf:
+            told = f"{self.execution.placement_timeout} is no number of seconds; give one such as 300"
+            raise ConfigError("placement_timeout", told)
         folder = self.output.name
         if folder is not None and not re.fullmatch(r"\w[\w.+=@-]{0,127}", folder):
             told = "cannot name a run; give up to 128 letters, digits and . _ - + = @, such as first-run"

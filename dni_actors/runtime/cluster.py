@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dni_actors.box.errors import RuntimeUnavailableError
-from dni_actors.checks import ConfigError
+from dni_actors.checks import ConfigError, parse_resources
 from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import kernel_environment
 from dni_actors.runtime.warden import warden
 
-ANSWER_WITHIN = 9  # seconds that a cluster's address gets to answer
+ANSWER_WITHIN = 20  # seconds that a cluster's address gets to answer, on a machine that may be busy
 OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
 CPU_RESOLUTION = 10_000  # Ray counts CPUs in units of 1e-4
 
@@ -48,6 +48,10 @@ class Room(NamedTuple):
     """variables that its process still needs to be given"""
     private: bool = False
     """whether all boxes run on this machine"""
+    resources: dict[str, float] = {}  # noqa: RUF012  never written
+    strategy: str = "pack"
+    patience: float = 0.0
+    """seconds that a run waits for nodes with room for its boxes"""
 
 
 @contextmanager
@@ -64,7 +68,7 @@ def cluster(config: RunConfig) -> Iterator[Room]:
         from ray._private import ray_constants
 
         if ray.is_initialized():
-            yield Room(joined_cpus(ray, config.boxes), environment)
+            yield room_of(config, environment)
             return
         clusters = ray_constants.ENABLE_RAY_CLUSTER
         watched = ExitStack()
@@ -72,7 +76,7 @@ def cluster(config: RunConfig) -> Iterator[Room]:
             if address:
                 check_answers(address)
                 join(ray, address)
-                room = Room(joined_cpus(ray, config.boxes), environment)
+                room = room_of(config, environment)
             else:
                 ray_constants.ENABLE_RAY_CLUSTER = False  # as LOCAL says, for a Ray that was imported before
                 # Workers inherit what is set while Ray starts; an environment of their own would start each anew.
@@ -147,14 +151,11 @@ def join(ray: Any, address: str) -> None:
         raise ConfigError("address", f"{address!r} cannot be joined ({last_line(error)}); {REMEDY}") from error
 
 
-def joined_cpus(ray: Any, boxes: int) -> float:
-    """One CPU a box; RuntimeUnavailableError if the cluster has fewer."""
-    have = ray.cluster_resources().get("CPU", 0.0)
-    if have < boxes:
-        raise RuntimeUnavailableError(
-            f"the cluster has {have:g} CPUs, but {boxes} boxes need one each; use fewer --boxes or add nodes"
-        )
-    return 1.0
+def room_of(config: RunConfig, environment: dict[str, str]) -> Room:
+    """On a cluster, as it was asked for."""
+    chosen = config.execution
+    resources = parse_resources("resources_per_box", chosen.resources_per_box)
+    return Room(chosen.cpus_per_box, environment, False, resources, chosen.placement, chosen.placement_timeout)
 
 
 REMEDY = "start one with `ray start --head`, check host and port, or run on this machine (no --address, no RAY_ADDRESS)"

@@ -94,7 +94,9 @@ class PlainView:
             self._line(event="tuned", lag=event.lag, **times)
         elif isinstance(event, Started):
             since = {"from_tick": event.tick} if event.tick else {}
-            self._line(event="started", boxes=len(event.places), **since)
+            nodes = sorted({place.node: place.address for place in event.places}.values())
+            where = {"nodes": ",".join(nodes)} if len(nodes) > 1 else {}
+            self._line(event="started", boxes=len(event.places), **where, **since)
         elif isinstance(event, Lost):
             self._line(event="lost", box=event.box, why=json.dumps(event.why), restarts=sum(self._standing.restarts))
         elif isinstance(event, Warned):
@@ -185,6 +187,9 @@ def summary(result: dict[str, Any]) -> str:
     if result["status"] != "finished" and result["cuts"]:
         told.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
     lines[2:2] = [f"  {line}" for line in told + result["hints"]]
+    nodes, links = set(result.get("nodes", [])), [link for link in result.get("links_ms", []) if link is not None]
+    if len(nodes) > 1 and links:
+        lines.insert(2, f"  {len(nodes)} nodes, links of {min(links):.1f} to {max(links):.1f} ms there and back")
     if len(result["kernels"]) > 1:
         kernels = "; ".join(result["kernels"])
         lines.insert(

@@ -9,6 +9,7 @@ from dni_actors.box.standing import Standing
 
 OTHER_LINES = 9  # header, table's head, fold, progress, loss, warning, hint, and a little air
 NARROW = 80  # columns; below, the table keeps to what matters most
+WIDE = 100  # columns; from here on there is room for the boxes' nodes, if there are several
 
 
 def frame(standing: Standing, elapsed: float, width: int, height: int) -> RenderableType:
@@ -46,6 +47,8 @@ def boxes(standing: Standing, width: int, height: int) -> Table:
             Column("waited", justify="right", width=6),
             Column("lost", justify="right", width=4),
         ]
+    if width >= WIDE and len({place.node for place in standing.places}) > 1:
+        columns.append(Column("node", width=15, no_wrap=True))
     table = Table(*columns, box=None, pad_edge=False, header_style="dim")
     shown = min(max(1, height - OTHER_LINES), len(standing.reports))
     for k in range(shown):
@@ -60,8 +63,9 @@ def row(standing: Standing, k: int) -> list[Text | str]:
     waits = report.state.startswith("wait")
     doing = report.state.rpartition(" ")[0] if waits else report.state  # the index is the tick's column's matter
     cells: list[Text | str] = [str(k), Text(doing, style="yellow" if waits else "green"), f"{report.tick}"]
+    node = standing.places[k].address if standing.places else ""
     if window is None:
-        return cells + [""] * 6
+        return [*cells, *[""] * 6, node]
     waited = window.wait_state_seconds + window.wait_gradient_seconds
     return [
         *cells,
@@ -71,6 +75,7 @@ def row(standing: Standing, k: int) -> list[Text | str]:
         share(window.cpu_seconds + window.delay_seconds, window.seconds),
         share(waited, window.seconds),
         str(standing.restarts[k] or "-"),
+        node,
     ]
 
 
