@@ -16,6 +16,7 @@ from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableErro
 from dni_actors.box.report import Place, Report, Warned
 from dni_actors.config import RunConfig
 from dni_actors.runtime.cluster import Room, last_line
+from dni_actors.runtime.head import Head
 from dni_actors.runtime.placement import Placement
 from dni_actors.runtime.wires.frames import VERSION
 
@@ -66,6 +67,7 @@ class Actors:
         self.places: list[Place | None] = [None] * config.boxes
         self._placement = Placement(room, config.boxes, self.name)
         self._actors: list[Any] = []
+        self._head = Head(ray.get_runtime_context().gcs_address)
 
     @property
     def name(self) -> str:
@@ -199,7 +201,8 @@ class Actors:
         return answers
 
     def ask(self, boxes: Iterable[int]) -> None:
-        """Sends a status call to each of these boxes that has none under way."""
+        """Sends a status call to each of these boxes that has none under way. HeadLostError: Ray is gone."""
+        self._head.check()
         busy = {k for k, _ in self._asked.values()}
         for k in sorted(set(boxes) - busy):
             self._asked[self._actors[k].status.remote()] = (k, time.monotonic())
@@ -241,6 +244,8 @@ class Actors:
             actor.hold.options(num_returns=0).remote()
 
     def end(self) -> None:
+        if self._head.lost:
+            return  # who is left ends by itself
         for actor in self._actors:
             with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
                 self._ray.kill(actor, no_restart=True)

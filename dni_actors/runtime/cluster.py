@@ -1,5 +1,6 @@
 """Starts a private Ray on this machine, or joins a cluster; gives back what it took."""
 
+import atexit
 import logging
 import os
 import re
@@ -16,6 +17,7 @@ from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.checks import ConfigError, parse_resources
 from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
+from dni_actors.runtime.head import HeadLostError
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import kernel_environment
 from dni_actors.runtime.warden import warden
@@ -71,7 +73,7 @@ def cluster(config: RunConfig) -> Iterator[Room]:
             yield room_of(config, environment)
             return
         clusters = ray_constants.ENABLE_RAY_CLUSTER
-        watched = ExitStack()
+        watched, gone = ExitStack(), False
         try:
             if address:
                 check_answers(address)
@@ -84,11 +86,29 @@ def cluster(config: RunConfig) -> Iterator[Room]:
                     room = Room(start(ray, config.boxes), {}, private=True)
                 watched.enter_context(warden())
             yield room
+        except HeadLostError:
+            gone = True
+            raise
         finally:
             with interrupts_held():
-                ray.shutdown()
+                if gone:
+                    leave(ray)
+                else:
+                    ray.shutdown()
                 watched.close()
             ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+def leave(ray: Any) -> None:
+    """A Ray whose head is gone: its own end would wait for that, and then crash. So this process ends before it."""
+    atexit.unregister(ray.shutdown)
+    atexit.register(end_at_once)
+
+
+def end_at_once() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(1)
 
 
 def local_mode() -> dict[str, str]:

@@ -15,6 +15,7 @@ from dni_actors.runtime.cluster import Room
 
 TELL_AFTER = 3.0  # seconds of waiting before it is told
 GLANCE = 0.5  # seconds between two looks
+OWN_OPTIONS = {"GPU": "num_gpus", "memory": "memory"}  # an actor is given these by options of their own
 
 
 class Placement:
@@ -39,7 +40,9 @@ class Placement:
         from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
         place = PlacementGroupSchedulingStrategy(self._group, self._bundles[k])
-        return given | {"resources": self._room.resources or None, "scheduling_strategy": place}
+        own = {OWN_OPTIONS[name]: amount for name, amount in self._room.resources.items() if name in OWN_OPTIONS}
+        others = {name: amount for name, amount in self._room.resources.items() if name not in OWN_OPTIONS}
+        return given | own | {"resources": others or None, "scheduling_strategy": place}
 
     @property
     def whole(self) -> bool:

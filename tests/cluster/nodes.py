@@ -32,6 +32,10 @@ from ray.cluster_utils import Cluster
 STORE = 80 * 2**20
 
 
+def node(cpus: str) -> dict[str, object]:
+    return {"num_cpus": int(cpus), "resources": {"room": 2}, "object_store_memory": STORE}
+
+
 def left(address: str) -> dict[str, object]:
     """Waits a little for what is just going."""
     if not ray.is_initialized():
@@ -52,14 +56,14 @@ def left(address: str) -> dict[str, object]:
 def main() -> None:
     cluster = Cluster()
     cluster.add_node(num_cpus=0, include_dashboard=False, object_store_memory=STORE)
-    nodes = [cluster.add_node(num_cpus=int(cpus), object_store_memory=STORE) for cpus in sys.argv[1].split(",")]
+    nodes = [cluster.add_node(**node(cpus)) for cpus in sys.argv[1].split(",")]
     tell = sys.__stdout__
     print(json.dumps({"address": cluster.address}), file=tell, flush=True)
     for line in sys.stdin:
         word, _, value = line.strip().partition(" ")
         answer: object = word
         if word == "add":
-            nodes.append(cluster.add_node(num_cpus=int(value), object_store_memory=STORE))
+            nodes.append(cluster.add_node(**node(value)))
         elif word == "remove":
             cluster.remove_node(nodes[int(value)], allow_graceful=False)
         elif word == "head":
