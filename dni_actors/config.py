@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, get_type_hints
 
-from dni_actors.checks import ConfigError, checked_type, choose, parse_delay, parse_resources
+from dni_actors.checks import ConfigError, check_no_secrets, checked_type, choose, parse_delay, parse_resources
 from dni_actors.nn.cell import CELLS
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
@@ -222,6 +222,7 @@ class RunConfig:
             raise ConfigError("name", f"{folder!r} {told}")
         if not self.output.storage or "\0" in self.output.storage:
             raise ConfigError("storage", f"{self.output.storage!r} is not a folder; give one such as runs")
+        check_no_secrets("storage", self.output.storage)
         return self
 
     def _check_unrolls(self) -> None:

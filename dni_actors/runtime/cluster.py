@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,6 +54,8 @@ class Room(NamedTuple):
     strategy: str = "pack"
     patience: float = 0.0
     """seconds that a run waits for nodes with room for its boxes"""
+    guarded: bool = True
+    """whether we have a token to show; a cluster that lets us in without one lets everybody in"""
 
 
 @contextmanager
@@ -76,6 +78,8 @@ def cluster(config: RunConfig) -> Iterator[Room]:
         watched, gone = ExitStack(), False
         try:
             if address:
+                guard_token()
+                check_storage(config.output.storage)
                 check_answers(address)
                 join(ray, address)
                 room = room_of(config, environment)
@@ -97,6 +101,14 @@ def cluster(config: RunConfig) -> Iterator[Room]:
                     ray.shutdown()
                 watched.close()
             ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+def check_storage(place: str) -> None:
+    """ConfigError if runs would lie in a submitted job's working directory, which Ray removes with the job."""
+    relative = "://" not in place and not Path(place).expanduser().is_absolute()
+    if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+        told = f"{place!r} lies in the job's own working directory, which Ray removes"
+        raise ConfigError("storage", f"{told}; give an absolute path, ~/..., or a URI such as s3://bucket/runs")
 
 
 def leave(ray: Any) -> None:
@@ -158,8 +170,7 @@ def start(ray: Any, boxes: int) -> float:
                     ) from error
     finally:
         os.umask(before)
-    if token_file().exists():
-        token_file().chmod(0o600)
+    guard_token()
     return max(1, cores * CPU_RESOLUTION // boxes) / CPU_RESOLUTION
 
 
@@ -175,7 +186,8 @@ def room_of(config: RunConfig, environment: dict[str, str]) -> Room:
     """On a cluster, as it was asked for."""
     chosen = config.execution
     resources = parse_resources("resources_per_box", chosen.resources_per_box)
-    return Room(chosen.cpus_per_box, environment, False, resources, chosen.placement, chosen.placement_timeout)
+    guarded = os.environ.get("RAY_AUTH_MODE") == "token"
+    return Room(chosen.cpus_per_box, environment, False, resources, chosen.placement, chosen.placement_timeout, guarded)
 
 
 REMEDY = "start one with `ray start --head`, check host and port, or run on this machine (no --address, no RAY_ADDRESS)"
@@ -213,6 +225,12 @@ def token_mode() -> dict[str, str]:
 
 def token_file() -> Path:
     return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
+def guard_token() -> None:
+    """Nobody else may read it, whoever wrote it."""
+    with suppress(OSError):  # there is none; or not ours, as where it is mounted
+        token_file().chmod(0o600)
 
 
 def last_line(error: BaseException) -> str:

@@ -41,16 +41,16 @@ def run(room: Room, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
     kept: Cuts = cuts or NoCuts()
     cut = kept.newest()
     actors, mending = Actors(config, room), Mending(config.execution.max_restarts)
-    told = False  # that not every node sees the run's folder
+    told = False  # what to be cautious about
     try:
         while True:
             first = cut[0].tick if cut else 0
             watch = Watch(config, actors, first)
             try:
                 yield from actors.begin()
-                if kept.marker is not None and not (room.private or told):
+                if not (room.private or told):
                     told = True
-                    yield from keeping(actors.blind(kept.marker), kept.marker)
+                    yield from cautions(room, actors, kept.marker)
                 yield Started(actors.stand(cut), first)
                 yield from watch.reports()
                 return
@@ -69,9 +69,13 @@ def run(room: Room, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
         actors.end()
 
 
-def keeping(blind: list[str], marker: str) -> Iterator[Warned]:
-    """Who keeps a run's folder that these nodes do not see: its parts travel to the driver anyway."""
-    if blind:
+def cautions(room: Room, actors: Actors, marker: str | None) -> Iterator[Warned]:
+    """What one should know of this cluster. Nodes that do not see the marker do not have the run's folder."""
+    if not room.guarded:
+        told = "the cluster asks for no token: whoever reaches it can run code on its nodes"
+        yield Warned(f"{told}; set RAY_AUTH_MODE=token where Ray is started (docs/security.md)")
+    blind = [] if marker is None else actors.blind(marker)
+    if marker is not None and blind:
         others = f"{blind[0]} and {len(blind) - 1} more nodes do" if len(blind) > 1 else f"node {blind[0]} does"
         told = f"{others} not see {os.path.dirname(marker)}: cuts and result are kept on the driver's node alone"
         yield Warned(f"{told}, and lost with it; --storage on a shared disk, or s3://..., outlives every node")

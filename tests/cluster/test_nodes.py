@@ -84,7 +84,7 @@ def of_boxes(line):
 
 
 def test_a_node_is_lost_and_the_run_waits_for_another_one_to_the_same_digest(begin, nodes, place):
-    command = begin("lost", "--ticks", "1500", "--placement", "spread", "--checkpoint-every", "100")
+    command = begin("lost", "--ticks", "1000", "--placement", "spread", "--checkpoint-every", "100")
     before = of_boxes(command.event("started"))
     assert len(set(before)) == 3
     assert all(before[k] == before[k + 1] for k in (0, 2, 4)), "neighbours share a node"
@@ -98,7 +98,7 @@ def test_a_node_is_lost_and_the_run_waits_for_another_one_to_the_same_digest(beg
     after = of_boxes(command.event("started"))
     assert sum(one == other for one, other in zip(before, after, strict=True)) == 4, "the others stay where they are"
     result = command.ended()
-    assert result["digest"] == digest(1500)
+    assert result["digest"] == digest(1000)
     assert sum(result["restarts"]) == 2
     assert [warning.startswith("the cluster") for warning in result["warnings"]] == [True]
     assert len(result["links_ms"]) == 5
