@@ -3,9 +3,9 @@
     python -m bench.hosts [--rounds 3]        needs root and iproute2
 
 Network namespaces with a Ray node each; a link that holds packets back (tests/cluster/link.py). 4 boxes of 20 ms
-(emulated work), messages of 8 KiB; the lag that `--lag auto` measures on that very link. Synthetic, and locked beside it,
-at 0, 10 and 50 ms one way, and at 10 ms with one packet of ten thousand lost; and how long a partition of ten seconds
-holds a run up.
+(emulated work), messages of 8 KiB; the lag that `--lag auto` measures on that very link. Synthetic, and locked beside
+it, at 0, 10 and 50 ms one way, and at 10 ms with one packet of ten thousand lost; and how long a partition of ten
+seconds holds a run up.
 """
 
 import argparse
