@@ -24,6 +24,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.overhead
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.links
+	$(BIN)/python -m bench.hosts
 	$(BIN)/python -m bench.figures
 
 # About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.

@@ -59,9 +59,7 @@ class Placement:
 
     def _comes(self) -> bool:
         """`whole`, after a while at most."""
-        if not self.whole:
-            time.sleep(GLANCE)
-        return self.whole
+        return self._group is None or bool(self._group.wait(GLANCE))
 
     def patiently(self, settled: Callable[[], bool]) -> Iterator[Warned]:
         """Until `settled()`, which takes its time. That a box has no place is told, and not waited for for ever."""

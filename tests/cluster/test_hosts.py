@@ -78,4 +78,5 @@ def test_a_partition_of_ten_seconds_heals_without_a_restart(digest, tmp_path):
         result = list(told)[-1]
     assert result["digest"] == digest(*flags)
     assert result["restarts"] == [0, 0, 0, 0]
+    assert result["messages"]["asked"] > 0, "boxes have waited, and asked"
     assert result["warnings"] == []

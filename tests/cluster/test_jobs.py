@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 from importlib.util import find_spec
@@ -45,16 +46,18 @@ def cluster(tmp_path_factory):
     home = folder / "home"
     home.mkdir()
     env = environment(folder) | {"HOME": str(home)}
-    env |= {"RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard}", "PYTHONUNBUFFERED": "1"}
+    base = Path(f"/tmp/dni-{secrets.token_hex(3)}")  # a short name: sockets lie in it
+    env |= {"RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{dashboard}", "PYTHONUNBUFFERED": "1", "TEST_BASE": str(base)}
     common = ["--object-store-memory", STORE, "--min-worker-port", "0", "--max-worker-port", "0", "--block"]
     head = ["--head", "--port", str(port), "--num-cpus", "0", "--include-dashboard", "true"]
-    head += ["--dashboard-port", str(dashboard), "--temp-dir", f"/tmp/dni-{secrets.token_hex(3)}"]
+    head += ["--dashboard-port", str(dashboard)]
     node = ["--address", f"{ADDRESS}2:{port}", "--num-cpus", "2"]
     running = []
     try:
         for k, words in enumerate([head] + [node] * 4):
             log = (folder / f"ray-{k}.log").open("w")
             own = ["--node-ip-address", f"{ADDRESS}{k + 2}", "--dashboard-agent-listen-port", str(free_port())]
+            own += ["--temp-dir", str(base / str(k))]  # nodes that share one unpack a job's files over each other
             command = [*RAY, "start", *words, *own, *common]
             start = subprocess.Popen(command, env=env, stdout=log, stderr=log)
             running.append(ended(start))
@@ -69,6 +72,7 @@ def cluster(tmp_path_factory):
     finally:
         for one in reversed(running):
             one.__exit__(None, None, None)
+        shutil.rmtree(base, ignore_errors=True)
 
 
 def reaches(env):
@@ -179,7 +183,7 @@ def test_no_token_is_in_what_runs_and_logs_tell(cluster):
     assert Path(cluster["RAY_AUTH_TOKEN_PATH"]).stat().st_mode & 0o777 == 0o600
     runs = [path for path in (Path(cluster["HOME"]) / "dni-runs").rglob("*") if path.is_file()]
     assert len(runs) > 10
-    logs = [path for path in Path(os.path.realpath("/tmp")).glob("dni-*/session_*/logs/*") if path.is_file()]
+    logs = [path for path in Path(cluster["TEST_BASE"]).glob("*/session_*/logs/*") if path.is_file()]
     assert logs
     for path in runs + logs:
         assert token not in path.read_bytes(), path
