@@ -1,9 +1,9 @@
 # Prerequisites: Python >= 3.11 and make.
-# Usage: make run | make test | make check | make bench | make install
+# Usage: make run | make test | make check | make cluster | make bench | make install
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench soak install golden
+.PHONY: run test check bench soak cluster install golden
 
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
@@ -27,12 +27,18 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.console
 	$(BIN)/python -m bench.links
+	$(BIN)/python -m bench.hosts
 	$(BIN)/python -m bench.figures
 
 # About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.
 soak: .venv/made-test
 	HYPOTHESIS_PROFILE=soak $(BIN)/python -m pytest -q --timeout 7200 tests/runtime/test_recovery.py tests/record
 	$(BIN)/python -m bench.soak
+
+# Jobs on a real cluster, and two hosts with a slow link (needs root and iproute2): some minutes. It adds Ray's
+# dashboard to .venv, with which Ray starts more slowly from then on.
+cluster: .venv/made-cluster
+	CLUSTER=1 $(BIN)/python -m pytest -q tests/cluster/test_jobs.py tests/cluster/test_hosts.py $(ARGS)
 
 install: .venv/made-test
 
@@ -49,6 +55,10 @@ golden: .venv/made-test
 
 .venv/made-test: .venv/made
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/made-cluster: .venv/made-test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[cluster]'
 	touch $@
 
 .venv/made-bench: .venv/made

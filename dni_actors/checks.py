@@ -1,5 +1,7 @@
 """Checks of single values, each of whose failures is one sentence: field, value, remedy."""
 
+import math
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import UnionType
@@ -59,6 +61,29 @@ def checked_tuple(field: str, value: Any, kind: type) -> tuple[Any, ...]:
         return tuple(values)
     what, like = ("whole number", "7 or [1, 1, 0]") if kind is int else ("number", "0.1 or [0.1, 0.2]")
     raise ConfigError(field, f"{value!r} is neither a {what} nor a list of {what}s; give {like}")
+
+
+def parse_resources(field: str, text: str) -> dict[str, float]:
+    """'fast=1,disk=0.5' -> {'fast': 1.0, 'disk': 0.5}."""
+    found: dict[str, float] = {}
+    for word in text.split(",") if text else ():
+        name, _, amount = word.partition("=")
+        try:
+            found[name.strip()] = float(amount)
+        except ValueError:
+            found[name.strip()] = -1.0
+        if not name.strip() or name.strip() == "CPU" or not 0 < found[name.strip()] < math.inf:
+            told = "give names and amounts as Ray knows them, such as fast=1,disk=0.5 (CPUs: --cpus-per-box)"
+            raise ConfigError(field, f"{text!r} is no list of resources; {told}")
+    return found
+
+
+def check_no_secrets(field: str, uri: str) -> None:
+    """ConfigError if a URI has a password or a key in it: it is written to a run's config.toml."""
+    if "://" in uri and re.search(r"://[^/?@]*:[^/?@]*@|[?&;][^=&]*(secret|password|token|key|sig)[^=&]*=", uri, re.I):
+        hidden = re.sub(r"://[^/?@]*@", "://...@", uri.partition("?")[0])
+        told = f"{hidden!r} holds a secret, which would stand in the run's config.toml"
+        raise ConfigError(field, f"{told}; give it by the environment (AWS_ACCESS_KEY_ID and the like)")
 
 
 def parse_delay(field: str, text: str) -> tuple[float, float]:

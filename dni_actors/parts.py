@@ -151,6 +151,14 @@ class ExecutionConfig:
     """Emulated slow links: milliseconds one way that each message is held back, x or low:high."""
     address: str | None = None
     """Ray cluster to join (host:port, or auto); by default RAY_ADDRESS, else a local one is started."""
+    placement: Literal["pack", "spread", "strict-spread"] = "pack"
+    """On a cluster: boxes on few nodes, on many, or no two on one. Neighbours share a node where they can."""
+    cpus_per_box: float = 1.0
+    """On a cluster: CPUs that Ray keeps for a box."""
+    resources_per_box: str = ""
+    """On a cluster: further resources that a box needs, by Ray's names, as fast=1,disk=0.5."""
+    placement_timeout: float = 300.0
+    """On a cluster: seconds that a run waits for nodes with room for its boxes, at its start and after a loss."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from dni_actors.checks import ConfigError, parse_delay
+from dni_actors.checks import ConfigError, check_no_secrets, parse_delay, parse_resources
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.synthesizer import synthesizer_kind
 
@@ -47,7 +47,7 @@ def check(config: "RunConfig") -> None:
     check_weights(config)
     if config.streaming is not None:
         check_stream(config)
-    check_output(config)
+    check_rest(config)
 
 
 def check_numbers(config: "RunConfig") -> None:
@@ -176,12 +176,19 @@ def check_stream(config: "RunConfig") -> None:
             raise ConfigError(name, f"{told}; use 0")
 
 
-def check_output(config: "RunConfig") -> None:
+def check_rest(config: "RunConfig") -> None:
     parse_delay("compute_delay_ms", config.execution.compute_delay_ms)
     parse_delay("link_delay_ms", config.execution.link_delay_ms)
+    parse_resources("resources_per_box", config.execution.resources_per_box)
+    if not 0 < config.execution.cpus_per_box < math.inf:
+        raise ConfigError("cpus_per_box", f"{config.execution.cpus_per_box} is no number above 0; give one such as 1")
+    if not 0 <= config.execution.placement_timeout < math.inf:
+        told = f"{config.execution.placement_timeout} is no number of seconds; give one such as 300"
+        raise ConfigError("placement_timeout", told)
     folder = config.output.name
     if folder is not None and not re.fullmatch(r"\w[\w.+=@-]{0,127}", folder):
         told = "cannot name a run; give up to 128 letters, digits and . _ - + = @, such as first-run"
         raise ConfigError("name", f"{folder!r} {told}")
     if not config.output.storage or "\0" in config.output.storage:
         raise ConfigError("storage", f"{config.output.storage!r} is not a folder; give one such as runs")
+    check_no_secrets("storage", config.output.storage)

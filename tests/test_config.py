@@ -124,3 +124,25 @@ def test_a_configuration_built_by_hand_is_checked_as_well():
 def test_all_parts_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
         RunConfig().learning.lag = 3
+
+
+@pytest.mark.parametrize(
+    "storage", ["s3://me:hush@bucket/runs", "abfs://c@a/runs?client_secret=hush", "s3://bucket/runs?secret_key=hush"]
+)
+def test_a_secret_in_the_storage_is_refused_without_repeating_it(storage):
+    with pytest.raises(ConfigError, match=r"^storage: '.*' holds a secret, .* by the environment") as caught:
+        RunConfig.of(storage=storage)
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("cpus_per_box", 0.0), ("cpus_per_box", float("nan")), ("placement_timeout", -1.0), ("placement", "here")],
+)
+def test_what_cannot_be_placed_is_refused_by_name(field, value):
+    with pytest.raises(ConfigError, match=rf"^{field}: "):
+        RunConfig.of(**{field: value})
+
+
+def test_a_plain_uri_is_no_secret():
+    assert RunConfig.of(storage="s3://bucket/runs?region=eu-1&endpoint_override=host:9000").output.storage

@@ -183,7 +183,7 @@ def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentenc
 def test_an_address_that_is_not_ray_is_told_in_time(place):
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
-        ended = launch(place, "--address", address, "--console", "quiet", timeout=15)
+        ended = launch(place, "--address", address, "--console", "quiet", timeout=60)
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"dni_actors: address: '{address}' is not a Ray cluster, or refuses us;")
 

@@ -34,12 +34,18 @@ class BoxCut(NamedTuple):
 class Cuts(Protocol):
     """Where the complete cuts of a run are kept."""
 
+    @property
+    def marker(self) -> str | None:
+        """A file beside them; None where they are not in a folder."""
+
     def newest(self) -> Sequence[BoxCut] | None:
         """Each box's part of the last complete cut; None if there is none yet."""
 
 
 class NoCuts:
     """For runs that are not kept."""
+
+    marker = None
 
     def newest(self) -> None:
         return None

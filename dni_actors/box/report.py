@@ -113,6 +113,9 @@ class Report:
     """of its weights, at the end of the run"""
     error: BoxError | None = None
     """why it cannot go on"""
+    transit: tuple[float | None, float | None] = (None, None)
+    """least seconds that a message took from the box before it, and from the one after it, by the clocks of both: two
+    nodes' clocks differ, so only the sum of a boundary's two directions means anything"""
 
 
 class Tuned(NamedTuple):

@@ -223,6 +223,15 @@ class Standing:
         return [of[max(shared)] for of in known] if shared else None
 
     @property
+    def links(self) -> list[float | None]:
+        """Of each boundary, the least seconds there and back; None where no wire has measured it."""
+        found = []
+        for left, right in pairwise(self.reports):
+            there, back = right.transit[0], left.transit[1]
+            found.append(None if there is None or back is None else there + back)
+        return found
+
+    @property
     def kernels(self) -> tuple[str, ...]:
         """The different CPU kernels at work: more than one, and the last bit may depend on who ran what."""
         return tuple(sorted({place.kernels for place in self.places}))

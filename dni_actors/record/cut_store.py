@@ -31,6 +31,12 @@ class CutStore:
         self._lock = threading.Lock()
         self.incarnation = 0
 
+    @property
+    def marker(self) -> str | None:
+        """The run's manifest, as nodes may or may not see it; None in an object store, which is there for all."""
+        path = self._storage.path
+        return None if path is None else str((path / "manifest.json").resolve())
+
     def gather(self, report: Report) -> list[list[BoxCut]]:
         """Takes a box's new parts; the cuts that are whole now, in the order of their boxes."""
         found = []

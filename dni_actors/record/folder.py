@@ -18,6 +18,7 @@ FREE = {
     "runtime", "wire", "wire_security", "max_restarts", "compute_delay_ms", "link_delay_ms", "address",
     "name", "storage", "checkpoint_every", "console", "trace", "report", "evaluate_every",
     "tensorboard", "prometheus",
+    "placement", "cpus_per_box", "resources_per_box", "placement_timeout",
 }  # fmt: skip
 DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}
 

@@ -69,6 +69,10 @@ class Result:
     """what the run shows that another setting would do better"""
     evaluations: list[dict[str, Any]]
     """tick, accuracy and loss of each evaluation"""
+    nodes: list[str]
+    """the address of each box's node"""
+    links_ms: list[float | None]
+    """of each boundary: least milliseconds that a message there and one back took, as long as the boxes looked"""
     path: Path | str
     """the run's folder; a text where it is not on this machine"""
     sent: int = 0
@@ -106,6 +110,8 @@ class Result:
             hints=standing.hints,
             kernels=list(standing.kernels),
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
+            nodes=[place.address for place in standing.places],
+            links_ms=[None if link is None else round(link * 1e3, 3) for link in standing.links],
             path=storage.path or storage.name,
             sent=standing.sent[0],
             sent_bytes=standing.sent[1],

@@ -48,7 +48,7 @@ class Storage:
     def of(cls, place: str) -> "Storage":
         """A path, or a URI such as s3://bucket/runs. OSError says what is wrong with it."""
         if "://" not in place:
-            return cls(fs.LocalFileSystem(), place)
+            return cls(fs.LocalFileSystem(), os.path.expanduser(place))
         try:
             filesystem, base = fs.FileSystem.from_uri(place)
             return cls(filesystem, base, place)

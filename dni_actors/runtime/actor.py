@@ -4,6 +4,7 @@ import math
 import os
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -41,6 +42,14 @@ class BoxActor:
         self._folder: SocketFolder | None = None
         self._asked = math.inf  # from `start` on; before that, Ray itself ends what nobody owns
         threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
+
+    def sees(self, file: str, content: bytes) -> tuple[str, bool]:
+        """This node's address, and whether a file of the driver's lies here, too."""
+        try:
+            same = Path(file).read_bytes() == content
+        except OSError:
+            same = False
+        return ray.util.get_node_ip_address(), same
 
     def stand(self, incarnation: int, cut: BoxCut | None) -> tuple[Place, bytes, int]:
         """Leaves whatever it does, and stands at a cut: where the box runs, its public key, and its protocol's version.

@@ -8,19 +8,23 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from dni_actors.box.cut import BoxCut
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
-from dni_actors.box.report import Place, Report
+from dni_actors.box.report import Place, Report, Warned
 from dni_actors.box.schedule import neighbours
 from dni_actors.config import RunConfig
 from dni_actors.runtime.cluster import Room, last_line
+from dni_actors.runtime.head import Head
+from dni_actors.runtime.placement import Placement
 from dni_actors.runtime.wires.frames import VERSION
 
 START_WITHIN = 300  # seconds for all boxes to be up
 ANSWER_WITHIN = 1.0  # seconds for an answer that should be there already
 STAND_WITHIN = 60  # seconds for those that are up already to be ready to go on
+FAR = 4  # times as long may a box on another node leave a call unanswered
 
 
 class Deaths(Exception):
@@ -62,7 +66,29 @@ class Actors:
         self._asked: dict[Any, tuple[int, float]] = {}  # status calls under way: box, and since when
         self._incarnation = -1
         self.places: list[Place | None] = [None] * config.boxes
-        self._actors: list[Any] = [self._make(k) for k in range(config.boxes)]
+        self._placement = Placement(room, config.boxes, self.name)
+        self._actors: list[Any] = []
+        self._head = Head(ray.get_runtime_context().gcs_address)
+
+    @property
+    def name(self) -> str:
+        """Of the run, to Ray."""
+        return f"dni/{self._config.output.name or 'unnamed'}"
+
+    def begin(self) -> Iterator[Warned]:
+        """At first, and after some were replaced: waits until all are up, or have failed. If there are no nodes with
+        room for them, tells what it waits for. RuntimeUnavailableError: in vain."""
+        if not self._actors:
+            yield from self._placement.reserve()
+            self._actors = [self._make(k) for k in range(self._config.boxes)]
+        started = [a.__ray_ready__.remote() for a, place in zip(self._actors, self.places, strict=True) if not place]
+        end = time.monotonic() + START_WITHIN
+
+        def settled() -> bool:
+            _, late = self._ray.wait(started, num_returns=len(started), timeout=ANSWER_WITHIN)
+            return not late or time.monotonic() > end
+
+        yield from self._placement.patiently(settled)
 
     def _make(self, k: int) -> Any:
         from dni_actors.runtime.actor import BoxActor
@@ -70,8 +96,8 @@ class Actors:
         remote: Any = self._ray.remote(BoxActor)
         again = f".{self._generation[k]}" if self._generation[k] else ""
         return remote.options(
-            name=f"dni/{self._config.output.name or 'unnamed'}/box-{k:03}{again}",
-            num_cpus=self._room.cpus,
+            name=f"{self.name}/box-{k:03}{again}",
+            **self._placement.options(k),
             max_restarts=0,
             max_task_retries=0,
             enable_task_events=False,
@@ -89,10 +115,20 @@ class Actors:
         with suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._actors[k], no_restart=True)
         # Ray asks the process to end itself, which one that hangs does not hear.
-        if place is not None and place.node == self._ray.get_runtime_context().get_node_id():
+        if place is not None and self._near(place):
             with suppress(OSError):
                 os.kill(place.pid, signal.SIGKILL)
         self.places[k] = None
+
+    def _near(self, place: Place) -> bool:
+        """Whether it is on the driver's node."""
+        return bool(place.node == self._ray.get_runtime_context().get_node_id())
+
+    def blind(self, marker: str) -> list[str]:
+        """Addresses of nodes with boxes that do not see this file of the driver's."""
+        content = Path(marker).read_bytes()
+        seen = self._all([actor.sees.remote(marker, content) for actor in self._actors])
+        return sorted({address for address, sees in seen if not sees})
 
     def stand(self, cut: Sequence[BoxCut] | None) -> tuple[Place, ...]:
         """Brings every box to the cut, or the beginning, connects the neighbours, lets all of them start; where they
@@ -169,7 +205,8 @@ class Actors:
         return answers
 
     def ask(self, boxes: Iterable[int]) -> None:
-        """Sends a status call to each of these boxes that has none under way."""
+        """Sends a status call to each of these boxes that has none under way. HeadLostError: Ray is gone."""
+        self._head.check()
         busy = {k for k, _ in self._asked.values()}
         for k in sorted(set(boxes) - busy):
             self._asked[self._actors[k].status.remote()] = (k, time.monotonic())
@@ -194,9 +231,11 @@ class Actors:
             yield report
 
     def silent(self, seconds: float) -> list[int]:
-        """Boxes that have left a status call unanswered for so long."""
+        """Boxes that have left a status call unanswered for so long; for longer, if a cut link may be why."""
         now = time.monotonic()
-        late = {call: k for call, (k, since) in self._asked.items() if now - since > seconds}
+        near = [place is None or self._near(place) for place in self.places]
+        limits = [seconds if here else FAR * seconds for here in near]
+        late = {call: k for call, (k, since) in self._asked.items() if now - since > limits[k]}
         if not late:
             return []
         # It may be this process that was away: then answers have come meanwhile, or come now.
@@ -209,9 +248,12 @@ class Actors:
             actor.hold.options(num_returns=0).remote()
 
     def end(self) -> None:
+        if self._head.lost:
+            return  # who is left ends by itself
         for actor in self._actors:
             with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
                 self._ray.kill(actor, no_restart=True)
+        self._placement.close()
         self._drop_folders()
 
     def _drop_folders(self) -> None:

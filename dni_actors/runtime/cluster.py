@@ -1,5 +1,6 @@
 """Starts a private Ray on this machine, or joins a cluster; gives back what it took."""
 
+import atexit
 import logging
 import os
 import re
@@ -8,19 +9,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from dni_actors.box.errors import RuntimeUnavailableError
-from dni_actors.checks import ConfigError
+from dni_actors.checks import ConfigError, parse_resources
 from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
+from dni_actors.runtime.head import HeadLostError
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import kernel_environment
 from dni_actors.runtime.warden import warden
 
-ANSWER_WITHIN = 9  # seconds that a cluster's address gets to answer
+ANSWER_WITHIN = 20  # seconds that a cluster's address gets to answer, on a machine that may be busy
 OBJECT_STORE = 100 * 2**20  # bytes; messages travel inside calls, so little is needed
 CPU_RESOLUTION = 10_000  # Ray counts CPUs in units of 1e-4
 
@@ -48,6 +50,12 @@ class Room(NamedTuple):
     """variables that its process still needs to be given"""
     private: bool = False
     """whether all boxes run on this machine"""
+    resources: dict[str, float] = {}  # noqa: RUF012  never written
+    strategy: str = "pack"
+    patience: float = 0.0
+    """seconds that a run waits for nodes with room for its boxes"""
+    guarded: bool = True
+    """whether we have a token to show; a cluster that lets us in without one lets everybody in"""
 
 
 @contextmanager
@@ -64,15 +72,17 @@ def cluster(config: RunConfig) -> Iterator[Room]:
         from ray._private import ray_constants
 
         if ray.is_initialized():
-            yield Room(joined_cpus(ray, config.boxes), environment)
+            yield room_of(config, environment)
             return
         clusters = ray_constants.ENABLE_RAY_CLUSTER
-        watched = ExitStack()
+        watched, gone = ExitStack(), False
         try:
             if address:
+                guard_token()
+                check_storage(config.output.storage)
                 check_answers(address)
                 join(ray, address)
-                room = Room(joined_cpus(ray, config.boxes), environment)
+                room = room_of(config, environment)
             else:
                 ray_constants.ENABLE_RAY_CLUSTER = False  # as LOCAL says, for a Ray that was imported before
                 # Workers inherit what is set while Ray starts; an environment of their own would start each anew.
@@ -80,11 +90,37 @@ def cluster(config: RunConfig) -> Iterator[Room]:
                     room = Room(start(ray, config.boxes), {}, private=True)
                 watched.enter_context(warden())
             yield room
+        except HeadLostError:
+            gone = True
+            raise
         finally:
             with interrupts_held():
-                ray.shutdown()
+                if gone:
+                    leave(ray)
+                else:
+                    ray.shutdown()
                 watched.close()
             ray_constants.ENABLE_RAY_CLUSTER = clusters
+
+
+def check_storage(place: str) -> None:
+    """ConfigError if runs would lie in a submitted job's working directory, which Ray removes with the job."""
+    relative = "://" not in place and not Path(place).expanduser().is_absolute()
+    if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+        told = f"{place!r} lies in the job's own working directory, which Ray removes"
+        raise ConfigError("storage", f"{told}; give an absolute path, ~/..., or a URI such as s3://bucket/runs")
+
+
+def leave(ray: Any) -> None:
+    """A Ray whose head is gone: its own end would wait for that, and then crash. So this process ends before it."""
+    atexit.unregister(ray.shutdown)
+    atexit.register(end_at_once)
+
+
+def end_at_once() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(1)
 
 
 def local_mode() -> dict[str, str]:
@@ -134,8 +170,7 @@ def start(ray: Any, boxes: int) -> float:
                     ) from error
     finally:
         os.umask(before)
-    if token_file().exists():
-        token_file().chmod(0o600)
+    guard_token()
     return max(1, cores * CPU_RESOLUTION // boxes) / CPU_RESOLUTION
 
 
@@ -147,14 +182,12 @@ def join(ray: Any, address: str) -> None:
         raise ConfigError("address", f"{address!r} cannot be joined ({last_line(error)}); {REMEDY}") from error
 
 
-def joined_cpus(ray: Any, boxes: int) -> float:
-    """One CPU a box; RuntimeUnavailableError if the cluster has fewer."""
-    have = ray.cluster_resources().get("CPU", 0.0)
-    if have < boxes:
-        raise RuntimeUnavailableError(
-            f"the cluster has {have:g} CPUs, but {boxes} boxes need one each; use fewer --boxes or add nodes"
-        )
-    return 1.0
+def room_of(config: RunConfig, environment: dict[str, str]) -> Room:
+    """On a cluster, as it was asked for."""
+    chosen = config.execution
+    resources = parse_resources("resources_per_box", chosen.resources_per_box)
+    guarded = os.environ.get("RAY_AUTH_MODE") == "token"
+    return Room(chosen.cpus_per_box, environment, False, resources, chosen.placement, chosen.placement_timeout, guarded)
 
 
 REMEDY = "start one with `ray start --head`, check host and port, or run on this machine (no --address, no RAY_ADDRESS)"
@@ -192,6 +225,12 @@ def token_mode() -> dict[str, str]:
 
 def token_file() -> Path:
     return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+
+
+def guard_token() -> None:
+    """Nobody else may read it, whoever wrote it."""
+    with suppress(OSError):  # there is none; or not ours, as where it is mounted
+        token_file().chmod(0o600)
 
 
 def last_line(error: BaseException) -> str:

@@ -53,7 +53,9 @@ class Loop:
         error = self._error  # read first: nothing is added after it
         report = self.stepper.report()
         counted = (("no message of this run", self.wire.dropped), ("connections lost", self.wire.broken))
-        return dataclasses.replace(report, error=error, messages=report.messages + counted, memory=own_memory())
+        told = report.messages + counted
+        transit = self.wire.transit.get(-1), self.wire.transit.get(1)
+        return dataclasses.replace(report, error=error, messages=told, memory=own_memory(), transit=transit)
 
     def _carry(self, direction: int, message: Message) -> None:
         self.wire.carry(direction, message)

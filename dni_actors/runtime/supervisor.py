@@ -5,6 +5,7 @@ every box, dead or alive, goes on from the last complete cut; messages of an ear
 would have stopped the others soon, so what is done again is a few seconds' work, and it comes to the same bits.
 """
 
+import os
 import time
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -13,7 +14,7 @@ from functools import partial
 
 from dni_actors.box.cut import Cuts, NoCuts
 from dni_actors.box.errors import BoxDiedError, BoxError
-from dni_actors.box.report import Event, Lost, Report, Started
+from dni_actors.box.report import Event, Lost, Report, Started, Warned
 from dni_actors.config import RunConfig
 from dni_actors.runtime import Session
 from dni_actors.runtime.actors import Actors, Deaths
@@ -40,11 +41,16 @@ def run(room: Room, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
     kept: Cuts = cuts or NoCuts()
     cut = kept.newest()
     actors, mending = Actors(config, room), Mending(config.execution.max_restarts)
+    told = False  # what to be cautious about
     try:
         while True:
             first = cut[0].tick if cut else 0
             watch = Watch(config, actors, first)
             try:
+                yield from actors.begin()
+                if not (room.private or told):
+                    told = True
+                    yield from cautions(room, actors, kept.marker)
                 yield Started(actors.stand(cut), first)
                 yield from watch.reports()
                 return
@@ -52,15 +58,27 @@ def run(room: Room, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
                 actors.hold()
                 pause = 0.0
                 for error in deaths.errors:
-                    told = BoxDiedError(error.box, watch.ticks[error.box], error.cause)
-                    pause = max(pause, mending.lost(told, first))
-                    yield Lost(error.box, told.cause)
+                    at = BoxDiedError(error.box, watch.ticks[error.box], error.cause)
+                    pause = max(pause, mending.lost(at, first))
+                    yield Lost(error.box, at.cause)
                 time.sleep(pause)
                 for error in deaths.errors:
                     actors.replace(error.box)
                 cut = kept.newest()
     finally:
         actors.end()
+
+
+def cautions(room: Room, actors: Actors, marker: str | None) -> Iterator[Warned]:
+    """What one should know of this cluster. Nodes that do not see the marker do not have the run's folder."""
+    if not room.guarded:
+        told = "the cluster asks for no token: whoever reaches it can run code on its nodes"
+        yield Warned(f"{told}; set RAY_AUTH_MODE=token where Ray is started (docs/security.md)")
+    blind = [] if marker is None else actors.blind(marker)
+    if marker is not None and blind:
+        others = f"{blind[0]} and {len(blind) - 1} more nodes do" if len(blind) > 1 else f"node {blind[0]} does"
+        told = f"{others} not see {os.path.dirname(marker)}: cuts and result are kept on the driver's node alone"
+        yield Warned(f"{told}, and lost with it; --storage on a shared disk, or s3://..., outlives every node")
 
 
 class Mending:

@@ -63,7 +63,9 @@ class PlainView:
             self._line(event="tuned", lag=event.lag, **times)
         elif isinstance(event, Started):
             since = {"from_tick": event.tick} if event.tick else {}
-            self._line(event="started", boxes=len(event.places), **since)
+            nodes = sorted({place.node: place.address for place in event.places}.values())
+            where = {"nodes": ",".join(nodes)} if len(nodes) > 1 else {}
+            self._line(event="started", boxes=len(event.places), **where, **since)
         elif isinstance(event, Lost):
             self._line(event="lost", box=event.box, why=json.dumps(event.why), restarts=sum(self._standing.restarts))
         elif isinstance(event, Warned):

@@ -117,8 +117,15 @@ COLUMNS = (
 )
 
 
+def node(box: Box) -> list[Segment]:
+    places = box.standing.places
+    return [cell(places[box.k].address if places else "", 15, DIM, right=False)]
+
+
 EXACT = Column("exact", 6, 0, exact)
 """after the cosine, where there are probes"""
+NODE = Column("node           ", 15, 100, node)
+"""at the end, where boxes run on several nodes"""
 
 
 class Rows:
@@ -129,6 +136,8 @@ class Rows:
         self._columns = [column for column in COLUMNS if column.least <= width]
         if standing.config.learning.probe_every:
             self._columns.insert(1 + [column.title for column in self._columns].index("cosine"), EXACT)
+        if width >= NODE.least and len({place.node for place in standing.places}) > 1:
+            self._columns.append(NODE)
         self._room = max(0, width - sum(column.width + 1 for column in self._columns))  # columns of the strip
         self._strips = standing.strips
         rate = standing.ticks_per_second

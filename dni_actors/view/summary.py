@@ -18,6 +18,9 @@ def summary(result: dict[str, Any]) -> str:
     if result["status"] != "finished" and result["cuts"]:
         told.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
     lines[2:2] = [f"  {line}" for line in told + result["hints"]]
+    nodes, links = set(result.get("nodes", [])), [link for link in result.get("links_ms", []) if link is not None]
+    if len(nodes) > 1 and links:
+        lines.insert(2, f"  {len(nodes)} nodes, links of {min(links):.1f} to {max(links):.1f} ms there and back")
     if len(result["kernels"]) > 1:
         kernels = "; ".join(result["kernels"])
         lines.insert(

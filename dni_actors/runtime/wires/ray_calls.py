@@ -24,6 +24,7 @@ class RayCalls:
         self._deliver = deliver
         self._arrived: deque[Message] = deque()
         self.dropped = self.broken = 0
+        self.transit: dict[int, float] = {}
         self._news = threading.Event()
 
     def carry(self, direction: int, message: Message) -> None:

@@ -12,6 +12,8 @@ class Wire(Protocol):
     """what came and was no message of this run"""
     broken: int
     """connections lost"""
+    transit: dict[int, float]
+    """by side: the least seconds from the sending of a message to its receiving here, by the two boxes' own clocks"""
 
     def carry(self, direction: int, message: Message) -> None:
         """Sends to the next (+1) or the previous (-1) box; never waits."""
@@ -30,6 +32,9 @@ class Unplugged:
     """No wire yet."""
 
     dropped = broken = 0
+
+    def __init__(self) -> None:
+        self.transit: dict[int, float] = {}
 
     def carry(self, direction: int, message: Message) -> None:
         pass

@@ -7,6 +7,7 @@ the DEALER's monitor tells, and the box says HELLO. What is not a message of thi
 
 import errno
 import logging
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -79,6 +80,7 @@ class ZeroMQ:
         """what was no message of this run"""
         self.broken = 0
         """connections lost; most are made anew at once"""
+        self.transit: dict[int, float] = {}
 
     def listen(self, where: str, keys: Keys | None = None, allowed: bytes = b"", near: bool = True) -> str:
         """Opens the end for the box on the right: `where` is ipc://PATH, or tcp://HOST:*; the address to connect to.
@@ -169,6 +171,9 @@ class ZeroMQ:
                 self._peer = sender
             if sender != self._peer:
                 return self._drop("from a stranger")
+        transit = time.perf_counter() - message.sent
+        if transit < self.transit.get(side, math.inf):
+            self.transit[side] = transit
         return self._deliver(message if self._near[side] else message._replace(sent=0.0))
 
     def _decode(self, direction: int, frames: list[bytes]) -> Message:
