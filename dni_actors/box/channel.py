@@ -124,8 +124,8 @@ class Inbox:
 
     @property
     def waiting(self) -> int:
-        """Messages that came and were not taken yet; from any thread."""
-        return sum(map(len, self._waiting.values()))
+        """States and gradients that came and were not taken yet; from any thread."""
+        return sum(len(waiting) for channel, waiting in self._waiting.items() if channel is not Channel.SCORE)
 
     def holds(self, take: Take) -> bool:
         return take.index in self._waiting[take.channel]

@@ -102,7 +102,7 @@ class Report:
     sent_bytes: int = 0
     """their arrays, as the wire carries them"""
     waiting: int = 0
-    """messages that lie at the box and wait for their turn"""
+    """states and gradients that lie at the box and wait for their turn"""
     unanswered: int = 0
     """states it has put and not yet taken a gradient for"""
     memory: int | None = None

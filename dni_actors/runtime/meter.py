@@ -123,7 +123,6 @@ class Meter:
             if take.channel in WAITED:
                 self._sums[WAITED[take.channel]] += self._clock.now() - self._waiting_since
             self._waiting_since = None
-            self._marks.add(time.perf_counter(), MARKS[Phase.TRAIN])  # what comes before the tick's first phase
         if take.channel is Channel.GRADIENT:
             if arrays and self._sums[GRADIENTS] % NORM_EVERY == 0:
                 self._sums[SQUARES] += float(np.vdot(arrays[0], arrays[0]))

@@ -115,10 +115,10 @@ SHOWN = ("seed", "status", "test_accuracy", "ticks_per_second", "overlap", "sent
 def table(content: dict[str, Any]) -> str:
     """A line per contender: means over the seeds."""
     target, seeds = content["target"], content["seeds"]
-    lines = [
-        f"{content['task']}, {content['boxes']} boxes, {content['ticks']} ticks, {len(seeds)} seeds"
-        + (f", links {content['link_delay_ms']} ms one way" if content["link_delay_ms"] != "0" else "")
-    ]
+    several = "s" if len(seeds) > 1 else ""
+    links = f", links {content['link_delay_ms']} ms one way" if content["link_delay_ms"] != "0" else ""
+    what = f"{content['task']}, {content['boxes']} boxes, {content['ticks']} ticks"
+    lines = [f"{what}, {len(seeds)} seed{several}{links}"]
     titles = ("test accuracy", "least-most", "ticks/s", f"time to {target:.0%}", "overlap", "messages", "MB")
     lines.append(f"{'update':24}" + "".join(title.rjust(width) for title, width in zip(titles, WIDTHS, strict=True)))
     for of in content["contenders"]:

@@ -39,8 +39,8 @@ class Redrawn:
         self._ended.set()
         if self._redrawing.is_alive():
             self._redrawing.join()
+        self._chatter.close()  # first: what is still to be shown goes above the last frame
         self._live.stop()
-        self._chatter.close()
 
     def _redraw(self) -> None:
         pause = 0.0

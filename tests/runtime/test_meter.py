@@ -1,0 +1,75 @@
+"""What boxes tell of themselves beside their ticks: strips, depths, messages put, norms, memory."""
+
+import numpy as np
+import pytest
+
+from dni_actors.box.channel import Channel, Phase, Take
+from dni_actors.box.standing import Standing
+from dni_actors.box.tally import Tally
+from dni_actors.runtime.inline import Chain
+from dni_actors.runtime.loop import own_memory
+from dni_actors.runtime.meter import NORM_EVERY, Clock, Meter
+from tests.tiny import tiny
+
+
+def test_a_chains_strips_show_its_phases_and_end_at_one_instant(monkeypatch):
+    chain = Chain(tiny(ticks=200))
+    chain.run()
+    # By now the ticks lie before no full quarter of a second, perhaps: the wall clock moves on, theirs does not.
+    monkeypatch.setattr("dni_actors.runtime.meter.STRIP_EVERY", 1e-6)
+    strips = [report.strip for report in chain.reports()]
+    for k, strip in enumerate(strips):
+        assert set("FBUE") <= set(strip.letters)
+        assert ("S" in strip.letters) == (k < 2)
+        assert strip.ages == tuple(sorted(strip.ages, reverse=True))
+    assert "g" in strips[0].letters or "h" in strips[1].letters
+
+
+@pytest.mark.parametrize("update", ["synthetic", "truncated", "locked"])
+def test_messages_and_bytes_are_counted_where_they_are_put(update):
+    config = tiny(update=update, ticks=10, evaluate_every=0)
+    chain = Chain(config)
+    chain.run()
+    standing = Standing(config)
+    for report in chain.reports():
+        standing.take(report)
+    chunks = chain.steppers[0].box.chunks
+    states, gradients = 2 * 10, 2 * 10 * (update != "truncated")
+    assert standing.sent == (2 * 2 * 10 + 2 * chunks, (states + gradients + 2 * chunks) * 2 * 4 * 4)
+
+
+def test_depths_stay_within_the_lag():
+    chain = Chain(tiny(ticks=50, lag=3))
+    for _ in chain.turns():
+        for stepper in chain.steppers:
+            report = stepper.report()
+            assert 0 <= report.unanswered <= 3
+            assert 0 <= report.waiting <= 6
+    assert chain.steppers[0].report().unanswered == 3  # the last gradients stay untaken
+
+
+def test_the_received_norm_is_that_of_a_sample_in_every_sixteenth_gradient():
+    config = tiny(ticks=40)
+    meter = Meter(config, 0, 0, Clock())
+    for n in range(40):
+        loud = np.full((2, 4), 3.0 if n % NORM_EVERY == 0 else 1e9, np.float32)
+        meter.work(Phase.TRAIN)
+        meter.took(Take(Channel.GRADIENT, n), 1, (loud,))
+        meter.ticked(n, Tally(), 0, n == 39)
+    (row,) = meter.new_windows()
+    assert row.received_norm == pytest.approx(6.0)
+
+
+def test_without_gradients_there_is_no_norm():
+    meter = Meter(tiny(ticks=1), 0, 0, Clock())
+    meter.took(Take(Channel.GRADIENT, 0), 1, ())
+    meter.ticked(0, Tally(), 0, True)
+    assert meter.new_windows()[0].received_norm is None
+
+
+def test_memory_is_that_of_this_process_alone():
+    before = own_memory()
+    if before is None:
+        pytest.skip("this system does not tell")
+    held = np.ones(8 << 20)  # 64 MiB
+    assert 0.9 * held.nbytes < own_memory() - before < 2 * held.nbytes
