@@ -7,11 +7,18 @@ import pytest
 
 from dni_actors.checks import ConfigError
 from dni_actors.runtime.inline import Chain
+from dni_actors.tasks import copying, text
 from dni_actors.tasks.copying import Copy, RepeatCopy
 from dni_actors.tasks.text import Text
 from tests.tiny import tiny
 
 RATE, SYNTHESIZER_RATE = 0.1, 0.05
+
+
+@pytest.fixture(autouse=True)
+def short_evaluations(monkeypatch):
+    monkeypatch.setattr(text, "EVALUATED", 100)
+    monkeypatch.setattr(copying, "EVALUATED", 30)
 
 
 def ring(task="copy", unroll=(3,), **fields):

@@ -67,7 +67,7 @@ def inline_digest():
         {"update": "locked", "micro_batches": 4},
         {"update": "delayed"},
         {"wire_dtype": "float16"},
-        {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4},
+        {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0},
         {"task": "copy", "unroll": [4], "batch": 6, "cell": "gru", "look_ahead": 3},
         {"weights": "shared", "sync_every": 2, "unroll": [20, 8, 0]},
         {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"},
