@@ -26,49 +26,61 @@ def run(config: RunConfig) -> Result:
     standing = Standing(config)
     standing.evaluations = recorder.evaluations()
     shown = view(config.output.console, standing)
-    status, told = "failed", None
+    results: list[Result] = []
 
     def tell(event: Event) -> None:
         standing.take(event)
         recorder.take(event, standing)
         shown.show(event)
 
+    def end(status: str, error: str | None = None) -> None:
+        """The first time counts: before Ray is shut down, for who says SIGTERM may lose patience meanwhile."""
+        with interrupts_held():
+            if not results:
+                for news in recorder.news(settled=True):
+                    tell(news)
+                results.append(recorder.close(standing, status, error))
+                shown.close(results[0].content())
+
     try:
         shown.open()
         with session(config) as running:
-            if config.learning.lag == "auto":
-                tuned = tune(config, running)
-                config = standing.config = config.replace(lag=tuned.lag)
-                recorder.settle(config)
-                tell(tuned)
-            with closing(running.run(config, recorder.cuts)) as events:
-                for event in events:
-                    for news in (event, *recorder.news()):
-                        tell(news)
-                    if (end := early_end(standing, recorder)) is not None:
-                        standing.end_at(*end)
-                        break
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
+            try:
+                if config.learning.lag == "auto":
+                    tuned = tune(config, running)
+                    config = standing.config = config.replace(lag=tuned.lag)
+                    recorder.settle(config)
+                    tell(tuned)
+                with closing(running.run(config, recorder.cuts)) as events:
+                    for event in events:
+                        for news in (event, *recorder.news()):
+                            tell(news)
+                        if (stop := early_end(standing, recorder)) is not None:
+                            standing.end_at(*stop)
+                            break
+            except ConfigError:
+                raise
+            except BaseException as error:
+                end(*ended_by(error))
+                raise
+            end("finished")
     except ConfigError:  # wrong input that only the runtime could find: the run never began
         shown.close(None)
         recorder.discard()
         raise
-    except Exception as error:
-        told = str(error) or type(error).__name__
+    except BaseException as error:
+        end(*ended_by(error))
         raise
-    finally:
-        if not recorder.discarded:
-            with interrupts_held():
-                for news in recorder.news(settled=True):
-                    tell(news)
-                result = recorder.close(standing, status, told)
-                shown.close(result.content())
     if recorder.problem:
         raise OSError(recorder.problem)
-    return result
+    return results[0]
+
+
+def ended_by(error: BaseException) -> tuple[str, str | None]:
+    """A run's status, and the sentence that ended it."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", None
+    return "failed", str(error) or type(error).__name__
 
 
 def early_end(standing: Standing, recorder: Recorder) -> tuple[int, list[str]] | None:
