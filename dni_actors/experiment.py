@@ -36,7 +36,7 @@ def run(
     standing.evaluations = recorder.evaluations()
     shown = view(config.output.console, standing) if shown_by is None else shown_by(standing)
     sinks: list[View] = []
-    status, told = "failed", None
+    results: list[Result] = []
 
     def tell(event: Event) -> None:
         standing.take(event)
@@ -44,48 +44,61 @@ def run(
         for one in (shown, *sinks):
             one.show(event)
 
+    def end(status: str, error: str | None = None) -> None:
+        """The first time counts: before Ray is shut down, for who says SIGTERM may lose patience meanwhile."""
+        with interrupts_held():
+            if not results:
+                for news in recorder.news(settled=True):
+                    tell(news)
+                results.append(recorder.close(standing, status, error))
+                for one in (*sinks, shown):
+                    one.close(results[0].content())
+
     try:
         shown.open()
         sinks += further(standing, recorder)
         with nullcontext(running) if running is not None else session(config) as running:
-            if config.learning.lag == "auto":
-                tuned = tune(config, running)
-                config = standing.config = config.replace(lag=tuned.lag)
-                recorder.settle(config)
-                tell(tuned)
-            health = Health(config)
-            with closing(running.run(config, recorder.cuts)) as events:
-                for event in events:
-                    for news in (event, *health.take(event), *recorder.news()):
-                        tell(news)
-                    if (end := early_end(standing, recorder)) is not None:
-                        standing.end_at(*end)
-                        break
-        status = "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
-        raise
+            try:
+                if config.learning.lag == "auto":
+                    tuned = tune(config, running)
+                    config = standing.config = config.replace(lag=tuned.lag)
+                    recorder.settle(config)
+                    tell(tuned)
+                health = Health(config)
+                with closing(running.run(config, recorder.cuts)) as events:
+                    for event in events:
+                        for news in (event, *health.take(event), *recorder.news()):
+                            tell(news)
+                        if (stop := early_end(standing, recorder)) is not None:
+                            standing.end_at(*stop)
+                            break
+            except ConfigError:
+                raise
+            except BaseException as error:
+                end(*ended_by(error))
+                raise
+            end("finished")
     except ConfigError:  # wrong input that only the runtime could find: the run never began
         for one in (shown, *sinks):
             one.close(None)
         recorder.discard()
         raise
-    except Exception as error:
-        told = str(error) or type(error).__name__
+    except BaseException as error:
+        end(*ended_by(error))
         raise
     finally:
-        if not recorder.discarded:
-            with interrupts_held():
-                for news in recorder.news(settled=True):
-                    tell(news)
-                result = recorder.close(standing, status, told)
-                for one in (*sinks, shown):
-                    one.close(result.content())
-                if config.output.report:
-                    draw(str(result.path))
+        if results and config.output.report:
+            draw(str(results[0].path))
     if recorder.problem:
         raise OSError(recorder.problem)
-    return result
+    return results[0]
+
+
+def ended_by(error: BaseException) -> tuple[str, str | None]:
+    """A run's status, and the sentence that ended it."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", None
+    return "failed", str(error) or type(error).__name__
 
 
 def draw(place: str) -> None:

@@ -14,13 +14,13 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], bool], within: float = 30.0) -> bool:
-    """Whether the condition comes true before `within` seconds are over."""
+def eventually(condition: Callable[[], bool], within: float = 30.0, every: float = 0.05) -> bool:
+    """Whether the condition comes true before `within` seconds are over, looked at `every` so many."""
     end = time.monotonic() + within
     while time.monotonic() < end:
         if condition():
             return True
-        time.sleep(0.05)
+        time.sleep(every)
     return False
 
 

@@ -5,7 +5,9 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -101,11 +103,20 @@ def box_processes(driver):
     return found
 
 
+def a_cut_is_being_written(place):  # noqa: F811
+    """Whether the newest cut's folder is there, but not its COMPLETE."""
+    cuts = place["cwd"] / "runs" / "it" / "cuts"
+    newest = max(os.listdir(cuts), default="")
+    return newest and not (cuts / newest / "COMPLETE").exists()
+
+
 def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, undisturbed):  # noqa: F811
+    shared = shared_memory()
     command = begin(*LONG, "--trace", "full")
     pids = command.pids()
     command.event("kept")
-    os.kill(pids[2], signal.SIGKILL)  # with cuts every 40 ticks: in the middle of one, or nearly
+    assert eventually(lambda: a_cut_is_being_written(place), every=0.0)
+    os.kill(pids[2], signal.SIGKILL)
     pids = command.pids()
     command.event("kept")
     for pid in pids[1:3]:  # neighbours, at once
@@ -125,7 +136,9 @@ def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, un
     pids = command.pids()
     command.event("kept")
     os.kill(pids[3], signal.SIGKILL)
+    family = children(command.process.pid)
     result = command.ended()
+    nothing_is_left(place, family, shared)
     assert result["digest"] == undisturbed
     traces = Traces(Storage.of(str(place["cwd"] / result["path"])) / "trace")
     assert len(traces.overview.starts) >= 5
@@ -136,10 +149,25 @@ def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, un
     assert [e["tick"] for e in result["evaluations"]] == list(range(500, 4501, 500))
     assert sum(result["restarts"]) == 6
     assert result["cuts"][-1] == 4500
+    replayed = subprocess.run(
+        [sys.executable, "-m", "dni_actors.replay", "runs/it"], capture_output=True, text=True, timeout=100, **place
+    )
+    assert re.fullmatch(r"equal: \d+ cuts and ticks 0 to 4499 of 4 boxes\n", replayed.stdout)
     table = metrics(place)
     for k in range(4):
         mine = sorted((row["first_tick"], row["last_tick"]) for row in table if row["box"] == k)
         assert [n for first, last in mine for n in range(first, last + 1)] == list(range(4500))
+
+
+def nothing_is_left(place, family, shared):  # noqa: F811
+    assert eventually(lambda: not [pid for pid in family if alive(pid)]), "no process is left"
+    assert eventually(lambda: not socket_folders(place)), "no socket's folder is left"
+    assert shared_memory() <= shared, "no shared memory is left"
+
+
+def shared_memory():
+    """Python's own semaphores left out: nobody here makes any, but others on this machine may."""
+    return {name for name in os.listdir("/dev/shm") if not name.startswith("sem.")}
 
 
 def metrics(place):  # noqa: F811
@@ -148,27 +176,49 @@ def metrics(place):  # noqa: F811
     return Result.from_path(place["cwd"] / "runs" / "it").metrics.to_pylist()
 
 
-def test_a_run_that_is_killed_three_times_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
-    """SIGKILL of the driver, SIGTERM, Ctrl-C; each time the same command goes on, once by --resume."""
-    seen, shared = 0, set(os.listdir("/dev/shm"))
-    for n, number in enumerate([signal.SIGKILL, signal.SIGTERM, signal.SIGINT]):
+def test_a_run_whose_driver_is_killed_three_times_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
+    """SIGKILL while its boxes start, and twice while it learns; then it ends over Ray."""
+    shared = shared_memory()
+    command = begin(*LONG)
+    assert eventually(lambda: box_processes(command.process.pid))
+    family = children(command.process.pid)
+    command.process.kill()
+    assert command.process.wait(timeout=60) == -9
+    nothing_is_left(place, family, shared)
+    seen = 0
+    for n in range(2):
         command = begin(*LONG)
-        family = children(command.process.pid)
         started = command.event("started")
         assert (started["tick"] > seen) == (n > 0)
         seen = started["tick"]
-        family |= children(command.process.pid)
+        family = children(command.process.pid)
         for _ in range(3):
             command.event("kept")
-        command.process.send_signal(number)
-        assert command.process.wait(timeout=60) == {signal.SIGKILL: -9, signal.SIGTERM: 143, signal.SIGINT: 130}[number]
-        assert eventually(lambda family=family: not [pid for pid in family if alive(pid)]), "no process is left"
-        assert eventually(lambda: not socket_folders(place))
-        assert set(os.listdir("/dev/shm")) <= shared, "no shared memory is left"
-    command = begin("--resume", "runs/it", "--console", "json", "--runtime", "inline")
-    result = command.ended()
-    assert result["digest"] == undisturbed
+        command.process.kill()
+        assert command.process.wait(timeout=60) == -9
+        nothing_is_left(place, family, shared)
+    result = begin("--resume", "runs/it", "--console", "json").ended()
+    assert (result["digest"], result["runtime"], result["wire"]) == (undisturbed, "ray", "zmq")
     assert [e["tick"] for e in result["evaluations"]] == list(range(500, 4501, 500))
+
+
+def test_a_run_that_is_told_to_end_goes_on_later(begin, place, undisturbed):  # noqa: F811
+    """SIGTERM as of `ray job stop`, whose SIGKILL comes 3 seconds later and finds result.json written. Then Ctrl-C."""
+    command = begin(*LONG)
+    command.event("kept")
+    command.process.terminate()
+    told = time.monotonic()
+    result = place["cwd"] / "runs" / "it" / "result.json"
+    assert eventually(result.exists, within=3.0)
+    assert time.monotonic() - told < 3.0
+    command.process.kill()
+    command.process.wait(timeout=60)
+    assert json.loads(result.read_text())["status"] == "interrupted"
+    command = begin(*LONG, "--runtime", "inline")
+    command.event("kept")
+    command.process.send_signal(signal.SIGINT)
+    assert command.process.wait(timeout=60) == 130
+    assert begin(*LONG, "--runtime", "inline").ended()["digest"] == undisturbed
 
 
 def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_from(begin, place):  # noqa: F811
