@@ -13,7 +13,7 @@ from dni_actors.checks import ConfigError, checked_type, choose, parse_delay
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
-from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
+from dni_actors.presets import DEFAULT, OWN_TASK, PRESETS, TASK_DEFAULTS
 from dni_actors.tasks import Streaming, Task, find
 
 # Giving the first replaces an inherited second.
@@ -205,7 +205,7 @@ def part_of(field: str) -> str:
 def defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What stands below the given fields: the named preset, else the task's defaults, else the preset `seed`."""
     if fields.get("preset") is None and fields.get("task") is not None:
-        return TASK_DEFAULTS.get(checked_type("task", fields["task"], str), {})
+        return TASK_DEFAULTS.get(checked_type("task", fields["task"], str), OWN_TASK)
     name = DEFAULT if fields.get("preset") is None else checked_type("preset", fields["preset"], str)
     if name not in PRESETS:
         raise ConfigError("preset", f"{name!r} is not known; {choose(name, PRESETS)}")

@@ -34,6 +34,8 @@ TASK_DEFAULTS: dict[str, dict[str, Any]] = {
     },
 }
 
+OWN_TASK: dict[str, Any] = {"epochs": 10}  # of files and import paths
+
 SYMBOLS: dict[str, Any] = {
     "boxes": 4,
     "cell": "gru",

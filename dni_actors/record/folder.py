@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import secrets
 import tomllib
 from datetime import datetime
@@ -23,8 +24,9 @@ DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": 
 
 
 def new_name(config: RunConfig) -> str:
-    """The configured name, or task, date and a short id."""
-    return config.output.name or f"{config.chain.task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """The configured name, or task, date and a short id. Of a task from a file, the file's name; of a class, its own."""
+    task = re.sub(r"[^\w.-]+", "-", re.split("[/:]", config.chain.task)[-1])[:64]
+    return config.output.name or f"{task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 class RunFolder:
