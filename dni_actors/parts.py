@@ -121,7 +121,7 @@ class LearningConfig:
     clip: float = 1.0
     """Largest norm of a box's weight gradient (0: no clipping)."""
     stop_after: int = 0
-    """Evaluations without a better validation accuracy after which the run ends; 0: it goes to its end."""
+    """Evaluations on the validation samples without a better one, after which the run ends; 0: it goes to its end."""
     evaluate_every: int | None = None
     """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
     probe_every: int = 0

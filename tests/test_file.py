@@ -13,12 +13,12 @@ from dni_actors.config import RunConfig
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import find
 
-N, T, I = 40, 6, 3
+COUNT, STEPS, INPUTS = 40, 6, 3
 
 
 def labelled(rng, kind):
     """x and labels of a kind."""
-    x = rng.standard_normal((N, T, I))
+    x = rng.standard_normal((COUNT, STEPS, INPUTS))
     return x, {
         "classes": (x.sum(axis=(1, 2)) > 0).astype(np.int32),
         "classes at steps": np.where(x[..., 0] > 1, -1, x[..., 1] > 0),
@@ -51,15 +51,15 @@ def test_what_a_file_holds_is_what_boxes_see(tmp_path, rng, kind, suffix):
     x, labels = labelled(rng, kind)
     task = find(write(tmp_path / f"it.{suffix}", x, labels))
     assert (task.loss, task.per_step, task.classes) == KINDS[kind]
-    assert (task.steps, task.inputs, task.train, task.validation, task.test) == (T, I, 32, 4, 4)
+    assert (task.steps, task.inputs, task.train, task.validation, task.test) == (STEPS, INPUTS, 32, 4, 4)
     rows = {row.astype(np.float32).tobytes(): label for row, label in zip(x, labels, strict=True)}
-    for part in task.load(0, T):
+    for part in task.load(0, STEPS):
         for n in range(part.x.shape[1]):
             wanted = rows.pop(part.x[:, n].tobytes())  # each sample in one part, once
             np.testing.assert_array_equal(part.labels[:, n] if task.per_step else part.labels[n], np.atleast_1d(wanted))
     assert not rows
     later = task.load(2, 3).train
-    np.testing.assert_array_equal(later.x, task.load(0, T).train.x[2:5])
+    np.testing.assert_array_equal(later.x, task.load(0, STEPS).train.x[2:5])
     assert later.labels.shape[0] == (3 if task.per_step else 32)
 
 
@@ -141,7 +141,7 @@ def test_what_is_no_such_file_is_one_sentence(tmp_path, name):
     if name.startswith("it"):
         (tmp_path / name).write_bytes(b"garbage")
     with pytest.raises(
-        ConfigError, match=rf"^task: file:.* (cannot be read|holds no arrays|is of no known kind)"
+        ConfigError, match=r"^task: file:.* (cannot be read|holds no arrays|is of no known kind)"
     ) as told:
         RunConfig.of(task=f"file:{tmp_path}/{name}")
     assert "\n" not in str(told.value)

@@ -106,7 +106,7 @@ def test_a_task_by_import_path_is_found_and_what_it_lacks_is_told():
         find("tests.test_tasks:Incomplete")
     with pytest.raises(ConfigError, match=r"task: 'no.such:Task' cannot be imported \(No module"):
         find("no.such:Task")
-    with pytest.raises(ConfigError, match="the module tests.tiny has no Tony; give a class"):
+    with pytest.raises(ConfigError, match=r"the module tests\.tiny has no Tony; give a class"):
         find("tests.tiny:Tony")
 
 

@@ -24,7 +24,7 @@ DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": 
 
 
 def new_name(config: RunConfig) -> str:
-    """The configured name, or task, date and a short id. Of a task from a file, the file's name; of a class, its own."""
+    """The configured name, or task, date and a short id. A task from a file is called as that, a class as itself."""
     task = re.sub(r"[^\w.-]+", "-", re.split("[/:]", config.chain.task)[-1])[:64]
     return config.output.name or f"{task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
