@@ -182,6 +182,20 @@ class RunConfig:
         """(low, high) in seconds."""
         return parse_delay("link_delay_ms", self.execution.link_delay_ms)
 
+    def fitted(self, cores: int) -> "RunConfig":
+        """With boxes for so many cores where their number is `auto`: one each, but none without a time step."""
+        chain, steps = self.chain, self.task.steps
+        if chain.boxes != "auto":
+            return self
+        given = chain.unroll or ()
+        if len(given) > 1 or (given and steps is not None):
+            boxes = self.boxes  # the unrolls tell
+        elif steps is None or chain.cell == "dense":
+            boxes = cores
+        else:
+            boxes = min(cores, steps)
+        return self.replace(boxes=boxes, unroll=chain.unroll)
+
     def validated(self) -> "RunConfig":
         """Itself, if every value can be used; else ConfigError."""
         for name, value in self.flat().items():

@@ -12,6 +12,7 @@ from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
 from dni_actors.runtime import Session, cluster_address, session
 from dni_actors.runtime.interrupts import interrupts_held
+from dni_actors.runtime.kernels import cores
 from dni_actors.runtime.tuning import tune
 from dni_actors.view.console import View, view
 
@@ -26,7 +27,8 @@ def run(
     failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
     """
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
-    recorder = Recorder(config.validated().replace(kernels=kernels))
+    config = config.validated().fitted(cores()).validated()
+    recorder = Recorder(config.replace(kernels=kernels))
     config = recorder.config
     standing = Standing(config)
     standing.evaluations = recorder.evaluations()

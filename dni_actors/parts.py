@@ -15,8 +15,8 @@ class ChainConfig:
     """Folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), for --task rows instead of the digits that come with
     the package. On a cluster every node must have it."""
     boxes: int | Literal["auto"] | None = None
-    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly. auto: as many
-    as this machine has cores."""
+    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly. auto: one for
+    each core of this machine, as long as every box has a step; the run's config.toml has the number."""
     unroll: tuple[int, ...] | None = None
     """Time steps of each box, one number for all or a list; they add up to the task's steps. The last may be 0."""
     cell: str = "rnn"

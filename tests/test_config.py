@@ -34,6 +34,27 @@ def test_the_steps_are_shared_out(fields, unrolls):
 
 
 @pytest.mark.parametrize(
+    ("fields", "cores", "unrolls"),
+    [
+        ({"task": "rows"}, 4, (7, 7, 7, 7)),
+        ({"task": "rows"}, 1, (28,)),
+        ({"task": "rows"}, 64, (1,) * 28),
+        ({"task": "rows", "unroll": 14}, 5, (14, 14)),
+        ({"task": "rows", "unroll": (20, 8)}, 5, (20, 8)),
+        ({"task": "mnist01"}, 4, (1, 1, 1, 0)),
+        ({"task": "copy", "unroll": 4}, 3, (4, 4, 4)),
+        ({"task": "binary-addition", "cell": "dense"}, 4, (1, 1, 1, 0)),
+    ],
+    ids=str,
+)
+def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores, unrolls):
+    config = RunConfig.of(boxes="auto", **fields)
+    assert config.fitted(cores).validated().unrolls == unrolls
+    assert config.fitted(cores).chain.boxes == len(unrolls)
+    assert config.fitted(cores).fitted(7) == config.fitted(cores)
+
+
+@pytest.mark.parametrize(
     ("fields", "sentence"),
     [
         ({"task": "rowz"}, "task: 'rowz' is not known; did you mean rows?"),

@@ -82,8 +82,8 @@ class Model:
         for k, box in enumerate(self._boxes):
             first, steps = config.window(k)
             seen = x[first : first + steps]
-            if config.chain.cell == "dense":
-                seen = seen.transpose(1, 0, 2).reshape(1 if steps else 0, x.shape[1], -1)
+            if config.chain.cell == "dense" and steps:
+                seen = seen.transpose(1, 0, 2).reshape(1, x.shape[1], -1)
             state = box.infer(seen, state)
             if config.task.per_step:
                 said.append(box.said().reshape(steps, x.shape[1], -1))
