@@ -90,6 +90,10 @@ def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores
         ({"boxes": 10**9}, "boxes: 1000000000 is out of range; give a whole number from 1 to 10000"),
         ({"hidden": 10**13}, "hidden: 10000000000000 is out of range"),
         ({"learning_rate": 10**400}, "learning_rate: 1000"),
+        (
+            {"task": "copy", "lag": "auto"},
+            "lag: 'auto' measures links in lock-step, which streams such as copy have none",
+        ),
         ({"preset": ""}, "preset: '' is not known; choose from seed"),
         ({"preset": [1]}, "preset: [1] is not a text"),
         ({"storage": ""}, "storage: '' is not a folder"),
