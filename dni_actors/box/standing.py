@@ -115,8 +115,8 @@ class Standing:
         before = next((known for known in self.evaluations if known.tick == evaluation.tick), None)
         if before is None:
             self.evaluations.append(evaluation)
-            told = f"test {evaluation.accuracy:.1%}, validation {evaluation.validation_accuracy:.1%}"
-            self.story.append(("evaluation", f"tick {evaluation.tick}: {told}"))
+            told = figure(self.config.task, evaluation).words
+            self.story.append(("evaluation", f"tick {evaluation.tick}: test {told}"))
         elif repr(before) != repr(evaluation):  # whose NaNs are equal
             told = f"an evaluation done again gave {evaluation}, not {before} as before"
             remedy = "machines that round differently? --kernels portable gives equal bits; replay finds where it began"
