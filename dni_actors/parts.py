@@ -14,8 +14,8 @@ class ChainConfig:
     marked numbers), binary-addition (the bits of a sum; binary-addition-12), copy, repeat-copy and text (streams); or
     file:PATH, samples in a Parquet or .npz file; or an import path package.module:Class."""
     data: str | None = None
-    """For --task rows a folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), instead of the package's own digits;
-    for --task text a text file. On a cluster every node must have it."""
+    """For --task rows a folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), instead of the digits of the
+    package; for --task text a text file. On a cluster every node must have it."""
     boxes: int | Literal["auto"] | None = None
     """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly. auto: one for
     each core of this machine, as long as every box has a step; the run's config.toml has the number."""

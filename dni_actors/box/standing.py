@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dni_actors.box.errors import ProtocolError
-from dni_actors.box.probe import Probed
 from dni_actors.box.figure import Figure, figure, merit
+from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Lost, Place, Report, Started, Tuned, Warned, Window
 from dni_actors.box.schedule import evaluates
