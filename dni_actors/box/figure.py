@@ -14,12 +14,12 @@ class Figure(NamedTuple):
     """what it is: accuracy, squared error, bits per step, symbols"""
     value: float
     text: str
-    """the value as it is shown"""
+    """the value as it is shown, in short"""
 
     @property
     def words(self) -> str:
         """As they follow the word test."""
-        return f"accuracy {self.text}" if self.name == "accuracy" else self.text
+        return f"accuracy {self.value:.2%}" if self.name == "accuracy" else self.text
 
 
 def bits(task: Task, evaluation: Evaluation) -> float | None:
@@ -40,7 +40,7 @@ def figure(task: Task, evaluation: Evaluation) -> Figure:
         return Figure("squared error", found, f"error {found:.4g}")
     if (found := bits(task, evaluation)) is not None:
         return Figure("bits per step", found, f"{found:.3f} bits")
-    return Figure("accuracy", evaluation.accuracy, f"{evaluation.accuracy:.2%}")
+    return Figure("accuracy", evaluation.accuracy, f"{evaluation.accuracy:.1%}")
 
 
 def merit(task: Task, evaluation: Evaluation) -> float:

@@ -115,8 +115,10 @@ class Standing:
         before = next((known for known in self.evaluations if known.tick == evaluation.tick), None)
         if before is None:
             self.evaluations.append(evaluation)
-            told = figure(self.config.task, evaluation).words
-            self.story.append(("evaluation", f"tick {evaluation.tick}: test {told}"))
+            accuracy, loss = evaluation.validation_accuracy, evaluation.validation_loss
+            both = evaluation, evaluation._replace(accuracy=accuracy, loss=loss)
+            tested, validated = (figure(self.config.task, found).text for found in both)
+            self.story.append(("evaluation", f"tick {evaluation.tick}: test {tested}, validation {validated}"))
         elif repr(before) != repr(evaluation):  # whose NaNs are equal
             told = f"an evaluation done again gave {evaluation}, not {before} as before"
             remedy = "machines that round differently? --kernels portable gives equal bits; replay finds where it began"

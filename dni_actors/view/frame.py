@@ -105,10 +105,10 @@ def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
 def newest(standing: Standing, glyphs: Glyphs) -> Line:
     told = standing.figures
     if not told:
-        return [Segment("test ", DIM), cell("-", 7), cell("", 2)]
+        return [Segment("test ", DIM), cell("-", 6), cell("", 2)]
     change = told[-1].value - told[-2].value if len(told) > 1 else 0.0
     trend = glyphs.trend[0 if change > 0 else 1 if change < 0 else 2] if len(told) > 1 else ""
-    return [Segment("test ", DIM), cell(told[-1].text, max(7, len(told[-1].text)), BOLD), cell(trend, 2)]
+    return [Segment("test ", DIM), cell(told[-1].text, max(6, len(told[-1].text)), BOLD), cell(trend, 2)]
 
 
 def legend(width: int, glyphs: Glyphs) -> Line:
