@@ -84,8 +84,8 @@ class RunConfig:
         if unroll:
             return unroll * (boxes or (steps or 1) // max(1, unroll[0]) or 1)
         boxes = boxes or 1
-        if steps is None:  # any number fits: one step a box, and a read-out
-            return (1,) if boxes == 1 or self.task.per_step else (1,) * (boxes - 1) + (0,)
+        if steps is None:  # any number fits: one step a box, and a read-out, if only the end is asked
+            return (1,) * boxes if boxes == 1 or self.task.per_step else (1,) * (boxes - 1) + (0,)
         each, rest = divmod(steps, boxes)
         return tuple(each + (k < rest) for k in range(boxes))
 

@@ -59,7 +59,7 @@ STREAM: Fields = {  # one box that goes round and round: the recurrent algorithm
 }
 ADDITION: Fields = {
     "cell": "dense",
-    "activation": "sigmoid",
+    "activation": "tanh",
     "boxes": 3,
     "hidden": 64,
     "batch": 10,
@@ -121,7 +121,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "seed-dense": Preset(
         "Seo's feed-forward net: the sum of two 12-bit numbers, 4 boxes of sigmoid layers; TODO",
-        TASK_DEFAULTS["binary-addition-12"],
+        TASK_DEFAULTS["binary-addition-12"] | {"activation": "sigmoid", "learning_rate": 1e-2, "epochs": 20},
     ),
     "seed-noise": Preset(
         "Seo's noise training: gradients are the cost times fresh noise; TODO",

@@ -1,7 +1,7 @@
 """What a task goes by: one figure of an evaluation, as people read it; and which of two evaluations is the better."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from dni_actors.box.program import Evaluation
 from dni_actors.tasks import Streaming, Task
@@ -15,6 +15,11 @@ class Figure(NamedTuple):
     value: float
     text: str
     """the value as it is shown, in short"""
+
+    @property
+    def sinks(self) -> bool:
+        """Whether less is better."""
+        return self.name in ("squared error", "bits per step")
 
     @property
     def words(self) -> str:
@@ -41,6 +46,12 @@ def figure(task: Task, evaluation: Evaluation) -> Figure:
     if (found := bits(task, evaluation)) is not None:
         return Figure("bits per step", found, f"{found:.3f} bits")
     return Figure("accuracy", evaluation.accuracy, f"{evaluation.accuracy:.1%}")
+
+
+def recorded(task: Task, facts: dict[str, Any]) -> Figure:
+    """Of an evaluation as result.json has it, where what is not a number is None."""
+    known = {name: value for name, value in facts.items() if value is not None}
+    return figure(task, Evaluation(**{**dict.fromkeys(Evaluation._fields, math.nan), **known}))
 
 
 def merit(task: Task, evaluation: Evaluation) -> float:
