@@ -26,7 +26,7 @@ from dni_actors.record.storage import Storage
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
 
-SHORT = 300  # ticks
+SHORT = 100  # ticks
 ABSURD = {"learning_rate": 1e6, "synthesizer_learning_rate": 1e6, "local_learning_rate": 1e6}
 QUIET = {"runtime": "inline", "console": "quiet"}
 

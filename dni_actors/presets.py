@@ -85,15 +85,15 @@ DENSE: Fields = {
     "synthesizer_learning_rate": 1e-3,
     "local_readout": False,
 }
-COPY: Fields = STREAM | {"task": "copy", "look_ahead": 20, "ticks": 20_000, "evaluate_every": 1000}
+COPY: Fields = STREAM | {"task": "copy", "look_ahead": 20, "ticks": 10_000, "evaluate_every": 500}
 REPEAT_COPY: Fields = COPY | {"task": "repeat-copy"}
 TEXT: Fields = STREAM | {
     "task": "text",
     "unroll": 5,
     "hidden": 128,
     "look_ahead": 5,
-    "ticks": 12_000,
-    "evaluate_every": 1000,
+    "ticks": 6_000,
+    "evaluate_every": 500,
 }
 
 TASK_DEFAULTS: dict[str, Fields] = {
@@ -142,10 +142,10 @@ PRESETS: dict[str, Preset] = {
     "paper-text": Preset("DNI paper, 3.1: the next character, one box of 5 steps; TODO", TEXT),
     "paper-mnist-dense": Preset("DNI paper, 3.2: digits, a box per layer (--boxes 3 to 6); TODO", DENSE),
     "paper-random-updates": Preset(
-        "DNI paper, 3.2: each layer updates in one tick of five; TODO", DENSE | {"update_probability": 0.2}
+        "DNI paper, 3.2: each layer updates in one tick of five; TODO", DENSE | {"update_probability": 0.2, "epochs": 40}
     ),
     "paper-unlock": Preset(
-        "DNI paper, 2.4: no layer waits for its input, either: it predicts that; TODO", DENSE | {"unlock": "full"}
+        "DNI paper, 2.4: no layer waits for its input, either: it predicts that; TODO", DENSE | {"unlock": "full", "epochs": 20}
     ),
 }
 DEFAULT = "seed"
