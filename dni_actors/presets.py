@@ -106,7 +106,7 @@ TASK_DEFAULTS: dict[str, Fields] = {
     "repeat-copy": REPEAT_COPY,
     "text": TEXT,
     "binary-addition": ADDITION | {"task": "binary-addition"},
-    "binary-addition-12": ADDITION | {"task": "binary-addition-12", "boxes": 4},
+    "binary-addition-12": ADDITION | {"task": "binary-addition-12", "boxes": 4, "hidden": 128},
 }
 OWN_TASK: Fields = {"epochs": 10}  # of files and import paths
 
@@ -121,7 +121,7 @@ PRESETS: dict[str, Preset] = {
     ),
     "seed-dense": Preset(
         "Seo's feed-forward net: the sum of two 12-bit numbers, 4 boxes of sigmoid layers; TODO",
-        TASK_DEFAULTS["binary-addition-12"] | {"activation": "sigmoid", "learning_rate": 1e-2, "epochs": 20},
+        TASK_DEFAULTS["binary-addition-12"],
     ),
     "seed-noise": Preset(
         "Seo's noise training: gradients are the cost times fresh noise; TODO",
