@@ -116,36 +116,43 @@ PRESETS: dict[str, Preset] = {
         DIGITS,
     ),
     "seed-literal-size": Preset(
-        "seed in the article's size: 784 hidden units, batch 1; TODO",
+        "seed in the article's size, 784 hidden units and batch 1; 99.4 %",
         DIGITS | {"hidden": 784, "batch": 1, "epochs": 2, "learning_rate": 0.02},
     ),
     "seed-dense": Preset(
-        "Seo's feed-forward net: the sum of two 12-bit numbers, 4 boxes of sigmoid layers; TODO",
+        "Seo's feed-forward net, the bits of the sum of two 12-bit numbers, 4 boxes, a layer each; TODO",
         TASK_DEFAULTS["binary-addition-12"],
     ),
     "seed-noise": Preset(
-        "Seo's noise training: gradients are the cost times fresh noise; TODO",
+        "Seo's noise training, gradients are the cost times fresh noise; 98.8 %, which the read-out alone reaches, too",
         DIGITS | {"update": "noise", "noise_scale": 0.01},
     ),
     "iamtrask": Preset(
-        "iamtrask's tutorial of 2017: the sum of two 8-bit numbers, 3 boxes of sigmoid layers; TODO",
+        "iamtrask's tutorial of 2017, the bits of the sum of two 8-bit numbers, 3 boxes, a layer each; 100 % all right "
+        "(truncated 1 %)",
         TASK_DEFAULTS["binary-addition"],
     ),
     "rows": Preset(
         "ten digits row by row, 4 boxes, synthetic gradients grounded by local read-outs (hybrid); about 92 %",
         ROWS,
     ),
-    "recall": Preset("which symbol was flagged 15 to 20 steps ago? TODO", TASK_DEFAULTS["recall"]),
-    "xor": Preset("the XOR of two flagged symbols, one early, one late; TODO", TASK_DEFAULTS["xor"]),
-    "paper-copy": Preset("DNI paper, 3.1: copy, one box of 4 steps; TODO", COPY),
+    "recall": Preset("which symbol was flagged 15 to 20 steps ago? 100 %", TASK_DEFAULTS["recall"]),
+    "xor": Preset("the XOR of two flagged symbols, one early, one late; 100 %", TASK_DEFAULTS["xor"]),
+    "paper-copy": Preset("DNI paper, 3.1: copy, one box of 4 steps that goes round; TODO", COPY),
     "paper-repeat-copy": Preset("DNI paper, 3.1: repeat copy, one box of 4 steps; TODO", REPEAT_COPY),
     "paper-text": Preset("DNI paper, 3.1: the next character, one box of 5 steps; TODO", TEXT),
-    "paper-mnist-dense": Preset("DNI paper, 3.2: digits, a box per layer (--boxes 3 to 6); TODO", DENSE),
+    "paper-mnist-dense": Preset(
+        "DNI paper, 3.2: digits, a box per layer, --boxes 3 to 6; about 93 % (--update locked, backpropagation, 95 %; "
+        "--no-conditioned 71 %)",
+        DENSE,
+    ),
     "paper-random-updates": Preset(
-        "DNI paper, 3.2: each layer updates in one tick of five; TODO", DENSE | {"update_probability": 0.2, "epochs": 40}
+        "DNI paper, 3.2: each layer updates in one tick of five; TODO",
+        DENSE | {"update_probability": 0.2, "epochs": 40},
     ),
     "paper-unlock": Preset(
-        "DNI paper, 2.4: no layer waits for its input, either: it predicts that; TODO", DENSE | {"unlock": "full", "epochs": 20}
+        "DNI paper, 2.4: no layer waits for its input, either, but predicts it; TODO",
+        DENSE | {"unlock": "full", "epochs": 20},
     ),
 }
 DEFAULT = "seed"
