@@ -19,7 +19,7 @@ from dni_actors.config import RunConfig
 from dni_actors.launch import tell
 from dni_actors.options import parse
 from dni_actors.runtime.interrupts import Terminated, interrupts_held, listen
-from dni_actors.runtime.kernels import restart_with_kernels
+from dni_actors.runtime.kernels import cores, restart_with_kernels
 
 UPDATES = "synthetic,truncated,locked,delayed"
 MOST_SEEDS = 1000
@@ -55,7 +55,10 @@ def ask(argv: Sequence[str]) -> tuple[argparse.Namespace, RunConfig]:
     options.add_argument("--updates", default=UPDATES, help=f"update rules, a comma between them (default: {UPDATES})")
     options.add_argument("--lags", help="lags of those that have one, as 1,4,16 (default: --lag)")
     options.add_argument("--seeds", default="3", help="how many seeds, from --seed on (default: 3)")
-    options.add_argument("--target", help="accuracy that time is measured to, as 0.9 (default: 95 %% of the best)")
+    options.add_argument(
+        "--target",
+        help="accuracy, or the task's own figure, that time is measured to, as 0.9 (default: 95 %% of the best)",
+    )
     try:
         asked, rest = options.parse_known_args(argv)
     except argparse.ArgumentError as error:
@@ -69,7 +72,8 @@ def ask(argv: Sequence[str]) -> tuple[argparse.Namespace, RunConfig]:
     lags = [str(base.learning.lag)] if asked.lags is None else asked.lags.split(",")
     asked.lags = [lag if lag == "auto" else whole("lags", lag, 1, 1_000_000) for lag in lags]
     asked.seeds = whole("seeds", asked.seeds, 1, MOST_SEEDS)
-    asked.target = None if asked.target is None else share(asked.target)
+    of_its_own = base.streaming is not None or base.task.loss == "squared"  # symbols, bits, an error: no share
+    asked.target = None if asked.target is None else share(asked.target, sys.float_info.max if of_its_own else 1.0)
     return asked, base
 
 
@@ -79,13 +83,14 @@ def whole(field: str, text: str, least: int, most: int) -> int:
     return int(text)
 
 
-def share(text: str) -> float:
+def share(text: str, most: float = 1.0) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if not 0 < value <= 1:
-        raise ConfigError("target", f"{text!r} is not an accuracy; give one such as 0.9")
+    if not 0 < value <= most:
+        what = "an accuracy" if most == 1 else "a positive number"
+        raise ConfigError("target", f"{text!r} is not {what}; give one such as 0.9")
     return value
 
 
@@ -97,6 +102,7 @@ def compare(base: RunConfig, asked: argparse.Namespace) -> int:
     from dni_actors.runtime import session
     from dni_actors.view.comparison import Comparing
 
+    base = base.fitted(cores()).validated()
     trials(base, asked.updates, asked.lags, asked.seeds, base.output.storage)  # wrong input comes before any folder
     place = folder(base)
     todo = trials(base, asked.updates, asked.lags, asked.seeds, place.name)

@@ -13,7 +13,7 @@ from dni_actors.checks import ConfigError, checked_type, choose, parse_delay
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES
 from dni_actors.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
-from dni_actors.presets import DEFAULT, PRESETS, TASK_DEFAULTS
+from dni_actors.presets import DEFAULT, OWN_TASK, PRESETS, TASK_DEFAULTS
 from dni_actors.tasks import Streaming, Task, find
 
 # Giving the first replaces an inherited second.
@@ -84,8 +84,8 @@ class RunConfig:
         if unroll:
             return unroll * (boxes or (steps or 1) // max(1, unroll[0]) or 1)
         boxes = boxes or 1
-        if steps is None:  # any number fits: one step a box, and a read-out
-            return (1,) if boxes == 1 or self.task.per_step else (1,) * (boxes - 1) + (0,)
+        if steps is None:  # any number fits: one step a box, and a read-out, if only the end is asked
+            return (1,) * boxes if boxes == 1 or self.task.per_step else (1,) * (boxes - 1) + (0,)
         each, rest = divmod(steps, boxes)
         return tuple(each + (k < rest) for k in range(boxes))
 
@@ -182,6 +182,20 @@ class RunConfig:
         """(low, high) in seconds."""
         return parse_delay("link_delay_ms", self.execution.link_delay_ms)
 
+    def fitted(self, cores: int) -> "RunConfig":
+        """With boxes for so many cores where their number is `auto`: one each, but none without a time step."""
+        chain, steps = self.chain, self.task.steps
+        if chain.boxes != "auto":
+            return self
+        given = chain.unroll or ()
+        if len(given) > 1 or (given and steps is not None):
+            boxes = self.boxes  # the unrolls tell
+        elif steps is None or chain.cell == "dense":
+            boxes = cores
+        else:
+            boxes = min(cores, steps)
+        return self.replace(boxes=boxes, unroll=chain.unroll)
+
     def validated(self) -> "RunConfig":
         """Itself, if every value can be used; else ConfigError."""
         for name, value in self.flat().items():
@@ -205,7 +219,7 @@ def part_of(field: str) -> str:
 def defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What stands below the given fields: the named preset, else the task's defaults, else the preset `seed`."""
     if fields.get("preset") is None and fields.get("task") is not None:
-        return TASK_DEFAULTS.get(checked_type("task", fields["task"], str), {})
+        return TASK_DEFAULTS.get(checked_type("task", fields["task"], str), OWN_TASK)
     name = DEFAULT if fields.get("preset") is None else checked_type("preset", fields["preset"], str)
     if name not in PRESETS:
         raise ConfigError("preset", f"{name!r} is not known; {choose(name, PRESETS)}")

@@ -14,6 +14,7 @@ from dni_actors.record.result import Result
 from dni_actors.report import require_matplotlib, write
 from dni_actors.runtime import Session, cluster_address, session
 from dni_actors.runtime.interrupts import interrupts_held
+from dni_actors.runtime.kernels import cores
 from dni_actors.runtime.tuning import tune
 from dni_actors.view.console import View, view
 
@@ -30,7 +31,8 @@ def run(
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
     if config.output.report:
         require_matplotlib()
-    recorder = Recorder(config.validated().replace(kernels=kernels))
+    config = config.validated().fitted(cores()).validated()
+    recorder = Recorder(config.replace(kernels=kernels))
     config = recorder.config
     standing = Standing(config)
     standing.evaluations = recorder.evaluations()

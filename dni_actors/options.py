@@ -53,8 +53,9 @@ def parse(argv: Sequence[str]) -> RunConfig:
     argv = plainly(argv)
     given = scan(argv)
     if given.list_presets:
+        widest = max(map(len, PRESETS))
         for name, preset in PRESETS.items():
-            print(f"{name:12} {preset.line}")
+            print(f"{name:{widest}} {preset.line}")
         raise SystemExit(0)
     file = {} if given.config is None else read_toml(Path(given.config))
     if given.resume is not None:

@@ -10,13 +10,15 @@ class ChainConfig:
 
     task: str = "mnist01"
     """What to learn: mnist01 (digits 0 and 1, whole image at every step), rows (ten digits, 28 rows of 28 pixels),
-    recall (which symbol was flagged, long ago) or xor (of two flagged symbols, early and late)."""
+    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), adding (the sum of two
+    marked numbers), binary-addition (the bits of a sum; binary-addition-12), copy, repeat-copy and text (streams); or
+    file:PATH, samples in a Parquet or .npz file; or an import path package.module:Class."""
     data: str | None = None
-    """Folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), for --task rows instead of the digits that come with
-    the package. On a cluster every node must have it."""
+    """For --task rows a folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), instead of the digits of the
+    package; for --task text a text file. On a cluster every node must have it."""
     boxes: int | Literal["auto"] | None = None
-    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly. auto: as many
-    as this machine has cores."""
+    """Number of time boxes; by default as many as --unroll tells. The task's steps are shared out evenly. auto: one for
+    each core of this machine, as long as every box has a step; the run's config.toml has the number."""
     unroll: tuple[int, ...] | None = None
     """Time steps of each box, one number for all or a list; they add up to the task's steps. The last may be 0."""
     cell: str = "rnn"
@@ -121,7 +123,7 @@ class LearningConfig:
     clip: float = 1.0
     """Largest norm of a box's weight gradient (0: no clipping)."""
     stop_after: int = 0
-    """Evaluations without a better validation accuracy after which the run ends; 0: it goes to its end."""
+    """Evaluations on the validation samples without a better one, after which the run ends; 0: it goes to its end."""
     evaluate_every: int | None = None
     """Ticks between evaluations on the held-out samples; 0: only at the end. By default once an epoch."""
     probe_every: int = 0

@@ -1,6 +1,8 @@
 """python -m dni_actors.predict runs/NAME: uses the boxes that a run has trained, in this process.
 
-Without --input it classifies the task's test samples and says how many are right.
+Without --input it answers the task's test samples, or goes through the test stream, and says how well. With --input it
+prints a line per sequence: its class; where every step is asked one for each step; of bits the bits, of numbers the
+numbers, with commas between them.
 """
 
 import argparse
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from dni_actors.box.errors import BoxError
+from dni_actors.box.figure import figure
 from dni_actors.box.model import Model
 from dni_actors.checks import ConfigError
 from dni_actors.nn.arrays import Array
@@ -21,10 +24,14 @@ def main() -> int:
     """Exit code: 0, or 2 for wrong input."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("run", help="the run's folder, or a URI of it")
-    options.add_argument("--input", type=Path, help="a .npy file of sequences [N, T, I]: prints a class a line")
-    options.add_argument("--output", type=Path, help="writes the probabilities [N, C] to this .npy file instead")
+    options.add_argument("--input", type=Path, help="a .npy file of sequences [N, T, I]: prints an answer a line")
+    options.add_argument(
+        "--output",
+        type=Path,
+        help="writes probabilities, or numbers, [N, C] or [N, T, C] to this .npy file (with --input: instead)",
+    )
     options.add_argument("--export", type=Path, help="writes all weights by name to this .npz file")
-    options.add_argument("--best", action="store_true", help="the cut with the best validation accuracy, not the last")
+    options.add_argument("--best", action="store_true", help="the cut that was best on the validation samples")
     chosen = options.parse_args()
     try:
         model = Result.from_path(chosen.run).load_model(best=chosen.best)
@@ -33,7 +40,7 @@ def main() -> int:
             print(f"{len(model.weights())} arrays of {model.config.boxes} boxes in {chosen.export}")
         if chosen.input is not None or chosen.export is None:
             with single_blas_thread():
-                classify(model, None if chosen.input is None else load(chosen.input), chosen.output)
+                answer(model, None if chosen.input is None else load(chosen.input), chosen.output)
     except (ConfigError, BoxError, ValueError, OSError) as error:
         print(f"dni_actors: {error}", file=sys.stderr)
         return 2
@@ -51,19 +58,43 @@ def load(path: Path) -> Array:
     return found
 
 
-def classify(model: Model, x: Array | None, output: Path | None) -> None:
+def answer(model: Model, x: Array | None, output: Path | None) -> None:
+    """To the task's test samples, or to x [N, T, I]."""
+    task, steps = model.config.task, model.config.steps
     if x is None:
-        steps = sum(model.config.unrolls)
-        test = model.config.task.load(0, steps).test
-        p = model.outputs(test.x.transpose(1, 0, 2))
-        right = int((p.argmax(axis=1) == test.labels).sum())
-        print(f"test accuracy {right / len(p):.2%} ({right} of {len(p)}), weights of the cut at tick {model.tick}")
-    else:
-        p = model.outputs(x)
+        print(score(model))
         if output is None:
-            print(*p.argmax(axis=1), sep="\n")
+            return
+        if model.config.streaming is not None:
+            raise ValueError(f"--output: {model.config.chain.task} is a stream, not sequences; give some as --input")
+        x = task.load(0, steps).test.x.transpose(1, 0, 2)
+    p = model.outputs(x)
     if output is not None:
         np.save(output, p)
+    else:
+        for said in p:
+            print(line(said, task.loss))
+
+
+def score(model: Model) -> str:
+    """How well the boxes do on the task's test part, by their own evaluation."""
+    task, found = model.config.task, model.evaluation()
+    told = figure(task, found).words
+    if model.config.streaming is not None:
+        told += f" (loss {found.loss:.4f}) on the test stream"
+    elif figure(task, found).name == "accuracy" and not task.per_step:
+        told += f" ({round(found.accuracy * task.test)} of {task.test})"
+    return f"test {told}, weights of the cut at tick {model.tick}"
+
+
+def line(said: Array, loss: str) -> str:
+    """What is said of a sequence: [C], or [T, C] of its steps."""
+    steps = said if said.ndim == 2 else said[None]
+    if loss == "softmax":
+        return " ".join(str(step.argmax()) for step in steps)
+    if loss == "bits":
+        return " ".join("".join(str(int(p > 0.5)) for p in step) for step in steps)
+    return " ".join(",".join(f"{number:.6g}" for number in step) for step in steps)
 
 
 if __name__ == "__main__":

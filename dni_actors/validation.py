@@ -168,6 +168,9 @@ def check_stream(config: "RunConfig") -> None:
     if update not in ("synthetic", "truncated"):
         told = f"{update!r} cannot go back through a stream that never ends; use synthetic, or truncated"
         raise ConfigError("update", told)
+    if config.learning.lag == "auto":
+        told = f"'auto' measures links in lock-step, which streams such as {chain.task} have none of"
+        raise ConfigError("lag", f"{told}; give a number of ticks")
     if config.learning.unlock == "full":
         raise ConfigError("unlock", f"'full' is not for streams such as {chain.task}; use backward")
     for name, value in (("lambda", config.synthesizer.lambda_), ("probe_every", config.learning.probe_every)):

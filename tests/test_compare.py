@@ -164,6 +164,27 @@ class Stub:
         return pa.Table.from_pylist(rows)
 
 
+@pytest.mark.parametrize(
+    ("task", "ends", "figure", "target", "reached"),
+    [
+        ("adding", ({"loss": 0.02}, {"loss": 0.04}), "squared error", 0.05, [1, 0]),
+        ("copy", ({"reached": 9.0}, {"reached": 4.0}), "symbols", 8.54, [1, 0]),
+        ("text", ({"loss": 1.0}, {"loss": 1.5}), "bits per step", 1.52, [1, 0]),
+    ],
+)
+def test_tasks_are_compared_by_their_own_figure(task, ends, figure, target, reached):
+    several = []
+    base = tiny(task=task, boxes=3, ticks=8, look_ahead=2)
+    for trial, end in zip(trials(base, ["synthetic", "truncated"], [2], 1, "x"), ends, strict=True):
+        fields = {"status": "finished", "error": None, "digest": "d", "ticks": 8, "test_accuracy": 0.1, "path": "p"}
+        fields |= {"ticks_per_second": 1.0, "overlap": 1.0, "sent": 4, "sent_bytes": 8, "lag": 2}
+        several.append(trial._replace(result=Stub(**fields, evaluations=[{"tick": 8, "accuracy": 0.1} | end])))
+    content = json.loads(json.dumps(comparison(several)))
+    assert (content["figure"], content["target"]) == (figure, target)
+    assert [of["reached"] for of in content["contenders"]] == reached
+    assert f"test {figure}" in table(content)
+
+
 def test_an_evaluation_within_a_row_of_the_metrics_lies_in_proportion():
     config = tiny()
     fields = {"evaluations": [{"tick": t, "accuracy": 0.5} for t in (1, 4)]}

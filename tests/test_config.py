@@ -20,6 +20,9 @@ def told(**fields):
         ({}, (1, 1, 0)),
         ({"boxes": 5}, (1, 1, 1, 1, 0)),
         ({"boxes": 1}, (1,)),
+        ({"task": "text"}, (5,)),
+        ({"task": "text", "boxes": 3}, (1, 1, 1)),
+        ({"task": "text", "boxes": 3, "unroll": 5}, (5, 5, 5)),
         ({"unroll": [2, 3]}, (2, 3)),
         ({"task": "rows"}, (7, 7, 7, 7)),
         ({"task": "rows", "boxes": 3}, (10, 9, 9)),
@@ -31,6 +34,27 @@ def told(**fields):
 )
 def test_the_steps_are_shared_out(fields, unrolls):
     assert RunConfig.of(**fields).unrolls == unrolls
+
+
+@pytest.mark.parametrize(
+    ("fields", "cores", "unrolls"),
+    [
+        ({"task": "rows"}, 4, (7, 7, 7, 7)),
+        ({"task": "rows"}, 1, (28,)),
+        ({"task": "rows"}, 64, (1,) * 28),
+        ({"task": "rows", "unroll": 14}, 5, (14, 14)),
+        ({"task": "rows", "unroll": (20, 8)}, 5, (20, 8)),
+        ({"task": "mnist01"}, 4, (1, 1, 1, 0)),
+        ({"task": "copy", "unroll": 4}, 3, (4, 4, 4)),
+        ({"task": "binary-addition", "cell": "dense"}, 4, (1, 1, 1, 0)),
+    ],
+    ids=str,
+)
+def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores, unrolls):
+    config = RunConfig.of(boxes="auto", **fields)
+    assert config.fitted(cores).validated().unrolls == unrolls
+    assert config.fitted(cores).chain.boxes == len(unrolls)
+    assert config.fitted(cores).fitted(7) == config.fitted(cores)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +93,10 @@ def test_the_steps_are_shared_out(fields, unrolls):
         ({"boxes": 10**9}, "boxes: 1000000000 is out of range; give a whole number from 1 to 10000"),
         ({"hidden": 10**13}, "hidden: 10000000000000 is out of range"),
         ({"learning_rate": 10**400}, "learning_rate: 1000"),
+        (
+            {"task": "copy", "lag": "auto"},
+            "lag: 'auto' measures links in lock-step, which streams such as copy have none",
+        ),
         ({"preset": ""}, "preset: '' is not known; choose from seed"),
         ({"preset": [1]}, "preset: [1] is not a text"),
         ({"storage": ""}, "storage: '' is not a folder"),

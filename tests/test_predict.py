@@ -6,8 +6,18 @@ import sys
 import numpy as np
 import pytest
 
-from dni_actors import Result, predict, run
-from tests.tiny import tiny
+from dni_actors import Result, RunConfig, predict, run
+from dni_actors.box.report import plain
+from dni_actors.box.time_box import TimeBox
+from dni_actors.tasks import TASKS
+from tests.tiny import Tiny, tiny
+
+
+class OneStep(Tiny):
+    steps = 1
+
+
+TASKS["one-step"] = OneStep
 
 
 @pytest.fixture(params=[{}, {"cell": "lstm", "unroll": (3, 4, 0)}, {"update": "delayed", "lag": 3}], ids=str)
@@ -74,6 +84,98 @@ def test_wrong_input_is_one_sentence(tmp_path, command, content, told):
     code, _, err = command("--input", tmp_path / "x.npy")
     assert (code, err.count("\n")) == (2, 1)
     assert re.search(told, err)
+
+
+KINDS = {
+    "classes": ({"task": "recall", "boxes": 2}, r"\d$"),
+    "bits": ({"task": "binary-addition", "cell": "dense", "boxes": 3}, r"[01]{8}$"),
+    "numbers": ({"task": "adding", "boxes": 2}, r"-?[\d.e-]+$"),
+    "streams": ({"task": "copy", "unroll": 4, "look_ahead": 3, "boxes": 2, "streams": 2}, r"\d( \d){7}$"),
+    "curriculum at one box": ({"task": "repeat-copy", "unroll": 4, "look_ahead": 3}, r"\d( \d){3}$"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_task_is_scored_as_the_run_did_and_answers_a_line_a_sequence(kind, tmp_path, command, rng):
+    fields, answer = KINDS[kind]
+    chosen = {"ticks": 5, "batch": 4, "hidden": 4, "runtime": "inline", "console": "quiet", "evaluate_every": 0}
+    result = run(RunConfig.of(**chosen, **fields, storage=str(tmp_path), name="it"))
+    model = result.load_model()
+    last = result.evaluations[-1]
+    assert plain(model.evaluation()._asdict()) == last
+    code, out, _ = command()
+    assert code == 0
+    assert out.startswith(f"test {result.figure} (" if kind != "numbers" else f"test {result.figure}, weights")
+    assert ("on the test stream" in out) == ("unroll" in fields)
+    config = model.config
+    x = rng.standard_normal((3, config.steps, config.task.inputs)).astype(np.float32)
+    np.save(tmp_path / "x.npy", x)
+    code, out, _ = command("--input", tmp_path / "x.npy")
+    assert code == 0
+    assert len(out.splitlines()) == 3
+    assert all(re.match(answer, line) for line in out.splitlines())
+    code, _, err = command("--output", tmp_path / "p.npy")
+    if config.streaming is None:
+        assert np.load(tmp_path / "p.npy").shape == (config.task.test, config.task.classes)
+    else:
+        assert (code, err) == (
+            2,
+            f"dni_actors: --output: {config.chain.task} is a stream, not sequences; give some as --input\n",
+        )
+
+
+ONE_RNN = {
+    "shared": {"weights": "shared", "sync_every": 3, "boxes": 3},
+    "shared gradients": {"weights": "shared", "sync": "gradients", "boxes": 3, "cell": "lstm"},
+    "shared, a read-out at the end": {"weights": "shared", "unroll": (3, 4, 0)},
+    "a single box": {"boxes": 1, "cell": "gru"},
+}
+
+
+@pytest.mark.parametrize("fields", ONE_RNN.values(), ids=ONE_RNN)
+def test_a_chain_that_is_one_rnn_runs_at_any_length(fields, tmp_path, rng):
+    # So small a rate leaves the weights as they were: the same in every box.
+    fields = fields | {"learning_rate": 1e-30, "storage": str(tmp_path), "optimizer": "sgd"}
+    model = run(tiny(**fields)).load_model()
+    x = rng.standard_normal((5, 7, 3)).astype(np.float32)
+    np.testing.assert_allclose(unrolled(model, x), model.outputs(x), rtol=1e-5)
+    twice = np.concatenate([x, x[:, ::-1]], axis=1)
+    np.testing.assert_allclose(model.outputs(twice), unrolled(model, twice), rtol=1e-5)
+    assert not np.allclose(model.outputs(twice), model.outputs(x), rtol=1e-3)
+    assert model.outputs(x[:, :1]).shape == (5, 2)
+
+
+def unrolled(model, x):
+    """The same cell and read-out step by step, each as a chain of its own of one step: [N, C]."""
+    config = model.config
+    box = TimeBox(config.replace(boxes=1, unroll=None, weights="own", task="one-step"), 0)
+    last = model._boxes[-1]
+    learner = model._boxes[1 if config.unrolls[-1] == 0 else -1]
+    weights = learner.parameters if learner.shared is None else learner.shared.base
+    for name, array in box.parameters.items():
+        array[:] = last.parameters[name] if name.startswith("readout") else weights[name]
+    found = []
+    for one in x:
+        state = box.initial_state
+        for step in one:
+            state = box.infer(np.broadcast_to(step, (1, config.rows, 3)), state).copy()
+        found.append(box.said()[0].copy())
+    return np.array(found)
+
+
+def test_of_a_task_that_asks_at_every_step_what_was_said_before_stays(tmp_path, rng):
+    fields = {"task": "copy", "unroll": 4, "look_ahead": 3, "boxes": 1, "cell": "lstm"}
+    chosen = {"ticks": 2, "batch": 4, "hidden": 4, "runtime": "inline", "console": "quiet"}
+    model = run(RunConfig.of(**chosen, **fields, storage=str(tmp_path))).load_model()
+    x = rng.standard_normal((5, 16, 9)).astype(np.float32)
+    assert model.outputs(x).shape == (5, 16, 8)
+    np.testing.assert_allclose(model.outputs(x)[:, :4], model.outputs(x[:, :4]), rtol=1e-5)
+
+
+def test_a_chain_of_own_weights_has_one_length(tmp_path, rng):
+    model = run(tiny(storage=str(tmp_path))).load_model()
+    with pytest.raises(ValueError, match=r"the input is \[5, 8, 3\]; give \[N, 7, 3\]"):
+        model.outputs(rng.standard_normal((5, 8, 3)))
 
 
 def test_a_run_that_left_no_cut_is_one_sentence(tmp_path, command):

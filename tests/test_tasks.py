@@ -13,7 +13,8 @@ from dni_actors.nn.arrays import zeros
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import Fresh, find
 
-BUILT_IN = ["mnist01", "rows", "recall", "xor"]
+CLASSES = ["mnist01", "rows", "recall", "xor"]
+BUILT_IN = [*CLASSES, "adding", "binary-addition", "binary-addition-12"]
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
@@ -25,23 +26,28 @@ def test_a_task_is_as_it_says(name):
     for part, count in zip(split, counts, strict=True):
         assert part.x.shape == (steps, count, task.inputs)
         assert part.x.dtype == np.float32
-        assert part.labels.shape == (count,)
-        assert ((part.labels >= 0) & (part.labels < task.classes)).all()
+        if task.loss == "softmax":
+            assert part.labels.shape == (count,)
+            assert ((part.labels >= 0) & (part.labels < task.classes)).all()
+        else:
+            assert part.labels.shape == (count, task.classes)
+            assert ((part.labels >= 0) & (part.labels <= (1 if task.loss == "bits" else 2))).all()
     again = task.load(1, steps - 1)
     for part, later in zip(split, again, strict=True):
         np.testing.assert_array_equal(part.x[1:], later.x)
 
 
-@pytest.mark.parametrize("name", ["mnist01", "rows"])
-def test_no_image_is_in_two_parts(name):
+@pytest.mark.parametrize("name", ["mnist01", "rows", "adding", "binary-addition", "binary-addition-12"])
+def test_no_sample_is_in_two_parts(name):
     task = find(name)
-    rows = [{part.x[:, n].tobytes() for n in range(part.x.shape[1])} for part in task.load(0, task.steps or 1)]
+    parts = task.load(0, task.steps or 1)
+    rows = [{part.x[:, n].tobytes() for n in range(part.x.shape[1])} for part in parts]
     for i, one in enumerate(rows):
         for other in rows[i + 1 :]:
             assert not one & other
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
+@pytest.mark.parametrize("name", CLASSES)
 def test_every_label_is_about_as_frequent_as_the_others(name):
     task = find(name)
     for part in task.load(0, 1)[1:]:
@@ -67,6 +73,41 @@ def test_xor_asks_whether_the_two_flagged_symbols_last_bits_differ():
     np.testing.assert_array_equal((first ^ second) % 2, labels)
     for symbol in (first, second):  # neither alone tells anything
         assert abs(np.corrcoef(symbol % 2, labels)[0, 1]) < 0.05
+
+
+def test_adding_asks_for_the_sum_of_a_marked_number_in_each_half():
+    x, labels = find("adding").load(0, 40).test
+    marks = x[..., 1]
+    assert set(np.unique(marks)) == {0, 1}
+    assert (marks[:20].sum(axis=0) == 1).all()
+    assert (marks[20:].sum(axis=0) == 1).all()
+    np.testing.assert_allclose((x[..., 0] * marks).sum(axis=0), labels[:, 0], rtol=1e-6)
+    assert ((labels - 1) ** 2).mean() == pytest.approx(1 / 6, rel=0.05)
+
+
+@pytest.mark.parametrize(("name", "bits"), [("binary-addition", 8), ("binary-addition-12", 12)])
+def test_binary_addition_asks_for_the_bits_of_the_sum(name, bits):
+    value = 2 ** np.arange(bits)[::-1]
+    for part in find(name).load(0, 1):
+        one, other = part.x[0, :, :bits] @ value, part.x[0, :, bits:] @ value
+        np.testing.assert_array_equal(one + other, part.labels @ value)
+    split = find(name).load(0, 1)
+    assert [part.labels.shape[0] for part in split] == [8000, 1000, 1000]
+
+
+class Incomplete:
+    steps, inputs, classes = 1, 1, 2
+
+
+def test_a_task_by_import_path_is_found_and_what_it_lacks_is_told():
+    assert find("tests.tiny:Tiny").train == 10
+    assert RunConfig.of(task="tests.tiny:Tiny", boxes=3, batch=2).unrolls == (3, 2, 2)
+    with pytest.raises(ConfigError, match=r"task: 'tests.test_tasks:Incomplete' lacks loss, per_step, train, valid"):
+        find("tests.test_tasks:Incomplete")
+    with pytest.raises(ConfigError, match=r"task: 'no.such:Task' cannot be imported \(No module"):
+        find("no.such:Task")
+    with pytest.raises(ConfigError, match=r"the module tests\.tiny has no Tony; give a class"):
+        find("tests.tiny:Tony")
 
 
 @pytest.mark.parametrize("name", ["recall", "xor"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from dni_actors.box.errors import ProtocolError
+from dni_actors.box.figure import Figure, figure, merit
 from dni_actors.box.probe import Probed
 from dni_actors.box.program import Evaluation
 from dni_actors.box.report import Event, Kept, Lost, Place, Report, Started, Tuned, Warned, Window
@@ -13,10 +14,12 @@ from dni_actors.box.schedule import evaluates
 from dni_actors.box.strip import Strip
 from dni_actors.config import RunConfig
 from dni_actors.nn.digest import combine
+from dni_actors.nn.losses import LOSSES
 
 WAITED = 0.1  # share of its time that a box may wait before it is told
 COURSE, STORY = 16, 32  # rows of metrics, and events, that are kept to be shown
 STRIPS = 3  # of each box that are kept, to find some of the same instant
+RUN_AWAY = 10  # times the loss of who knows nothing
 
 
 @dataclass
@@ -112,8 +115,10 @@ class Standing:
         before = next((known for known in self.evaluations if known.tick == evaluation.tick), None)
         if before is None:
             self.evaluations.append(evaluation)
-            told = f"test {evaluation.accuracy:.1%}, validation {evaluation.validation_accuracy:.1%}"
-            self.story.append(("evaluation", f"tick {evaluation.tick}: {told}"))
+            accuracy, loss = evaluation.validation_accuracy, evaluation.validation_loss
+            both = evaluation, evaluation._replace(accuracy=accuracy, loss=loss)
+            tested, validated = (figure(self.config.task, found).text for found in both)
+            self.story.append(("evaluation", f"tick {evaluation.tick}: test {tested}, validation {validated}"))
         elif repr(before) != repr(evaluation):  # whose NaNs are equal
             told = f"an evaluation done again gave {evaluation}, not {before} as before"
             remedy = "machines that round differently? --kernels portable gives equal bits; replay finds where it began"
@@ -121,13 +126,26 @@ class Standing:
 
     @property
     def best(self) -> Evaluation | None:
-        """The evaluation with the best validation accuracy, the earliest of them."""
+        """The evaluation that is best on the validation samples (box/figure.py), the earliest of them."""
         return next(iter(self.ranked), None)
 
     @property
     def ranked(self) -> list[Evaluation]:
         """Best first; not every one has a cut at its tick."""
-        return sorted(self._regular(), key=lambda e: (-e.validation_accuracy, e.tick))
+        return sorted(self._regular(), key=lambda e: (-self._merit(e), e.tick))
+
+    def _merit(self, evaluation: Evaluation) -> float:
+        return merit(self.config.task, evaluation)
+
+    @property
+    def figures(self) -> list[Figure]:
+        """What the task goes by, of each evaluation."""
+        return [figure(self.config.task, evaluation) for evaluation in self.evaluations]
+
+    @property
+    def figure(self) -> Figure | None:
+        """Of the newest one."""
+        return self.figures[-1] if self.evaluations else None
 
     def _regular(self) -> list[Evaluation]:
         """Those that this configuration asks for: not the one at the end of a run that was made longer since."""
@@ -138,8 +156,8 @@ class Standing:
         """The tick of the evaluation that used up the patience of `stop_after`; None before."""
         patience, best, vain = self.config.learning.stop_after, -math.inf, 0
         for evaluation in self._regular() if patience else ():
-            vain = 0 if evaluation.validation_accuracy > best else vain + 1
-            best = max(best, evaluation.validation_accuracy)
+            vain = 0 if self._merit(evaluation) > best else vain + 1
+            best = max(best, self._merit(evaluation))
             if vain >= patience:
                 return evaluation.tick
         return None
@@ -180,6 +198,21 @@ class Standing:
 
     @property
     def hints(self) -> list[str]:
+        """What another setting would do better."""
+        return self._run_away + self._lag_hints
+
+    @property
+    def _run_away(self) -> list[str]:
+        """Whether training has left all bounds, though every number is finite: saturated cells can do that."""
+        task = self.config.task
+        guessing = LOSSES[task.loss].chance(task.classes)
+        if not self.evaluations or not self.evaluations[-1].loss > RUN_AWAY * guessing:
+            return []
+        told = f"a test loss of {self.evaluations[-1].loss:.3g}, where guessing has {guessing:.3g}"
+        return [f"{told}: training has run away; lower --learning-rate"]
+
+    @property
+    def _lag_hints(self) -> list[str]:
         """Whether the lag fits.
 
         Too small: at some boundary the left box waits for gradients (slack 0) while the right one waits for states. (A

@@ -16,8 +16,8 @@ class Tally:
     def updated(self) -> None:
         self.sums[0] += 1
 
-    def learned(self, samples: int, loss: float, correct: float) -> None:
-        """A mini-batch at the read-out: sums over its samples."""
+    def learned(self, samples: int, correct: int, loss: float) -> None:
+        """A mini-batch at the read-out: how many targets, how many answers right, sum of losses (Piece.judged)."""
         self.sums[1:4] += (samples, loss, correct)
 
     def trained(self, seen: Agreement | None) -> None:

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dni_actors.box.figure import recorded
 from dni_actors.checks import ConfigError
 from dni_actors.config import RunConfig
 from dni_actors.record.folder import new_name, unwritable
 from dni_actors.record.result import Result
 from dni_actors.record.storage import Storage
 
-NEAR_BEST = 0.95  # of the best mean accuracy: what "time to" is measured to, if nothing else is given
+NEAR_BEST = 0.95  # of the best mean figure: what "time to" is measured to, if nothing else is given
 
 
 class Trial(NamedTuple):
@@ -55,25 +56,34 @@ def trials(base: RunConfig, updates: Sequence[str], lags: Sequence[int | str], s
 
 
 def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str, Any]:
-    """The content of comparison.json. `target`: the accuracy that "time to" is measured to."""
+    """The content of comparison.json. `target`: the figure that "time to" is measured to; of the task, as all figures
+    here: its accuracy, mostly."""
     contenders = []
     for name, several in groupby(trials, key=lambda trial: trial.contender):
         mine = list(several)
         learning = mine[0].config.learning
         runs = [one_run(trial.config, trial.result) for trial in mine if trial.result is not None]
         contenders.append({"name": name, "update": learning.update, "lag": learning.lag, "runs": runs})
-    best = max((mean(c["runs"], "test_accuracy") or 0.0 for c in contenders), default=0.0)
-    target = math.floor(best * NEAR_BEST * 100) / 100 if target is None else target
+    shown = next((run["shown"] for c in contenders for run in c["runs"] if run["shown"]), None)
+    sinks = shown is not None and shown.sinks
+    means = [value for c in contenders if (value := mean(c["runs"], "figure")) is not None]
+    if target is None and sinks:
+        target = math.ceil(min(means) / NEAR_BEST * 100) / 100
+    elif target is None:
+        target = math.floor(max(means, default=0.0) * NEAR_BEST * 100) / 100
     for contender in contenders:
         runs = contender["runs"]
         for run in runs:
-            run["seconds_to_target"] = next((s for _, s, a in run["curve"] if a >= target), None)
+            del run["shown"]
+            there = (s for _, s, value in run["curve"] if (value <= target if sinks else value >= target))
+            run["seconds_to_target"] = next(there, None)
         reached = [run["seconds_to_target"] for run in runs if run["seconds_to_target"] is not None]
-        accuracies = [run["test_accuracy"] for run in runs if run["test_accuracy"] is not None]
+        known = [run["figure"] for run in runs if run["figure"] is not None]
         contender |= {
             "test_accuracy": mean(runs, "test_accuracy"),
-            "least": min(accuracies, default=None),
-            "most": max(accuracies, default=None),
+            "figure": mean(runs, "figure"),
+            "least": min(known, default=None),
+            "most": max(known, default=None),
             "seconds_to_target": statistics.fmean(reached) if reached else None,
             "reached": len(reached),
         }
@@ -87,16 +97,19 @@ def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str
         "compute_delay_ms": config.execution.compute_delay_ms,
         "runtime": config.execution.runtime,
         "seeds": sorted({trial.config.learning.seed for trial in trials}),
+        "figure": "accuracy" if shown is None else shown.name,
         "target": target,
         "contenders": contenders,
     }
 
 
 def one_run(config: RunConfig, result: Result) -> dict[str, Any]:
-    """`curve`: tick, seconds of training, and test accuracy of each evaluation."""
+    """`curve`: tick, seconds of training, and the test figure of each evaluation."""
+    shown = recorded(config.task, result.evaluations[-1]) if result.evaluations else None
     told = {name: getattr(result, name) for name in ("status", "error", "digest", "ticks", "test_accuracy")}
     told |= {name: getattr(result, name) for name in ("ticks_per_second", "overlap", "sent", "sent_bytes", "lag")}
-    return {"seed": config.learning.seed, "path": str(result.path), **told, "curve": curve(config, result)}
+    told |= {"figure": None if shown is None else shown.value, "shown": shown, "curve": curve(config, result)}
+    return {"seed": config.learning.seed, "path": str(result.path), **told}
 
 
 def curve(config: RunConfig, result: Result) -> list[tuple[int, float, float]]:
@@ -105,7 +118,8 @@ def curve(config: RunConfig, result: Result) -> list[tuple[int, float, float]]:
     rows = [row for row in rows if row["box"] == config.boxes - 1]
     ends = [0] + [row["last_tick"] + 1 for row in rows]
     seconds = np.cumsum([0.0] + [row["seconds"] for row in rows])
-    return [(e["tick"], float(np.interp(e["tick"], ends, seconds)), e["accuracy"]) for e in result.evaluations]
+    told = [(facts["tick"], recorded(config.task, facts).value) for facts in result.evaluations]
+    return [(tick, float(np.interp(tick, ends, seconds)), value) for tick, value in told]
 
 
 def mean(runs: Sequence[dict[str, Any]], name: str) -> float | None:

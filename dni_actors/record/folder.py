@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import secrets
 import tomllib
 from datetime import datetime
@@ -26,8 +27,9 @@ INSIDE = ("metrics", "digests", "cuts")  # made before config.toml, with which a
 
 
 def new_name(config: RunConfig) -> str:
-    """The configured name, or task, date and a short id."""
-    return config.output.name or f"{config.chain.task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    """The configured name, or task, date and a short id. A task from a file is called as that, a class as itself."""
+    task = re.sub(r"[^\w.-]+", "-", re.split("[/:]", config.chain.task)[-1])[:64]
+    return config.output.name or f"{task}-{datetime.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 class RunFolder:

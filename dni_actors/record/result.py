@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dni_actors.box.figure import bits, squared_error
 from dni_actors.box.model import Model
 from dni_actors.box.report import plain
 from dni_actors.box.standing import Standing
@@ -41,8 +42,17 @@ class Result:
     test_loss: float | None
     validation_accuracy: float | None
     """on samples kept apart from training and test, to choose by"""
+    test_error: float | None
+    """mean squared error, of tasks that ask for numbers"""
+    test_bits: float | None
+    """bits per step, of streams: of a text, per character"""
+    test_reached: float | None
+    """how far a curriculum has come: copy, the symbols written without a mistake"""
+    figure: str | None
+    """the one of these that the task goes by, as it is shown"""
     best: dict[str, Any] | None
-    """the evaluation with the best validation accuracy; kept is the cut of the best one that has a cut"""
+    """the best evaluation on the validation samples: the highest accuracy, of numbers and where every step is asked the
+    least loss, of a curriculum the farthest; kept is the cut of the best one that has a cut"""
     overlap: float
     """sum over boxes of (thread CPU time + emulated delay) over wall time"""
     runtime: str
@@ -95,6 +105,10 @@ class Result:
             test_accuracy=newest.accuracy if newest else None,
             test_loss=newest.loss if newest else None,
             validation_accuracy=newest.validation_accuracy if newest else None,
+            test_error=squared_error(config.task, newest) if newest else None,
+            test_bits=bits(config.task, newest) if newest else None,
+            test_reached=newest.reached if newest else None,
+            figure=standing.figure.words if standing.figure else None,
             best=plain(best._asdict()) if best else None,
             restarts=standing.restarts,
             losses=[f"box {loss.box}: {loss.why}" for loss in standing.losses],
@@ -123,8 +137,8 @@ class Result:
         storage = Storage.of(str(folder))
         content = json.loads(storage.read("result.json"))
         path = storage.path or str(folder)
-        known = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{**{name: value for name, value in content.items() if name in known}, "path": path})
+        known = dict.fromkeys(field.name for field in dataclasses.fields(cls))
+        return cls(**{**known, **{name: value for name, value in content.items() if name in known}, "path": path})
 
     def load_model(self, best: bool = False) -> Model:
         """The trained boxes at the run's end, or at its last complete cut; `best`: at the best cut by validation.

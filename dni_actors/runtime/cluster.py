@@ -19,7 +19,7 @@ from dni_actors.config import RunConfig
 from dni_actors.runtime import cluster_address
 from dni_actors.runtime.head import HeadLostError
 from dni_actors.runtime.interrupts import interrupts_held
-from dni_actors.runtime.kernels import kernel_environment
+from dni_actors.runtime.kernels import cores, kernel_environment
 from dni_actors.runtime.warden import warden
 
 ANSWER_WITHIN = 20  # seconds that a cluster's address gets to answer, on a machine that may be busy
@@ -145,7 +145,6 @@ def variables(values: dict[str, str]) -> Iterator[None]:
 
 def start(ray: Any, boxes: int) -> float:
     """A private Ray on loopback: token authentication, no dashboard. Returns the CPUs of a box."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     before = os.umask(0o077)  # Ray writes its token with the umask's mode
     try:
         for last_try in (False, True):  # the raylet gives up when its agent is slow (ray issue 65983)
@@ -153,7 +152,7 @@ def start(ray: Any, boxes: int) -> float:
                 with interrupts_held():
                     ray.init(
                         address="local",
-                        num_cpus=cores,
+                        num_cpus=cores(),
                         include_dashboard=False,
                         object_store_memory=OBJECT_STORE,
                         log_to_driver=False,
@@ -171,7 +170,7 @@ def start(ray: Any, boxes: int) -> float:
     finally:
         os.umask(before)
     guard_token()
-    return max(1, cores * CPU_RESOLUTION // boxes) / CPU_RESOLUTION
+    return max(1, cores() * CPU_RESOLUTION // boxes) / CPU_RESOLUTION
 
 
 def join(ray: Any, address: str) -> None:

@@ -27,6 +27,11 @@ def kernel_environment(config: RunConfig) -> dict[str, str]:
     return {CORETYPE: blas, DISABLED: " ".join(sorted(beyond))}
 
 
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def simd(kind: str) -> list[str]:
     """NumPy's dispatched SIMD levels, weakest first: `found` and in use, or `not found` (absent or disabled)."""
     info: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]

@@ -5,35 +5,44 @@ from functools import cache
 
 from dni_actors.checks import ConfigError, choose
 from dni_actors.plugins import imported
+from dni_actors.tasks.adding import Adding
+from dni_actors.tasks.binary import BinaryAddition
 from dni_actors.tasks.copying import Copy, RepeatCopy
+from dni_actors.tasks.file import PREFIX, file
 from dni_actors.tasks.idx import image_rows
 from dni_actors.tasks.mnist import Mnist01, Rows
 from dni_actors.tasks.symbols import Recall, Xor
 from dni_actors.tasks.task import Fresh, Samples, Split, Streaming, Task
-from dni_actors.tasks.text import text
+from dni_actors.tasks.text import text_task
 
 TASKS: dict[str, Callable[[], Task]] = {
     "mnist01": Mnist01,
     "rows": Rows,
     "recall": Recall,
     "xor": Xor,
+    "adding": Adding,
+    "binary-addition": BinaryAddition,
+    "binary-addition-12": lambda: BinaryAddition(12),
     "copy": Copy,
     "repeat-copy": RepeatCopy,
-    "text": text,
+    "text": text_task,
 }
-FROM_DATA: dict[str, Callable[[str], Task]] = {"rows": image_rows, "text": text}
+FROM_DATA: dict[str, Callable[[str], Task]] = {"rows": image_rows, "text": text_task}
 """Those that may also be made from `--data`."""
 
 __all__ = ["TASKS", "Fresh", "Samples", "Split", "Streaming", "Task", "find"]
 
 
 def find(name: str, data: str | None = None) -> Task:
-    """The task of a name, or of an import path, made from `data` if that is given. ConfigError if there is none."""
+    """The task of a name, of a file or of an import path, made from `data` if that is given. ConfigError if there is
+    none."""
     if data is not None and name not in FROM_DATA:
         told = f"{data!r} is for task {' or '.join(FROM_DATA)}, not {name}; drop it, or name such a task"
         raise ConfigError("data", told)
     if data is not None:
         return FROM_DATA[name](data)
+    if name.startswith(PREFIX):
+        return file(name.removeprefix(PREFIX))
     if name in TASKS or ":" in name:
         return made(name)
     raise ConfigError("task", f"{name!r} is not known; {choose(name, TASKS)}")

@@ -78,7 +78,7 @@ class Text:
 
 
 @cache
-def text(file: str | None = None) -> Text:
+def text_task(file: str | None = None) -> Text:
     """Of a file, UTF-8; by default the English documentation that comes with Python itself."""
     if file is None:
         from pydoc_data.topics import topics  # half a megabyte: when it is wanted

@@ -119,7 +119,17 @@ def table(content: dict[str, Any]) -> str:
     links = f", links {content['link_delay_ms']} ms one way" if content["link_delay_ms"] != "0" else ""
     what = f"{content['task']}, {content['boxes']} boxes, {content['ticks']} ticks"
     lines = [f"{what}, {len(seeds)} seed{several}{links}"]
-    titles = ("test accuracy", "least-most", "ticks/s", f"time to {target:.0%}", "overlap", "messages", "MB")
+    share = content["figure"] == "accuracy"
+    form = "{:.1%}" if share else "{:.4g}"
+    titles = (
+        f"test {content['figure']}",
+        "least-most",
+        "ticks/s",
+        f"time to {target:{'.0%' if share else '.3g'}}",
+        "overlap",
+        "messages",
+        "MB",
+    )
     lines.append(f"{'update':24}" + "".join(title.rjust(width) for title, width in zip(titles, WIDTHS, strict=True)))
     for of in content["contenders"]:
         runs = len(of["runs"])
@@ -128,8 +138,8 @@ def table(content: dict[str, Any]) -> str:
         if 0 < of["reached"] < runs:
             seconds += f" ({of['reached']}/{runs})"
         cells = [
-            number(of["test_accuracy"], "{:.1%}"),
-            f"{fraction(of['least'])}-{fraction(of['most'])}",
+            number(of["figure"], form),
+            "-".join(fraction(of[end]) if share else number(of[end], form) for end in ("least", "most")),
             number(of["ticks_per_second"], "{:.1f}"),
             seconds if runs else "-",
             number(of["overlap"], "{:.2f}"),

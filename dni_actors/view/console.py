@@ -79,8 +79,8 @@ class PlainView:
             }
             if (window := standing.windows[-1]) is not None and window.loss is not None:
                 facts["loss"] = f"{window.loss:.4f}"
-            if standing.evaluations:
-                facts |= {"test_accuracy": f"{standing.evaluations[-1].accuracy:.4f}"}
+            if (figure := standing.figure) is not None:
+                facts[f"test_{figure.name.replace(' ', '_')}"] = f"{figure.value:.4f}"
             self._line(**facts)
 
     def close(self, result: dict[str, Any] | None) -> None:

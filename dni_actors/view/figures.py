@@ -10,7 +10,7 @@ COLOURS = ("#1b6ca8", "#c2571a", "#3d8f4f", "#8a4fa3", "#b8901f", "#4a9aa8", "#a
 
 
 def accuracy(content: dict[str, Any]) -> bytes | None:
-    """Test accuracy against ticks and against seconds of training, side by side; None where matplotlib is missing.
+    """The test figure against ticks and against seconds of training, side by side; None where matplotlib is missing.
 
     `content`: of comparison.json. A line per contender: means over seeds, with the band from least to most.
     """
@@ -32,7 +32,7 @@ def accuracy(content: dict[str, Any]) -> bytes | None:
         for axis, x in ((by_tick, ticks.mean(0)), (by_second, seconds.mean(0))):
             axis.plot(x, several.mean(0), style, color=colour, label=contender["name"])
             axis.fill_between(x, several.min(0), several.max(0), color=colour, alpha=0.15, linewidth=0)
-    by_tick.set(xlabel="ticks (mini-batches)", ylabel="test accuracy")
+    by_tick.set(xlabel="ticks (mini-batches)", ylabel=f"test {content['figure']}")
     by_second.set(xlabel="seconds of training, evaluations left out")
     by_tick.legend(frameon=False, loc="lower right", fontsize=9)
     for axis in (by_tick, by_second):

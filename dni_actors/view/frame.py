@@ -80,15 +80,15 @@ def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Li
 
 
 def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
-    """Ticks, rate, the time that is left, and the test accuracy with its trend; what does not fit is left out."""
+    """Ticks, rate, the time that is left, and the test figure with its trend; what does not fit is left out."""
     total, done, rate = standing.config.ticks, standing.ticks, standing.ticks_per_second
     left = clock((total - done) / rate) if rate else "-:--"
     pieces: list[tuple[int, Line]] = [  # the lower the number, the longer it stays
         (1, [cell(f"{done}/{total}", 2 * len(str(total)) + 1)]),
         (4, [Segment("ETA ", DIM), cell(left, 7, right=False)]),
         (2, [cell(f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}", 6), Segment(" ticks/s", DIM)]),
-        (0, accuracy(standing, glyphs)),
-        (3, [cell(spark([e.accuracy for e in standing.evaluations], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
+        (0, newest(standing, glyphs)),
+        (3, [cell(spark([found.value for found in standing.figures], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
     ]
     least = 8
     while sum(length(piece) + 2 for _, piece in pieces) + least > width and len(pieces) > 1:
@@ -102,13 +102,13 @@ def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     return cropped(line, width)
 
 
-def accuracy(standing: Standing, glyphs: Glyphs) -> Line:
-    told = standing.evaluations
+def newest(standing: Standing, glyphs: Glyphs) -> Line:
+    told = standing.figures
     if not told:
         return [Segment("test ", DIM), cell("-", 6), cell("", 2)]
-    change = told[-1].accuracy - told[-2].accuracy if len(told) > 1 else 0.0
+    change = told[-1].value - told[-2].value if len(told) > 1 else 0.0
     trend = glyphs.trend[0 if change > 0 else 1 if change < 0 else 2] if len(told) > 1 else ""
-    return [Segment("test ", DIM), cell(f"{told[-1].accuracy:.1%}", 6, BOLD), cell(trend, 2)]
+    return [Segment("test ", DIM), cell(told[-1].text, max(6, len(told[-1].text)), BOLD), cell(trend, 2)]
 
 
 def legend(width: int, glyphs: Glyphs) -> Line:

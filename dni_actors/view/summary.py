@@ -5,8 +5,8 @@ from typing import Any
 
 def summary(result: dict[str, Any]) -> str:
     """A few lines: how it ended, and what was reached."""
-    accuracy, digest = result["test_accuracy"], result["digest"]
-    reached = "no evaluation yet" if accuracy is None else f"test accuracy {accuracy:.2%}"
+    figure, digest = result["figure"], result["digest"]
+    reached = "no evaluation yet" if figure is None else f"test {figure}"
     lines = [
         f"{result['status']}: {reached} after {result['ticks']} ticks in {result['seconds']:.1f} s of training",
         f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",

@@ -117,13 +117,24 @@ def test_what_is_not_finite_is_named_with_box_tick_and_knob():
         box.learn(5, (frozen(np.full((2, 4), np.inf, np.float32)),))
 
 
+def test_a_box_with_a_loss_tells_its_mean_and_the_share_of_right_answers():
+    box = TimeBox(tiny(boxes=1), 0)
+    box.load(0)
+    box.forward(box.initial_state)
+    right, loss = box._pieces[0].read().correct.mean(), box._pieces[0].read().loss.mean()
+    box.backward(None)
+    means = box.tally.means()
+    assert means["accuracy"] == right
+    assert means["loss"] == pytest.approx(loss)
+
+
 def test_a_tally_gives_means_and_none_where_there_is_nothing():
     tally = Tally()
     assert tally.means() == {
         "updates": 0, "loss": None, "accuracy": None, "synthesizer_error": None, "cosine": None, "norm_ratio": None
     }  # fmt: skip
     tally.updated()
-    tally.learned(4, 2.0, 3)
+    tally.learned(4, 3, 2.0)
     tally.trained(Agreement(1.0, 0.5, 2.0))
     tally.trained(Agreement(3.0, 0.0, 1.0))
     assert tally.means() == {

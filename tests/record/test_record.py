@@ -1,4 +1,5 @@
 import json
+import tomllib
 
 import pyarrow as pa
 import pytest
@@ -36,6 +37,13 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     assert again.metrics.equals(result.metrics)
     assert result.metrics.num_rows == 3 * 100
     assert result.metrics.column_names == list(Window._fields)
+
+
+def test_boxes_auto_is_a_number_in_the_record(tmp_path, monkeypatch):
+    monkeypatch.setattr("dni_actors.experiment.cores", lambda: 2)
+    result = run(tiny(boxes="auto", storage=str(tmp_path), name="it"))
+    assert tomllib.loads((tmp_path / "it" / "config.toml").read_text())["boxes"] == 2
+    assert len(result.restarts) == result.load_model().config.boxes == 2
 
 
 def test_a_failed_run_is_recorded_up_to_there(tmp_path):

@@ -21,7 +21,7 @@ def standing(boxes=3):
 
 
 RESULT = {
-    "status": "finished", "test_accuracy": 0.995, "ticks": 1600, "seconds": 4.0, "ticks_per_second": 390.0,
+    "status": "finished", "figure": "accuracy 99.50%", "ticks": 1600, "seconds": 4.0, "ticks_per_second": 390.0,
     "overlap": 0.7, "digest": "abc", "path": "runs/x", "kernels": ["a"], "hints": [],
     "warnings": [], "restarts": [0, 0, 0], "cuts": [1600],
 }  # fmt: skip
@@ -38,7 +38,7 @@ def test_the_summary_tells_what_was_reached():
     assert "warning" not in text
     assert "  the lag does not fit\n" in summary(RESULT | {"hints": ["the lag does not fit"]})
     assert "warning: boxes used different CPU kernels (a; b)" in summary(RESULT | {"kernels": ["a", "b"]})
-    cut_short = RESULT | {"status": "interrupted", "test_accuracy": None, "digest": None, "cuts": [700, 800]}
+    cut_short = RESULT | {"status": "interrupted", "figure": None, "digest": None, "cuts": [700, 800]}
     assert "no evaluation yet" in summary(cut_short)
     assert "goes on from tick 800 with --resume runs/x" in summary(cut_short)
     assert "boxes started again: 3" in summary(RESULT | {"restarts": [0, 1, 2]})

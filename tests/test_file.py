@@ -1,0 +1,159 @@
+"""Anybody's own samples: what a file may hold, and what is said of one that cannot be used."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from dni_actors.checks import ConfigError
+from dni_actors.config import RunConfig
+from dni_actors.runtime.inline import Chain
+from dni_actors.tasks import find
+
+COUNT, STEPS, INPUTS = 40, 6, 3
+
+
+def labelled(rng, kind):
+    """x and labels of a kind."""
+    x = rng.standard_normal((COUNT, STEPS, INPUTS))
+    return x, {
+        "classes": (x.sum(axis=(1, 2)) > 0).astype(np.int32),
+        "classes at steps": np.where(x[..., 0] > 1, -1, x[..., 1] > 0),
+        "number": x.sum(axis=(1, 2)),
+        "numbers": x[:, 0],
+        "numbers at steps": np.where(x[..., :2] > 1, np.nan, x[..., 1:]),
+    }[kind]
+
+
+KINDS = {  # loss, per_step, classes
+    "classes": ("softmax", False, 2),
+    "classes at steps": ("softmax", True, 2),
+    "number": ("squared", False, 1),
+    "numbers": ("squared", False, 3),
+    "numbers at steps": ("squared", True, 2),
+}
+
+
+def write(path, x, labels):
+    if path.suffix == ".npz":
+        np.savez(path, x=x, labels=labels)
+    else:
+        parquet.write_table(pa.table({"x": x.tolist(), "labels": labels.tolist()}), path)
+    return f"file:{path}"
+
+
+@pytest.mark.parametrize("suffix", ["npz", "parquet"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_a_file_holds_is_what_boxes_see(tmp_path, rng, kind, suffix):
+    x, labels = labelled(rng, kind)
+    task = find(write(tmp_path / f"it.{suffix}", x, labels))
+    assert (task.loss, task.per_step, task.classes) == KINDS[kind]
+    assert (task.steps, task.inputs, task.train, task.validation, task.test) == (STEPS, INPUTS, 32, 4, 4)
+    rows = {row.astype(np.float32).tobytes(): label for row, label in zip(x, labels, strict=True)}
+    for part in task.load(0, STEPS):
+        for n in range(part.x.shape[1]):
+            wanted = rows.pop(part.x[:, n].tobytes())  # each sample in one part, once
+            np.testing.assert_array_equal(part.labels[:, n] if task.per_step else part.labels[n], np.atleast_1d(wanted))
+    assert not rows
+    later = task.load(2, 3).train
+    np.testing.assert_array_equal(later.x, task.load(0, STEPS).train.x[2:5])
+    assert later.labels.shape[0] == (3 if task.per_step else 32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_chain_learns_from_a_file(tmp_path, rng, kind):
+    task = write(tmp_path / "it.npz", *labelled(rng, kind))
+    config = RunConfig.of(task=task, boxes=2, batch=8, epochs=25, hidden=8, learning_rate=0.01, evaluate_every=5)
+    chain = Chain(config)
+    chain.run()
+    found = chain.reports()[-1].evaluations
+    assert found[-1].loss < found[0].loss
+
+
+def test_one_input_needs_no_axis_of_its_own(tmp_path, rng):
+    task = find(write(tmp_path / "it.parquet", rng.standard_normal((12, 5)), np.arange(12) % 3))
+    assert (task.steps, task.inputs, task.train, task.test) == (5, 1, 10, 1)
+
+
+X, Y = np.zeros((20, 4, 2)), np.arange(20) % 2
+
+
+def with_one(value, x=X):
+    x = x.copy()
+    x.flat[3] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        ({"x": X}, "has x; give x and labels"),
+        ({"x": X[:9], "labels": Y[:9]}, "has 9 samples; give at least 10"),
+        ({"x": X, "labels": Y[:9]}, r"has x \[20, 4, 2\] and labels \[9\]; give x \[N, T, I\]"),
+        (
+            {"x": X, "labels": np.zeros((20, 3), int)},
+            r"has .* labels \[20, 3\]; labels of each step are as many as the steps",
+        ),
+        ({"x": X.reshape(20, 2, 2, 2), "labels": Y}, r"has .*; give x \[N, T, I\]"),
+        ({"x": with_one(np.nan), "labels": Y}, "has NaN or infinite numbers in x; fill them in"),
+        ({"x": X, "labels": with_one(np.nan, Y + 0.5)}, "has NaN or infinite numbers among the labels"),
+        ({"x": X, "labels": Y - 1}, "has labels from -1 to 0; number the classes 0, 1 and so on"),
+        ({"x": X, "labels": Y * 10**9}, "has labels from 0 to 1000000000; .* or give floats for regression"),
+        ({"x": X.astype(str), "labels": Y}, "has x of type <U32 and labels of type int64; give numbers"),
+        ({"x": X.astype(object), "labels": Y}, "holds no arrays of numbers"),
+    ],
+    ids=lambda value: str(value)[:24] if isinstance(value, str) else "",
+)
+def test_an_unfit_file_is_one_sentence(tmp_path, arrays, told):
+    np.savez(tmp_path / "it.npz", **arrays)
+    with pytest.raises(ConfigError, match=rf"^task: file:.*it\.npz {told}"):
+        RunConfig.of(task=f"file:{tmp_path}/it.npz")
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (
+            {"x": [[[1.0], [2.0]]] * 9 + [[[1.0]]], "labels": [0, 1] * 5},
+            r"has lists of different lengths in x \(from 1",
+        ),
+        ({"x": [[1.0, None]] * 10, "labels": [0, 1] * 5}, "has empty cells in x; fill them in"),
+        ({"x": [[1.0, 2.0]] * 10, "labels": ["a", "b"] * 5}, "has string in labels; give numbers"),
+        ({"x": [[1.0, 2.0]] * 10, "y": [0, 1] * 5}, "has x, y; give x and labels"),
+        (
+            {"x": [[1.0, 2.0]] * 9 + [None], "labels": [0, 1] * 5},
+            "has list.* with empty rows in x; give lists of numbers",
+        ),
+    ],
+    ids=range(5),
+)
+def test_an_unfit_table_is_one_sentence(tmp_path, columns, told):
+    parquet.write_table(pa.table(columns), tmp_path / "it.parquet")
+    with pytest.raises(ConfigError, match=rf"^task: file:.*it\.parquet {told}"):
+        RunConfig.of(task=f"file:{tmp_path}/it.parquet")
+
+
+@pytest.mark.parametrize("name", ["it.npz", "it.parquet", "it.csv", "none.npz", "none.parquet", "."])
+def test_what_is_no_such_file_is_one_sentence(tmp_path, name):
+    if name.startswith("it"):
+        (tmp_path / name).write_bytes(b"garbage")
+    with pytest.raises(
+        ConfigError, match=r"^task: file:.* (cannot be read|holds no arrays|is of no known kind)"
+    ) as told:
+        RunConfig.of(task=f"file:{tmp_path}/{name}")
+    assert "\n" not in str(told.value)
+
+
+def test_the_prefix_wins_over_an_import_path(tmp_path, rng, monkeypatch):
+    write(tmp_path / "it.npz", *labelled(rng, "classes"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file.py").write_text("raise AssertionError")
+    assert find("file:it.npz").train == 32
+
+
+def test_boxes_of_other_tasks_load_no_pyarrow():
+    code = "import sys, dni_actors.config as c; c.RunConfig.of(task='rows'); sys.exit('pyarrow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
