@@ -8,12 +8,12 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-import ray
 import yaml
-from ray.scripts import scripts, symmetric_run
 
 from dni_actors.options import parse
 
+# They import Ray, which reads some variables once, when it is imported: after the fixture has set them.
+pytestmark = pytest.mark.usefixtures("ray_cluster")
 FOLDER = Path(__file__).parents[2] / "launch"
 FILES = sorted(path for path in FOLDER.iterdir() if path.suffix in (".sh", ".yaml"))
 CLUSTERS = ["cluster.yaml", "cluster-aws.yaml"]
@@ -36,6 +36,7 @@ def test_each_begins_with_what_it_needs_and_how_it_is_used(path):
 
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_cluster_files_fit_the_schema_of_ray_up(name):
+    import ray
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     jsonschema.validate(load(name), json.loads((Path(ray.__file__).parent / "autoscaler/ray-schema.json").read_text()))
@@ -45,6 +46,8 @@ def test_cluster_files_fit_the_schema_of_ray_up(name):
 
 @pytest.mark.parametrize("name", CLUSTERS)
 def test_cluster_files_start_nodes_with_tokens_and_options_that_ray_start_knows(name):
+    from ray.scripts import scripts
+
     content = load(name)
     assert "~/.ray/auth_token" in content["file_mounts"]
     assert any("chmod 600 ~/.ray/auth_token" in line for line in content["setup_commands"])
@@ -98,6 +101,8 @@ def test_what_a_job_brings_along_is_a_runtime_environment_without_secrets():
 
 
 def test_a_slurm_job_starts_ray_and_the_run_with_options_that_both_know(tmp_path):
+    from ray.scripts import scripts, symmetric_run
+
     for name in ("scontrol", "srun"):
         (tmp_path / name).write_text('#!/bin/bash\n[ "${0##*/}" = scontrol ] && echo n1 && exit\nexec tool "$@"\n')
         (tmp_path / name).chmod(0o755)

@@ -33,7 +33,7 @@ def test_messages_and_bytes_are_counted_where_they_are_put(update):
     standing = Standing(config)
     for report in chain.reports():
         standing.take(report)
-    chunks = chain.steppers[0].box.chunks
+    chunks = chain.steppers[0].box.held_out.chunks
     states, gradients = 2 * 10, 2 * 10 * (update != "truncated")
     assert standing.sent == (2 * 2 * 10 + 2 * chunks, (states + gradients + 2 * chunks) * 2 * 4 * 4)
 

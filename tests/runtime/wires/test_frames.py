@@ -61,7 +61,7 @@ def changed(field, value):
         ([changed(1, 1), BODY], "version 1 of the protocol, not 3; install one dni_actors everywhere"),
         ([changed(4, b"x" * 16), BODY], "of another run"),
         ([changed(2, 9), BODY], "kind 9"),
-        ([changed(3, 3), BODY], "channel 3"),
+        ([changed(3, 5), BODY], "channel 5"),
         ([changed(6, -1), BODY], "index -1"),
         ([changed(9, 7), BODY], "2 frames for 7 arrays of State"),
         ([changed(8, 2), BODY], "mark 2"),
