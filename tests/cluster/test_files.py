@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+from importlib.metadata import version
 from pathlib import Path
 
 import jsonschema
@@ -170,7 +171,7 @@ RAY_JOB = closed(
 def test_the_manifest_for_kubernetes_fits_the_schema_and_the_command():
     content = load("rayjob.yaml")
     jsonschema.validate(content, RAY_JOB)
-    assert content["spec"]["rayClusterSpec"]["rayVersion"] == ray.__version__
+    assert content["spec"]["rayClusterSpec"]["rayVersion"] == version("ray")
     words = shlex.split(content["spec"]["entrypoint"])
     assert words[:3] == ["python", "-m", "dni_actors.launch"]
     config = parse(words[3:])
