@@ -81,12 +81,15 @@ def streams(task: str, steps: int) -> dict[str, Fields]:
 
 
 def text() -> dict[str, Fields]:
-    base = STREAM | {"task": "text", "hidden": 128, "learning_rate": 2e-3, "look_ahead": 5}
+    base: Fields = {"task": "text"}
+    short, long = base | {"unroll": (5,), "ticks": 6_000}, base | {"unroll": (20,), "ticks": 1_500}
     return {
-        "T 5, truncated": base | {"unroll": (5,), "update": "truncated", "ticks": 12_000},
-        "T 5, synthetic": base | {"unroll": (5,), "ticks": 12_000},
-        "T 5, synthetic, unlabelled": base | {"unroll": (5,), "ticks": 12_000, "conditioned": False},
-        "T 20, truncated": base | {"unroll": (20,), "update": "truncated", "ticks": 3_000},
+        "T 5, truncated": short | {"update": "truncated"},
+        "T 5, synthetic": short,
+        "T 5, synthetic, unlabelled": short | {"conditioned": False},
+        "T 5, synthetic, scale 1, discount 1": short | {"synthetic_scale": 1.0, "discount": 1.0},
+        "T 20, truncated, as many characters": long | {"update": "truncated"},
+        "T 20, truncated, as many ticks": long | {"update": "truncated", "ticks": 6_000},
     }
 
 
