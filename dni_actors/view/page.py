@@ -73,7 +73,7 @@ class Report:
     def _head(self, accounts: Sequence[Account], when: str) -> None:
         self._parts.append("<h1>dni_actors: " + html.escape(", ".join(account.name for account in accounts)) + "</h1>")
         self._parts.append(f"<p>Made {html.escape(when)}.</p>")
-        columns = ("run", "task", "update", "lag", "status", "test accuracy", "ticks", "ticks/s", "overlap", "restarts")
+        columns = ("run", "task", "update", "lag", "status", "test", "ticks", "ticks/s", "overlap", "restarts")
         self._table((columns, *(line(account) for account in accounts)), head=True)
 
     def _run(self, account: Account, excerpt: Excerpt | None) -> None:
@@ -174,7 +174,7 @@ def line(account: Account) -> tuple[str, ...]:
         str(account.settings.get("update", "-")),
         str(account.settings.get("lag", "-")),
         account.status,
-        "-" if newest is None else f"{newest.accuracy:.2%}",
+        result.get("figure") or ("-" if newest is None else f"accuracy {newest.accuracy:.2%}"),
         str(result.get("ticks", int(ticks[-1]))),
         "-" if rate is None else f"{rate:.1f}",
         str(result.get("overlap", "-")),
