@@ -101,6 +101,36 @@ def real(content: dict[str, Any]) -> None:
     finish(figure, "links_real", "Real arithmetic on two cores, emulated links")
 
 
+def lags(content: dict[str, Any]) -> None:
+    """A panel per number of boxes: mean accuracy against lag, with the least and the most of the seeds; the two ends,
+    backpropagation and truncation, and the local read-outs alone, as lines across."""
+    results: dict[str, list[float]] = content["results"]
+    late = RESULTS / "learning_delayed.json"
+    if late.exists():
+        results |= {n: v for n, v in json.loads(late.read_text())["results"].items() if "delayed, none" in n}
+    boxes = sorted({int(name.split()[0]) for name in results})
+    figure, axes = plt.subplots(1, len(boxes), figsize=(5.2 * len(boxes), 4.6), sharey=True, squeeze=False)
+    for axis, count in zip(axes[0], boxes, strict=True):
+        mine = {n.removeprefix(f"{count} boxes, "): v for n, v in results.items() if n.startswith(f"{count} boxes, ")}
+        for name, style in (("locked", "-"), ("truncated", ":"), ("local, lag 2", "--")):
+            label = name.partition(",")[0]
+            axis.axhline(statistics.mean(mine[name]), color="#444444", linestyle=style, linewidth=1, label=label)
+        for rule in dict.fromkeys(
+            name.rpartition(", lag ")[0] for name in mine if "lag" in name and "local" not in name
+        ):
+            points = {int(n.rpartition(" ")[2]): v for n, v in mine.items() if n.rpartition(", lag ")[0] == rule}
+            at, means = list(points), [statistics.mean(v) for v in points.values()]
+            (line,) = axis.plot(at, means, "o-", label=rule.removesuffix(", none"))
+            low, high = [min(v) for v in points.values()], [max(v) for v in points.values()]
+            axis.fill_between(at, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
+        axis.set(xscale="log", xlabel="lag, ticks per boundary", title=f"{count} boxes")
+        axis.set_xticks([2, 4, 8, 16, 32], ["2", "4", "8", "16", "32"])
+        axis.minorticks_off()
+    axes[0][0].set_ylabel("test accuracy, rows")
+    axes[0][-1].legend(frameon=False, fontsize=8)
+    finish(figure, "learning_rows", f"What a long lag costs: means of {content['seeds']} seeds, least to most shaded")
+
+
 def finish(figure: Any, name: str, title: str) -> None:
     figure.suptitle(title)
     figure.tight_layout()
@@ -116,6 +146,7 @@ FIGURES: dict[str, Callable[[dict[str, Any]], None]] = {
     "links_delays": lambda content: links(content, "links_delays", 1, "one-way delay, ms (4 boxes)"),
     "links_boxes": lambda content: links(content, "links_boxes", 0, "boxes (20 ms one way)"),
     "links_real": real,
+    "learning_rows": lags,
 }
 
 
