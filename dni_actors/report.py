@@ -60,7 +60,7 @@ def ticks_of(text: str | None) -> tuple[int, int] | None:
 def require_matplotlib() -> None:
     """ConfigError if it is not there."""
     if find_spec("matplotlib") is None:
-        told = "needs matplotlib, which is not installed; pip install 'dni_actors[figures]'"
+        told = "needs matplotlib, which is not installed; pip install matplotlib"
         raise ConfigError("report", told)
 
 

@@ -223,7 +223,7 @@ def test_wrong_input_is_one_sentence(command, argv, told):
 def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path, command, monkeypatch):
     place = record(tmp_path)
     monkeypatch.setattr(report, "find_spec", lambda name: None)
-    told = "dni_actors: report: needs matplotlib, which is not installed; pip install 'dni_actors[figures]'\n"
+    told = "dni_actors: report: needs matplotlib, which is not installed; pip install matplotlib\n"
     assert command(place) == (2, told)
     assert command(place, "--perfetto", tmp_path / "t.gz")[0] == 0
 

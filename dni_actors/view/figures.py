@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-MISSING = "no figure: matplotlib is not installed; pip install 'dni_actors[figures]'"
+MISSING = "no figure: matplotlib is not installed; pip install matplotlib"
 COLOURS = ("#1b6ca8", "#c2571a", "#3d8f4f", "#8a4fa3", "#b8901f", "#4a9aa8", "#a83c5b", "#6b6b6b")
 
 

@@ -17,7 +17,7 @@ class TensorBoard:
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:
-            told = "True needs tensorboardX, which is not installed; pip install 'dni_actors[tensorboard]'"
+            told = "True needs tensorboardX, which is not installed; pip install tensorboardX"
             raise ConfigError("tensorboard", told) from error
         if folder is None:
             raise ConfigError("tensorboard", "True writes to folders of this machine only; give such a --storage")
