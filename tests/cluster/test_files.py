@@ -66,7 +66,8 @@ def recorded(script, tmp_path, *argv, **env):
     tool = tmp_path / "tool"
     tool.write_text('#!/bin/bash\nprintf "%s\\0" "$@" > "$RECORD"\n')
     tool.chmod(0o755)
-    given = os.environ | {"RECORD": str(tmp_path / "record"), "HOME": str(tmp_path), **env}
+    outside = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    given = outside | {"RECORD": str(tmp_path / "record"), "HOME": str(tmp_path), **env}
     subprocess.run([FOLDER / script, *argv], check=True, env=given, timeout=30)
     return (tmp_path / "record").read_text().split("\0")[:-1]
 

@@ -91,7 +91,7 @@ def test_random_delays_everywhere_leave_the_digest_alone(runtime_name, inline_di
 def test_evaluations_are_equal_and_lie_where_they_should(runtime_name):
     standing, _ = finish(setting(), runtime_name)
     assert [e.tick for e in standing.evaluations] == [5, 10, 12]
-    assert standing.evaluations == finish(setting(), "inline")[0].evaluations
+    assert repr(standing.evaluations) == repr(finish(setting(), "inline")[0].evaluations)  # where NaNs are equal
 
 
 def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
