@@ -60,7 +60,10 @@ def absurd(name: str) -> dict[str, Any]:
             told = Result.from_path(f"{storage}/it").hints
         place = Storage.of(f"{storage}/it")
         arrays = [
-            a for tick in cut_files.complete(place) for cut in cut_files.read(place, tick) for a in cut.arrays.values()
+            a
+            for tick in cut_files.complete(place)
+            for cut in cut_files.read(place, tick, config.boxes)
+            for a in cut.arrays.values()
         ]
         bad = sum(a.dtype.kind == "f" and not np.isfinite(a).all() for a in arrays)
     return {"told": told, "cuts_not_finite": int(bad)}
