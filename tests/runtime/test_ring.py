@@ -22,7 +22,8 @@ def short_evaluations(monkeypatch):
 
 
 def ring(task="copy", unroll=(3,), **fields):
-    chosen = {"ticks": 20, "batch": 4, "look_ahead": 2, "lag": 1, "evaluate_every": 0, "cell": "rnn", "streams": 1}
+    chosen = {"ticks": 20, "batch": 4, "look_ahead": 2, "lag": 1, "evaluate_every": 0, "cell": "rnn"}
+    chosen |= {"synthetic_scale": 1.0, "discount": 1.0}
     return tiny(task=task, unroll=unroll, **(chosen | fields))
 
 

@@ -213,7 +213,14 @@ def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inlin
     """It was stopped, and could not be killed, as on a node out of reach: what it still says is of the past."""
     monkeypatch.setattr(supervisor, "SILENT_AFTER", 1.5)
     out_of_reach = []
-    monkeypatch.setattr(actors.Actors, "_kill", lambda several, k: out_of_reach.append(several._actors[k]))
+
+    def give_up(several, k):
+        out_of_reach.append(several._actors[k])
+        several.places[k] = None
+
+    monkeypatch.setattr(actors.Actors, "_kill", give_up)
+    # Its place would be free again on a node that is lost; here it still holds it.
+    monkeypatch.setattr(actors.Placement, "options", lambda self, k: {"num_cpus": 0})
     config = setting(ticks=100, evaluate_every=0, compute_delay_ms="10", **WIRES["ray"])
     standing, sleeper = Standing(config), None
     try:
