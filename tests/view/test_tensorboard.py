@@ -56,6 +56,6 @@ def test_where_it_cannot_be_one_sentence_says_so(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"tensorboard: .*folders of this machine only"):
         TensorBoard(None)
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(ConfigError, match="tensorboard: .*pip install tensorboardX"):
+    with pytest.raises(ConfigError, match=r"tensorboard: .*pip install tensorboardX"):
         run(tiny(storage=str(tmp_path), tensorboard=True))
     assert not list(tmp_path.iterdir())
