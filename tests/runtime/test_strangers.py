@@ -8,6 +8,7 @@ import pytest
 import zmq
 
 from dni_actors.box.channel import Channel
+from dni_actors.box.layout import layout
 from dni_actors.box.post import Kind, Message
 from dni_actors.box.report import Started
 from dni_actors.box.standing import Standing
@@ -45,7 +46,7 @@ def doors(monkeypatch):
 
 def forged(config):
     """What a neighbour would say: it greets, asks, and sends a gradient of its own making."""
-    frames = Frames(SECRET, (config.rows, config.chain.hidden), config.wire_dtype)
+    frames = Frames(SECRET, layout(config))
     poison = np.full((config.rows, config.chain.hidden), 1e6, np.float32)
     messages = [
         Message(Kind.HELLO, Channel.STATE, 0),
