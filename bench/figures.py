@@ -124,10 +124,10 @@ def lags(content: dict[str, Any]) -> None:
             low, high = [min(v) for v in points.values()], [max(v) for v in points.values()]
             axis.fill_between(at, low, high, color=line.get_color(), alpha=0.12, linewidth=0)
         axis.set(xscale="log", xlabel="lag, ticks per boundary", title=f"{count} boxes")
-        axis.set_xticks([2, 4, 8, 16, 32], ["2", "4", "8", "16", "32"])
+        axis.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
         axis.minorticks_off()
     axes[0][0].set_ylabel("test accuracy, rows")
-    axes[0][-1].legend(frameon=False, fontsize=8)
+    axes[0][0].legend(frameon=False, fontsize=8, loc="lower left")
     finish(figure, "learning_rows", f"What a long lag costs: means of {content['seeds']} seeds, least to most shaded")
 
 
