@@ -13,7 +13,7 @@ makes one and the same step of one optimizer in every box.
 import numpy as np
 
 from dni_actors.box.channel import Arrays
-from dni_actors.box.piece import shapes
+from dni_actors.box.piece import initialise, shapes
 from dni_actors.config import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.optimizer import OPTIMIZERS
@@ -41,6 +41,8 @@ class SharedWeights:
         self._delay = config.lag * (config.boxes - 1 - k)
         self._has_steps = config.unrolls[k] > 0
         self.base = Parameters(shared_shapes(config), config.chain.precision)
+        if not self._has_steps:  # a read-out alone only hands sums on, but its base is everybody's
+            initialise(config, 0, self.base)
         count = self.base.values.size
         self._values = parameters.values[:count] if self._has_steps else self.base.values.copy()
         self._gradients = parameters.gradients[:count] if self._has_steps else zeros(count, config.chain.precision)

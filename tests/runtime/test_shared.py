@@ -119,6 +119,9 @@ def test_a_readout_alone_hands_sums_on(sync):
     cuts = [report.cuts for report in chain.reports()]
     bases = [stepper.box.shared.base.values for stepper in chain.steppers]
     assert (bases[0] != bases[2]).any(), "the first box knows less than the last one"
+    early = Chain(config.replace(ticks=15 - 2 * config.lag))
+    early.run()
+    np.testing.assert_array_equal(early.steppers[2].box.shared.base.values, bases[0])
     for seed in range(3):
         assert Chain(config, schedule=random.Random(seed)).run() == expected
     for n in range(1, 15):
