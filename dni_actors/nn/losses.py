@@ -83,8 +83,8 @@ class Softmax:
         into[asked, targets[asked]] = 1
 
 
-class Bits:
-    """p = sigmoid(z), loss = -sum over C of log p (or log 1-p): C bits each; right if all of them are."""
+class Numbers:
+    """What losses of numbers have in common: targets [N, C], and the slope z - y."""
 
     def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
         self._scratch = zeros((samples, outputs), dtype)
@@ -92,6 +92,16 @@ class Bits:
     @staticmethod
     def targets(samples: tuple[int, ...], outputs: int) -> Array:
         return np.zeros((*samples, outputs))
+
+    def backward(self, z: Array, targets: Array) -> Array:
+        return difference(z, targets)
+
+    def one_hot(self, targets: Array, into: Array) -> None:
+        into[:] = np.nan_to_num(targets)
+
+
+class Bits(Numbers):
+    """p = sigmoid(z), loss = -sum over C of log p (or log 1-p): C bits each; right if all of them are."""
 
     @staticmethod
     def chance(outputs: int) -> float:
@@ -110,24 +120,11 @@ class Bits:
         z += 1
         z *= 0.5
 
-    def backward(self, z: Array, targets: Array) -> Array:
-        return difference(z, targets)
 
-    def one_hot(self, targets: Array, into: Array) -> None:
-        into[:] = np.nan_to_num(targets)
-
-
-class Squared:
+class Squared(Numbers):
     """loss = 1/2 |z - y|^2: C numbers each; right if each is within NEAR (as the adding problem counts it)."""
 
     NEAR = 0.04
-
-    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
-        self._scratch = zeros((samples, outputs), dtype)
-
-    @staticmethod
-    def targets(samples: tuple[int, ...], outputs: int) -> Array:
-        return np.zeros((*samples, outputs))
 
     @staticmethod
     def chance(outputs: int) -> float:
@@ -138,12 +135,6 @@ class Squared:
         np.all(np.abs(off) < self.NEAR, axis=1, out=correct)
         loss[:] = 0.5 * (off * off).sum(axis=1)
         silent(targets, loss, correct)
-
-    def backward(self, z: Array, targets: Array) -> Array:
-        return difference(z, targets)
-
-    def one_hot(self, targets: Array, into: Array) -> None:
-        into[:] = np.nan_to_num(targets)
 
 
 def silent(targets: Array, loss: Array, correct: Array) -> None:
