@@ -107,7 +107,14 @@ def machine() -> dict[str, Any]:
     """Where figures come from."""
     names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     cpu = names[0].partition(":")[2].strip() if names else platform.processor()
-    return {"cpu": cpu, "cores": os.cpu_count(), "kernels": describe_kernels(), "python": platform.python_version()}
+    versions = {"python": platform.python_version(), "commit": commit()}
+    return {"cpu": cpu, "cores": os.cpu_count(), "kernels": describe_kernels(), "load": os.getloadavg()[2]} | versions
+
+
+def commit() -> str:
+    """Of the code that was measured, with a + if it was changed since; empty outside a repository."""
+    told = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty=+"]
+    return subprocess.run(told, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def save(name: str, content: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ Little-endian; a vector has 0 columns. What a channel's messages carry is known 
 import math
 import struct
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,7 +20,8 @@ from dni_actors.nn.arrays import Array
 MAGIC = b"DNIA"
 VERSION = 3
 MOST = 4  # arrays in a message
-HEADER = struct.Struct("<4sHBB16sIqdBB" + MOST * "BII")
+SORT, SHAPES = struct.Struct("<4sHBB16sIqdBB"), struct.Struct("<" + MOST * "BII")
+HEADER_SIZE = SORT.size + SHAPES.size  # bytes
 CHANNELS, KINDS = tuple(Channel), tuple(Kind)
 PLACES = {channel: place for place, channel in enumerate(CHANNELS)}
 CODES = {"float16": 2, "float32": 4, "float64": 8, "int64": 9}
@@ -33,42 +33,41 @@ class Malformed(ValueError):
     """Bytes that are no message of this run; the text says why."""
 
 
-def described(spec: Spec) -> tuple[int, int, int]:
-    """dtype, rows, columns as in the header."""
-    rows, columns = spec.shape if len(spec.shape) == 2 else (*spec.shape, 0)
-    return CODES[spec.dtype], rows, columns
+def shapes(specs: Sequence[Spec]) -> bytes:
+    """The header's end: dtype, rows and columns of these arrays."""
+    told = [(CODES[spec.dtype], *spec.shape, 0)[:3] for spec in specs]
+    return SHAPES.pack(*(number for three in told + [(0, 0, 0)] * (MOST - len(told)) for number in three))
 
 
 def bytes_of(spec: Spec) -> int:
-    return int(np.prod(spec.shape)) * np.dtype(spec.dtype).itemsize
+    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
 
 
-class Frames(NamedTuple):
+class Frames:
     """How the messages of a run look: its secret name [16 bytes], what they carry, its incarnation."""
 
-    run: bytes
-    layout: Layout
-    incarnation: int = 0
-
-    @property
-    def largest(self) -> int:
-        """Bytes of the largest frame."""
-        return max(HEADER.size, *(bytes_of(spec) for specs in self.layout.values() for spec in specs))
+    def __init__(self, run: bytes, layout: Layout, incarnation: int = 0) -> None:
+        self.run, self.incarnation = run, incarnation
+        sizes = {channel: tuple(bytes_of(spec) for spec in specs) for channel, specs in layout.items()}
+        # By channel, and by the number of a message's arrays: what is the same in each of its messages.
+        self._shapes = {c: tuple(shapes(specs[:n]) for n in range(len(specs) + 1)) for c, specs in layout.items()}
+        self._forms = {c: tuple(zip(layout[c], sizes[c], strict=True)) for c in layout}
+        self.largest = max(HEADER_SIZE, *(size for of in sizes.values() for size in of))
+        """bytes of the largest frame"""
 
     def encode(self, message: Message, sent: float) -> list[bytes | Array]:
         """Header, and the arrays."""
         kind, channel, index, incarnation, arrays, _, mark = message
-        shapes = [described(spec) for spec in self.layout[channel][: len(arrays)]]
-        shapes += [(0, 0, 0)] * (MOST - len(arrays))
-        sort = (MAGIC, VERSION, kind, PLACES[channel], self.run, incarnation, index, sent, mark, len(arrays))
-        return [HEADER.pack(*sort, *(number for shape in shapes for number in shape)), *arrays]
+        count = len(arrays)
+        sort = SORT.pack(MAGIC, VERSION, kind, PLACES[channel], self.run, incarnation, index, sent, mark, count)
+        return [sort + self._shapes[channel][count], *arrays]
 
     def decode(self, frames: Sequence[Buffer]) -> Message:
         """The message; Malformed if it is none, of another run, or does not carry what this run's messages do."""
-        if len(frames[0]) != HEADER.size:
-            raise Malformed(f"a header of {len(frames[0])} bytes, not {HEADER.size}")
-        fields = HEADER.unpack(frames[0])
-        magic, version, kind, place, run, incarnation, index, sent, mark, count = fields[:10]
+        header = frames[0]
+        if len(header) != HEADER_SIZE:
+            raise Malformed(f"a header of {len(header)} bytes, not {HEADER_SIZE}")
+        magic, version, kind, place, run, incarnation, index, sent, mark, count = SORT.unpack_from(header)
         if magic != MAGIC:
             raise Malformed("no magic number")
         if version != VERSION:
@@ -82,15 +81,15 @@ class Frames(NamedTuple):
             raise Malformed(f"sent at {sent}, mark {mark}")
         if count == 0 and kind == Kind.DATA and channel is not Channel.GRADIENT:
             raise Malformed(f"an empty {channel}")
-        specs = self.layout[channel]
-        if len(frames) != 1 + count or count > len(specs) or (count and kind != Kind.DATA):
+        forms = self._forms[channel]
+        if len(frames) != 1 + count or count > len(forms) or (count and kind != Kind.DATA):
             raise Malformed(f"{len(frames)} frames for {count} arrays of {channel}")
+        if header[SORT.size :] != (expected := self._shapes[channel][count]):
+            told, known = SHAPES.unpack_from(header, SORT.size), SHAPES.unpack(expected)
+            raise Malformed(f"dtypes, rows and columns {told}, not {known}")
         arrays = []
-        for i, (frame, spec) in enumerate(zip(frames[1:], specs, strict=False)):
-            told = fields[10 + 3 * i : 13 + 3 * i]
-            if told != described(spec):
-                raise Malformed(f"dtype, rows and columns {told}, not {described(spec)}")
-            if len(frame) != bytes_of(spec):
+        for frame, (spec, size) in zip(frames[1:], forms, strict=False):
+            if len(frame) != size:
                 raise Malformed(f"{len(frame)} bytes for shape {spec.shape}")
             arrays.append(np.frombuffer(frame, spec.dtype).reshape(spec.shape))
         return Message(KINDS[kind], channel, index, incarnation, tuple(arrays), sent, bool(mark))

@@ -27,10 +27,18 @@ GLANCE = 0.1  # seconds that a box blocks on one socket, before it looks at the 
 HANDSHAKE = 1024  # bytes, more than any message of CURVE's handshake
 DOMAIN = "dni"
 HEARTBEAT = 5_000  # milliseconds; a peer that does not answer three of them has gone
-READ, EVENTS, NOBLOCK = zmq.POLLIN, zmq.EVENTS, zmq.NOBLOCK
+READ, EVENTS = int(zmq.POLLIN), zmq.EVENTS
+NOBLOCK, MORE = int(zmq.NOBLOCK), int(zmq.NOBLOCK | zmq.SNDMORE)  # as numbers: an enum's operators are Python code
 GREETED, LOST = zmq.EVENT_HANDSHAKE_SUCCEEDED, zmq.EVENT_DISCONNECTED
 REFUSED, FAILED = zmq.EVENT_HANDSHAKE_FAILED_AUTH, zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL
 log = logging.getLogger(__name__)
+
+
+def send(socket: Any, frames: list[Any]) -> None:
+    """One message; zmq.Again if nobody is there to take it."""
+    for frame in frames[:-1]:
+        socket.send(frame, MORE)
+    socket.send(frames[-1], NOBLOCK)
 
 
 class Keys(NamedTuple):
@@ -73,6 +81,7 @@ class ZeroMQ:
         self._peer: bytes | None = None  # the right box's address at our ROUTER, once it has greeted
         self._address = ""
         self._near = {-1: True, 1: True}
+        self._patience: dict[int, int] = {}  # by side: milliseconds that its socket blocks, once that was told it
         self._connect_by = 0.0  # 0: connected, or never to be
         self._lost = 0.0  # when the connection to the left box broke; 0: it has not, or was made anew
         self._why = "nobody answers there"
@@ -133,9 +142,9 @@ class ZeroMQ:
         frames = self._frames.encode(message, time.perf_counter())
         if direction < 0:
             with suppress(zmq.Again):  # a connection refused or not yet made; the box asks again
-                self._dealer.send_multipart(frames, NOBLOCK)
+                send(self._dealer, frames)
         elif self._peer is not None:  # before it has greeted, it cannot be reached; its HELLO asks for all it missed
-            self._router.send_multipart([self._peer, *frames])
+            send(self._router, [self._peer, *frames])
 
     def poll(self, side: int) -> None:
         socket = self._router if side > 0 else self._dealer
@@ -147,8 +156,8 @@ class ZeroMQ:
         socket = self._router if side > 0 else self._dealer
         milliseconds = int(min(seconds, GLANCE) * 1000)
         if milliseconds and socket is not None:
-            if socket.rcvtimeo != milliseconds:
-                socket.rcvtimeo = milliseconds
+            if self._patience.get(side) != milliseconds:
+                socket.rcvtimeo = self._patience[side] = milliseconds
             with suppress(zmq.Again):
                 return self._received(side, socket.recv_multipart())
         else:
