@@ -112,9 +112,13 @@ def machine() -> dict[str, Any]:
 
 
 def commit() -> str:
-    """Of the code that was measured, with a + if it was changed since; empty outside a repository."""
-    told = ["git", "-C", str(RESULTS.parent), "describe", "--always", "--dirty=+"]
-    return subprocess.run(told, capture_output=True, text=True, check=False).stdout.strip()
+    """Of the package that was measured, with a + if it was changed since; empty outside a repository."""
+
+    def git(*told: str) -> str:
+        command = ["git", "-C", str(RESULTS.parents[1]), *told, "--", "dni_actors"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    return git("log", "-1", "--format=%h") + "+" * bool(git("status", "--porcelain"))
 
 
 def save(name: str, content: dict[str, Any]) -> None:

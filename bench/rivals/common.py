@@ -131,7 +131,7 @@ class Batches:
 
 def measure(rival: Rival, job: Job) -> Figures:
     """Trains for so many mini-batches, or until the accuracy is reached; looks every quarter epoch."""
-    train, test = TASK.load(0, STEPS)
+    train, _, test = TASK.load(0, STEPS)
     batches, test_x = Batches(job, train), with_ones(test)
     quarter = max(1, job.per_epoch // 4)
     lengths = [min(quarter, job.mini_batches - first) for first in range(0, job.mini_batches, quarter)]
