@@ -29,6 +29,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.links
 	$(BIN)/python -m bench.hosts
 	$(BIN)/python -m bench.figures
+	$(BIN)/python -m bench.summary
 
 # About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.
 soak: .venv/made-test

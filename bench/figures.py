@@ -62,11 +62,11 @@ def links(content: dict[str, Any], name: str, which: int, label: str) -> None:
         curves.setdefault(row.split(", ", 2)[2], []).append((x, statistics.median(found["rates"])))
     boxes, delay = (int(text.split()[0]) for text in places[0])
     for rule, points in curves.items():
-        x, measured = zip(*sorted(points), strict=True)
-        dense = np.linspace(min(x), max(x), 300) if which else np.arange(min(x), max(x) + 1)
+        at, measured = zip(*sorted(points), strict=True)
+        dense = (np.linspace(min(at), max(at), 300) if which else np.arange(min(at), max(at) + 1)).tolist()
         expected = [law(boxes, d, **RULES[rule]) if which else law(int(d), delay, **RULES[rule]) for d in dense]
         (line,) = axis.plot(dense, expected, "-", linewidth=1)
-        axis.plot(x, measured, "o", color=line.get_color(), label=rule)
+        axis.plot(at, measured, "o", color=line.get_color(), label=rule)
     axis.set(yscale="log", xlabel=label, ylabel="ticks per second")
     if which == 0:
         axis.set_xscale("log", base=2)

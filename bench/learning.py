@@ -94,7 +94,7 @@ def text() -> dict[str, Fields]:
 
 
 def dense() -> dict[str, Fields]:
-    found = {}
+    found: dict[str, Fields] = {}
     for depth in (3, 4, 5, 6):
         base = DENSE | {"boxes": depth, "optimizer": "adam", "learning_rate": 1e-3, "local_readout": False, "lag": 1}
         rules: dict[str, Fields] = {
@@ -124,8 +124,9 @@ def shared(boxes: int) -> dict[str, Fields]:
 
 
 def unlock() -> dict[str, Fields]:
-    found = {}
-    for rule, fields in (("synthesizer alone", {"local_readout": False}), ("hybrid", {})):
+    found: dict[str, Fields] = {}
+    rules: tuple[tuple[str, Fields], ...] = (("synthesizer alone", {"local_readout": False}), ("hybrid", {}))
+    for rule, fields in rules:
         base = ROWS | {"boxes": 4} | fields
         found |= {f"{rule}, backward": base, f"{rule}, full": base | {"unlock": "full"}}
     return found

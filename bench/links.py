@@ -14,6 +14,7 @@ accuracy        seconds of training until 88 % test accuracy on `rows`, every ri
 import argparse
 import os
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from bench.measure import Figure, median, ours, rival, rival_figure, save, take_turns
@@ -27,7 +28,7 @@ DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; bo
 REAL_DELAYS = (5, 20, 50)
 WORK = 0.010  # seconds of an emulated box's tick
 PLAIN = {"task": "rows", "local_readout": False}
-SMALL = PLAIN | {"hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
+SMALL: dict[str, Any] = PLAIN | {"hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
 RULES: dict[str, dict[str, Any]] = {
     "synthetic, lag 1": {"lag": 1},
     "synthetic, lag 2": {"lag": 2},
@@ -68,7 +69,7 @@ def sweep(running: Session, points: Iterable[tuple[int, float]], rounds: int) ->
     for boxes, delay in points:
         found: dict[str, list[Figure]] = {}
         for n in range(rounds):
-            take_turns({name: bound(running, boxes, delay, rule) for name, rule in RULES.items()}, found, n)
+            take_turns({name: partial(emulated, running, boxes, delay, rule) for name, rule in RULES.items()}, found, n)
         for name, figures in found.items():
             rate, expected = median(figures), law(boxes, delay, **RULES[name])
             cpu = median(figures, "cpu") / boxes
@@ -82,10 +83,6 @@ def sweep(running: Session, points: Iterable[tuple[int, float]], rounds: int) ->
     return rows
 
 
-def bound(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -> Any:
-    return lambda: emulated(running, boxes, delay, rule)
-
-
 def real(rounds: int) -> dict[str, Any]:
     size = PLAIN | {"boxes": 4, "batch": 128, "hidden": 256, "evaluate_every": 0}
     rows: dict[str, Any] = {}
@@ -95,8 +92,7 @@ def real(rounds: int) -> dict[str, Any]:
         found: dict[str, list[Figure]] = {}
         flags = ("--batch", 128, "--hidden", 256, "--mini-batches", 120, "--link-delay-ms", delay)
         for n in range(rounds):
-            parallel = {"NumPy, data-parallel in 2": lambda flags=flags: rival_figure("data_parallel", *flags)}
-            take_turns(parallel, found, n)
+            take_turns({"NumPy, data-parallel in 2": partial(rival_figure, "data_parallel", *flags)}, found, n)
             with session(RunConfig.of(**size)) as running:
                 if n == 0:
                     lag = tune(RunConfig.of(**size, **link, lag="auto"), running).lag
@@ -105,7 +101,7 @@ def real(rounds: int) -> dict[str, Any]:
                 locked = RunConfig.of(**size, **link, update="locked", ticks=30)
                 pieces = RunConfig.of(**size, **link, update="locked", micro_batches=4, ticks=30)
                 turns = {f"ours, lag {lag}": own, "locked": locked, "GPipe of 4": pieces}
-                take_turns({name: lambda c=c, r=running: ours(r, c) for name, c in turns.items()}, found, n)
+                take_turns({name: partial(ours, running, c) for name, c in turns.items()}, found, n)
         mine = median(found[f"ours, lag {lag}"])
         for name, figures in found.items():
             print(f"{delay:5} ms  {name:28}{median(figures):9.1f}{mine / median(figures):11.2f}", flush=True)

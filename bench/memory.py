@@ -11,6 +11,7 @@ import statistics
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from bench.measure import save
 from dni_actors.box.report import Report, Started
@@ -57,8 +58,8 @@ def seconds_to_start(boxes: int) -> float:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    endless = {"ticks": 400, "evaluate_every": 0, "compute_delay_ms": "9", "local_readout": False}
-    settings = {
+    endless: dict[str, Any] = {"ticks": 400, "evaluate_every": 0, "compute_delay_ms": "9", "local_readout": False}
+    settings: dict[str, dict[str, Any]] = {
         **{f"{boxes} boxes, 4 x 64, lag 2": {"boxes": boxes} for boxes in (2, 4, 8, 16, 32)},
         **{
             f"4 boxes, 128 x 256, lag {lag}": {"task": "rows", "boxes": 4, "batch": 128, "hidden": 256, "lag": lag}

@@ -83,7 +83,7 @@ def main() -> None:
             whole = [trained(name, seed, None) for seed in range(chosen.full)]
         ends = [one for one in several if "error" in one]
         results[name] = {"short": several, "full": whole, "non_finite": len(ends), "absurd": absurd(name)}
-        figures = ", ".join(one.get("figure", one.get("error")) for one in whole)
+        figures = ", ".join(one.get("figure") or str(one["error"]) for one in whole)
         print(
             f"{name}: {len(ends)} of {len(several)} non-finite; whole runs: {figures}; {results[name]['absurd']}",
             flush=True,

@@ -47,8 +47,8 @@ class Exchange:
     def __init__(self, wires: Wires, rank: int, delay: float) -> None:
         self._rank, self._others = rank, [r for r in range(wires.processes) if r != rank]
         self._delay, self._sent = delay, wires.sent
-        self._vectors = np.frombuffer(wires.memory, np.float32).reshape(2, wires.processes, wires.size)
-        self._stamps = np.frombuffer(wires.stamps, np.float64).reshape(2, wires.processes)
+        self._vectors = np.ctypeslib.as_array(wires.memory).reshape(2, wires.processes, wires.size)
+        self._stamps = np.ctypeslib.as_array(wires.stamps).reshape(2, wires.processes)
         self._turn = 0
 
     def add_up(self, vector: Array) -> None:

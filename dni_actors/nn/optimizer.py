@@ -114,9 +114,14 @@ class Adam:
         corrected = float(np.sqrt(1 - self.BETA2**t))
         np.sqrt(self._v, out=a)
         a += self.EPSILON * corrected
-        np.divide(self._m, a, out=b)
-        b *= rate * corrected / (1 - self.BETA1**t)
+        mean, complete = self._mean(t)
+        np.divide(mean, a, out=b)
+        b *= rate * corrected / complete
         self._p.values -= b
+
+    def _mean(self, t: int) -> tuple[Array, float]:
+        """The gradients' mean to step along in step t, and how much of it is there yet."""
+        return self._m, 1 - self.BETA1**t
 
 
 class DelayedNesterov(Momentum):
@@ -140,23 +145,10 @@ class DelayedNAdam(Adam):
 
     BETA1 = 0.99
 
-    def step(self, rate: float, power: float) -> None:
-        g, a, b = self._p.gradients, self._a, self._b
-        self._steps += 1
-        t = int(self._steps[0])
-        self._m *= self.BETA1
-        self._m += np.multiply(g, 1 - self.BETA1, out=a)
-        self._v *= self.BETA2
-        np.multiply(g, g, out=a)
-        self._v += np.multiply(a, 1 - self.BETA2, out=a)
-        corrected = float(np.sqrt(1 - self.BETA2**t))
-        np.sqrt(self._v, out=a)
-        a += self.EPSILON * corrected
-        np.multiply(self._m, self.BETA1 / (1 - self.BETA1 ** (t + 1)), out=b)
-        b += g * ((1 - self.BETA1) / (1 - self.BETA1**t))
-        b /= a
-        b *= rate * corrected
-        self._p.values -= b
+    def _mean(self, t: int) -> tuple[Array, float]:
+        np.multiply(self._m, self.BETA1 / (1 - self.BETA1 ** (t + 1)), out=self._b)
+        self._b += self._p.gradients * ((1 - self.BETA1) / (1 - self.BETA1**t))
+        return self._b, 1.0
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

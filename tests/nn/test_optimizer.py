@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from dni_actors.nn.optimizer import OPTIMIZERS
+from dni_actors.nn.optimizer import OPTIMIZERS, ahead_of_delay
 from dni_actors.nn.parameters import Parameters
 
 RATE, POWER = 0.1, 4.0
@@ -55,6 +55,26 @@ def slow_adam(w, gradients):
     return w
 
 
+def slow_delayed_nesterov(w, gradients):
+    """Ajanthan et al. 2025: Nesterov's look-ahead, its gradient discounted by 1 - mu."""
+    v = 0
+    for g in gradients:
+        v = 0.99 * v + 0.01 * g
+        w = w - RATE * (0.99 * v + 0.01 * g)
+    return w
+
+
+def slow_delayed_nadam(w, gradients):
+    """Dozat 2016, algorithm 2, with one mu in every step."""
+    m = v = 0
+    for t, g in enumerate(gradients, 1):
+        m = 0.99 * m + 0.01 * g
+        v = 0.999 * v + 0.001 * g**2
+        mean = 0.99 * m / (1 - 0.99 ** (t + 1)) + 0.01 * g / (1 - 0.99**t)
+        w = w - RATE * mean / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return w
+
+
 SLOW = {
     "sgd": slow_sgd,
     "nlms": slow_nlms,
@@ -62,22 +82,25 @@ SLOW = {
     "nesterov": slow_nesterov,
     "rmsprop": slow_rmsprop,
     "adam": slow_adam,
+    "delayed adam": slow_delayed_nadam,
+    "delayed sgd": slow_delayed_nesterov,
 }
+BOTH = OPTIMIZERS | {f"delayed {name}": ahead_of_delay(name) for name in ("adam", "sgd")}
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", BOTH)
 def test_steps_are_the_published_ones(name, rng):
     parameters = Parameters({"w": (3, 2)}, "float64")
     start, gradients = rng.standard_normal((3, 2)), rng.standard_normal((5, 3, 2))
     parameters["w"][:] = start
-    optimizer = OPTIMIZERS[name](parameters)
+    optimizer = BOTH[name](parameters)
     for g in gradients:
         parameters.gradient("w")[:] = g
         optimizer.step(RATE, POWER)
     np.testing.assert_allclose(parameters["w"], SLOW[name](start, gradients), rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize("name", BOTH)
 def test_state_is_all_that_an_optimizer_remembers(name, rng):
     gradients = rng.standard_normal((6, 4))
 
@@ -88,7 +111,7 @@ def test_state_is_all_that_an_optimizer_remembers(name, rng):
 
     def make():
         parameters = Parameters({"w": (4,)}, "float32")
-        return parameters, OPTIMIZERS[name](parameters)
+        return parameters, BOTH[name](parameters)
 
     whole, first, second = make(), make(), make()
     steps(*whole, gradients)

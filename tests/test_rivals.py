@@ -1,0 +1,27 @@
+"""The rival of exact backpropagation (bench/rivals) does the job that one box of ours does."""
+
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from bench.rivals.common import Job
+from bench.rivals.data_parallel import Wires, run
+from dni_actors.config import RunConfig
+from dni_actors.nn.digest import digest
+from dni_actors.runtime.inline import Chain
+
+TICKS, HIDDEN, RATE = 40, 8, 2e-3
+
+
+def test_numpy_bptt_is_one_box_of_ours():
+    shared = {"task": "rows", "boxes": 1, "update": "locked", "decay": "none", "evaluate_every": 0}
+    config = RunConfig.of(**shared, hidden=HIDDEN, batch=32, ticks=TICKS, learning_rate=RATE)
+    job = Job(32, HIDDEN, TICKS, RATE, None, config.learning.seed)
+    figures, weights = run(job, 0, Wires(get_context("spawn"), 1, 1), 0.0, 0.0)
+    chain = Chain(config)
+    chain.run()
+    assert weights == digest(list(chain.steppers[0].box.weights().items()))
+    (evaluation,) = chain.reports()[0].evaluations
+    assert figures.test_accuracy == pytest.approx(evaluation.accuracy)
+    assert np.isfinite(figures.rate)
