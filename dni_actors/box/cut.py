@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 from dni_actors.box.channel import Arrays, Channel, Inbox
 from dni_actors.box.errors import ProtocolError
 from dni_actors.box.post import Post
-from dni_actors.box.time_box import TimeBox
+from dni_actors.box.time_box import PASSAGE, TimeBox
 from dni_actors.nn.arrays import Array
 
 
@@ -69,9 +69,13 @@ def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut) -> None:
 def fill(box: TimeBox, cut: BoxCut) -> None:
     """Gives a fresh box all that the cut's carried. ProtocolError if it was taken of another kind of box."""
     state = box.state()
+    wrong = [f"no {name}" for name in state if name not in cut.arrays and not name.startswith(PASSAGE)]
     for name, array in cut.arrays.items():
         fits = name in state and array.shape[1:] == state[name].shape[1:] and len(array) <= len(state[name])
         if not fits:
-            told = f"its cut does not fit ({name} {array.shape}); was it written by another version of dni_actors?"
-            raise ProtocolError(box.index, cut.tick, told)
+            wrong.insert(0, f"{name} {array.shape}")
+    if wrong:
+        told = f"its cut does not fit ({wrong[0]}); was it written by another version of dni_actors?"
+        raise ProtocolError(box.index, cut.tick, told)
+    for name, array in cut.arrays.items():
         state[name][: len(array)] = array  # a stash that was no longer than its run goes into a longer one

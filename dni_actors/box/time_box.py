@@ -31,6 +31,7 @@ from dni_actors.nn.streams import Stream, generator
 CELL_KNOBS = "--learning-rate or --clip"
 SYNTHESIZER_KNOBS = "--synthesizer-learning-rate or --learning-rate"
 LOCAL_KNOBS = "--local-learning-rate or --learning-rate"
+PASSAGE = "piece "  # how arrays of a passage under way begin in a box's state; a longer run may have more of them
 
 
 class TimeBox:
@@ -288,5 +289,5 @@ class TimeBox:
                 found |= {f"{part}/{name}": a for name, a in owned.state().items()}
         if self.delay:
             for i, piece in enumerate(self._pieces):
-                found |= {f"piece {i}/{name}": array for name, array in piece.kept().items()}
+                found |= {f"{PASSAGE}{i}/{name}": array for name, array in piece.kept().items()}
         return found

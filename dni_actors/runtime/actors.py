@@ -53,6 +53,13 @@ def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableE
     return BoxError(box, 0, f"{type(cause).__name__}: {cause}")
 
 
+def end_worker(pid: int) -> None:
+    """On a box's own node: kills its process, if that is not gone yet and its number another process's."""
+    with suppress(OSError):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::"):
+            os.kill(pid, signal.SIGKILL)
+
+
 class Actors:
     """The actors of a run. Every method may raise Deaths, or BoxError for what a living box could not do."""
 
@@ -118,6 +125,8 @@ class Actors:
         if place is not None and self._near(place):
             with suppress(OSError):
                 os.kill(place.pid, signal.SIGKILL)
+        elif place is not None:
+            self._placement.on(place.node, end_worker, place.pid)
         self.places[k] = None
 
     def _near(self, place: Place) -> bool:

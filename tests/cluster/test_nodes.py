@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ from dni_actors.config import RunConfig
 from dni_actors.nn.digest import combine
 from dni_actors.runtime.inline import Chain
 from tests.cluster.hosts import environment
+from tests.processes import alive, eventually
 from tests.test_survival import Command
 
 SIZE = {"task": "rows", "boxes": 6, "hidden": 8, "batch": 20, "seed": 7, "evaluate_every": 0}
@@ -105,6 +107,20 @@ def test_a_node_is_lost_and_the_run_waits_for_another_one_to_the_same_digest(beg
     assert all(0 < link < 1000 for link in result["links_ms"])
     where = json.loads((place["cwd"] / "runs" / "lost" / "boxes.json").read_text())
     assert [box["node"] for box in where] == after
+    assert not any(nodes("left").values())
+
+
+@pytest.mark.skipif(not os.environ.get("CLUSTER"), reason="a minute: boxes of other nodes may be silent for long")
+def test_a_box_that_hangs_on_another_node_is_gone_when_it_is_replaced(begin, nodes):
+    command = begin("hangs", "--ticks", "3000", "--checkpoint-every", "100")
+    hangs = command.event("started")["boxes"][3]["pid"]
+    command.event("kept")
+    os.kill(hangs, signal.SIGSTOP)
+    told = command.until(lambda line: line.get("event") == "lost")
+    assert told["box"] == 3
+    assert "its process hangs" in told["why"]
+    assert eventually(lambda: not alive(hangs))
+    assert command.ended()["digest"] == digest(3000)
     assert not any(nodes("left").values())
 
 
