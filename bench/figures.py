@@ -21,7 +21,7 @@ import matplotlib.pyplot as plt
 OURS, OTHERS, LIMIT = "#1b6ca8", "#9a9a9a", "#d0a030"
 
 
-def throughput(content: dict[str, Any]) -> None:
+def throughput(content: dict[str, Any], name: str = "throughput", cell: str = "tanh RNN") -> None:
     """A panel per size: medians, ours in blue, the limit in gold; whiskers are the least and the most of the rounds."""
     sizes = content["figures"]
     figure, axes = plt.subplots(1, len(sizes), figsize=(4.6 * len(sizes), 5.4), squeeze=False)
@@ -38,7 +38,7 @@ def throughput(content: dict[str, Any]) -> None:
         axis.set_title(f"{size} (batch x hidden)")
         axis.set_xlabel("mini-batches per second")
         axis.tick_params(axis="y", labelsize=7)
-    finish(figure, "throughput", "Throughput on two cores: ours (blue), two perfect cores of it (gold), others")
+    finish(figure, name, f"Throughput on two cores, {cell}: ours (blue), two perfect cores of it (gold), others")
 
 
 def messages(content: dict[str, Any]) -> None:
@@ -141,6 +141,7 @@ def finish(figure: Any, name: str, title: str) -> None:
 
 FIGURES: dict[str, Callable[[dict[str, Any]], None]] = {
     "throughput": throughput,
+    "throughput_lstm": lambda content: throughput(content, "throughput_lstm", "LSTM"),
     "messages": messages,
     "memory": memory,
     "links_delays": lambda content: links(content, "links_delays", 1, "one-way delay, ms (4 boxes)"),
@@ -154,9 +155,7 @@ def main() -> None:
     for name, draw in FIGURES.items():
         path = RESULTS / f"{name}.json"
         if path.exists():
-            content = json.loads(path.read_text())
-            if name != "throughput" or "figures" in content:
-                draw(content)
+            draw(json.loads(path.read_text()))
 
 
 if __name__ == "__main__":
