@@ -53,13 +53,6 @@ def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableE
     return BoxError(box, 0, f"{type(cause).__name__}: {cause}")
 
 
-def end_worker(pid: int) -> None:
-    """On a box's own node: kills its process, if that is not gone yet and its number another process's."""
-    with suppress(OSError):
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"ray::"):
-            os.kill(pid, signal.SIGKILL)
-
-
 class Actors:
     """The actors of a run. Every method may raise Deaths, or BoxError for what a living box could not do."""
 
@@ -121,12 +114,10 @@ class Actors:
         place = self.places[k]
         with suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._actors[k], no_restart=True)
-        # Ray asks the process to end itself, which one that hangs does not hear.
+        # Ray asks the process to end itself, which one that hangs does not hear, and on other nodes ends it soon after.
         if place is not None and self._near(place):
             with suppress(OSError):
                 os.kill(place.pid, signal.SIGKILL)
-        elif place is not None:
-            self._placement.on(place.node, end_worker, place.pid)
         self.places[k] = None
 
     def _near(self, place: Place) -> bool:

@@ -44,14 +44,6 @@ class Placement:
         others = {name: amount for name, amount in self._room.resources.items() if name not in OWN_OPTIONS}
         return given | own | {"resources": others or None, "scheduling_strategy": place}
 
-    def on(self, node: str, what: Callable[..., None], *arguments: Any) -> None:
-        """Has something done on that node, soon, if it is still there; nobody waits for it."""
-        import ray
-        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-        there = NodeAffinitySchedulingStrategy(node, soft=False)
-        ray.remote(what).options(num_cpus=0, max_retries=0, scheduling_strategy=there).remote(*arguments)
-
     @property
     def whole(self) -> bool:
         """Whether every box has a place."""
