@@ -17,7 +17,7 @@ check: .venv/made-test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_floors.py
 
-# About an hour and a half on two cores that have nothing else to do; bench/README.md has each part's command.
+# Between two and three hours on two cores that have nothing else to do; bench/README.md has each part's command.
 bench: .venv/made-bench
 	$(BIN)/python -m bench.throughput
 	$(BIN)/python -m bench.throughput --cell lstm --sizes 32x64 128x256

@@ -6,8 +6,8 @@ Each part has a head of its own. A part that was not measured yet is left out.
 """
 
 import json
-import statistics
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from statistics import median
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +16,6 @@ from rich.table import Table
 from bench.measure import RESULTS
 
 Row = tuple[str, ...]
-
-
-def median(several: Iterable[float]) -> float:
-    return statistics.median(several)
 
 
 def throughput(content: dict[str, Any]) -> Iterator[Row]:

@@ -69,11 +69,12 @@ def restore(box: TimeBox, inbox: Inbox, post: Post, cut: BoxCut) -> None:
 def fill(box: TimeBox, cut: BoxCut) -> None:
     """Gives a fresh box all that the cut's carried. ProtocolError if it was taken of another kind of box."""
     state = box.state()
-    wrong = [f"no {name}" for name in state if name not in cut.arrays and not name.startswith(PASSAGE)]
-    for name, array in cut.arrays.items():
-        fits = name in state and array.shape[1:] == state[name].shape[1:] and len(array) <= len(state[name])
-        if not fits:
-            wrong.insert(0, f"{name} {array.shape}")
+
+    def fits(name: str, array: Array) -> bool:
+        return name in state and array.shape[1:] == state[name].shape[1:] and len(array) <= len(state[name])
+
+    wrong = [f"{name} {array.shape}" for name, array in cut.arrays.items() if not fits(name, array)]
+    wrong += [f"no {name}" for name in state if name not in cut.arrays and not name.startswith(PASSAGE)]
     if wrong:
         told = f"its cut does not fit ({wrong[0]}); was it written by another version of dni_actors?"
         raise ProtocolError(box.index, cut.tick, told)

@@ -114,7 +114,7 @@ class Actors:
         place = self.places[k]
         with suppress(self._ray.exceptions.RayError):
             self._ray.kill(self._actors[k], no_restart=True)
-        # Ray asks the process to end itself, which one that hangs does not hear, and on other nodes ends it soon after.
+        # Ray asks the process to end itself, which one that hangs does not hear, and ends it only after a while.
         if place is not None and self._near(place):
             with suppress(OSError):
                 os.kill(place.pid, signal.SIGKILL)
