@@ -4,7 +4,7 @@
 
 `share`: CPU time of the redrawing thread over the wall time of a run of `rows` over Ray, 4 boxes. `frame`: CPU time of
 a frame, made and printed, for a run recorded at 4 boxes and for 28. `mark`: what a box pays at each `work` and each
-wait. `strip`: what it pays at each report, four times a second.
+wait. `strip`: what it pays at each status, four times a second.
 """
 
 import argparse
@@ -17,15 +17,15 @@ from collections.abc import Callable
 from rich.console import Console
 
 from bench.measure import save
-from dni_actors.box.report import Place, Report, Started
-from dni_actors.box.standing import Standing
-from dni_actors.box.strip import Marks
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.experiment import run
+from dni_actors.observe.events import Place, Started, Status
+from dni_actors.observe.standing import Standing
+from dni_actors.observe.strip import Marks
 from dni_actors.view.frame import frame
 from dni_actors.view.live import LiveView
 from tests.snapshot import standing
-from tests.tiny import window
+from tests.tiny import metrics_row
 
 SIZES = ((60, 24), (100, 24), (160, 40))
 
@@ -53,7 +53,7 @@ def many(boxes: int) -> Standing:
     strips = recorded.strips
     assert strips is not None
     for k in range(boxes):
-        found.take(Report(k, 50, "forward", steady_rate=45.0, windows=(window(k),), strip=strips[k % len(strips)]))
+        found.take(Status(k, 50, "forward", steady_rate=45.0, rows=(metrics_row(k),), strip=strips[k % len(strips)]))
     return found
 
 

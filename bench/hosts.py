@@ -43,7 +43,7 @@ def partition(both: Hosts, seconds: float) -> dict[str, Any]:
         process = both.launch(*RUN, *flags, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdout is not None
         for line in process.stdout:
-            if json.loads(line).get("event") == "window":
+            if json.loads(line).get("event") == "row":
                 break
         both.link("down")
         time.sleep(seconds)

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from bench.measure import save
-from dni_actors.box.program import Evaluation
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.protocol.program import Evaluation
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
 
@@ -171,10 +171,10 @@ def trained(job: tuple[Fields, str, float]) -> float:
         began = time.process_time()
         for n, _ in enumerate(chain.turns() if not timed else slices(chain)):
             if n % 50 == 0:
-                ended += chain.reports()[-1].evaluations
+                ended += chain.statuses()[-1].evaluations
             if time.process_time() - began > seconds:
                 break
-    ended += chain.reports()[-1].evaluations
+    ended += chain.statuses()[-1].evaluations
     return FIGURES[figure](ended[-1])
 
 

@@ -18,11 +18,11 @@ from functools import partial
 from typing import Any
 
 from bench.measure import Figure, median, ours, rival, rival_figure, save, take_turns
-from dni_actors.box.law import Cost, decoupled_period, locked_period
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
-from dni_actors.runtime import Session, session
-from dni_actors.runtime.tuning import tune
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.standing import Standing
+from dni_actors.runtime import Runtime, started
+from dni_actors.runtime.driver.law import Cost, decoupled_period, locked_period
+from dni_actors.runtime.driver.tuning import tune
 
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
 REAL_DELAYS = (5, 20, 50)
@@ -52,7 +52,7 @@ def law(
     return 1 / decoupled_period(costs, links, lag, os.cpu_count() or 1)
 
 
-def emulated(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -> Figure:
+def emulated(running: Runtime, boxes: int, delay: float, rule: dict[str, Any]) -> Figure:
     expected = law(boxes, delay, **rule)
     # Long enough for 2 s, and for the steady state of every box; lock-step is steady from its first tick on.
     ticks = max(8, int(2 * expected)) if rule.get("update") == "locked" else max(6 * rule["lag"], int(2 * expected), 60)
@@ -61,7 +61,7 @@ def emulated(running: Session, boxes: int, delay: float, rule: dict[str, Any]) -
     return ours(running, config)
 
 
-def sweep(running: Session, points: Iterable[tuple[int, float]], rounds: int) -> dict[str, Any]:
+def sweep(running: Runtime, points: Iterable[tuple[int, float]], rounds: int) -> dict[str, Any]:
     """Emulated boxes at (boxes, delay): medians beside the law."""
     rows: dict[str, Any] = {}
     heads = ("law", "of it", "law + CPU", "of it", "samples/s")
@@ -93,7 +93,7 @@ def real(rounds: int) -> dict[str, Any]:
         flags = ("--batch", 128, "--hidden", 256, "--mini-batches", 120, "--link-delay-ms", delay)
         for n in range(rounds):
             take_turns({"NumPy, data-parallel in 2": partial(rival_figure, "data_parallel", *flags)}, found, n)
-            with session(RunConfig.of(**size)) as running:
+            with started(RunConfig.of(**size)) as running:
                 if n == 0:
                     lag = tune(RunConfig.of(**size, **link, lag="auto"), running).lag
                     rows[f"{delay} ms, lag"] = lag
@@ -112,7 +112,7 @@ def real(rounds: int) -> dict[str, Any]:
 UNTIL, EPOCHS = 0.88, 12
 
 
-def seconds_until(running: Session, config: RunConfig) -> float | None:
+def seconds_until(running: Runtime, config: RunConfig) -> float | None:
     """Of training, until an evaluation (one each quarter epoch) reached the accuracy wanted; read off the ticks."""
     standing = Standing(config)
     for event in running.run(config):
@@ -136,7 +136,7 @@ def accuracy(rounds: int) -> dict[str, Any]:
             rows[f"{delay} ms, data-parallel, batch {batch}"] = told
             fields = PLAIN | {"boxes": 4, "batch": batch, "epochs": EPOCHS, "learning_rate": rate, **link}
             fields |= {"synthesizer_learning_rate": 2 * rate, "evaluate_every": 1000 // batch}
-            with session(RunConfig.of(**fields)) as running:
+            with started(RunConfig.of(**fields)) as running:
                 least = tune(RunConfig.of(**fields, lag="auto"), running).lag
                 for lag in sorted({least, max(1, least // 4)}):
                     told = seconds_until(running, RunConfig.of(**fields, lag=lag))
@@ -157,10 +157,10 @@ def main() -> None:
     options.add_argument("--parts", nargs="*", default=["delays", "boxes", "real", "accuracy"])
     chosen = options.parse_args()
     if "delays" in chosen.parts:
-        with session(RunConfig.of(task="rows", boxes=4)) as running:
+        with started(RunConfig.of(task="rows", boxes=4)) as running:
             save("links_delays", {"rows": sweep(running, [(4, delay) for delay in DELAYS], chosen.rounds)})
     if "boxes" in chosen.parts:
-        with session(RunConfig.of(boxes=max(BOXES))) as running:
+        with started(RunConfig.of(boxes=max(BOXES))) as running:
             save("links_boxes", {"rows": sweep(running, [(boxes, 20) for boxes in BOXES], chosen.rounds)})
     if "real" in chosen.parts:
         save("links_real", {"rows": real(chosen.rounds)})

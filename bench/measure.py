@@ -12,10 +12,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dni_actors.box.report import Started
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
-from dni_actors.runtime import Session
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Started
+from dni_actors.observe.standing import Standing
+from dni_actors.runtime import Runtime
 from dni_actors.runtime.kernels import describe_kernels
 
 RESULTS = Path(__file__).with_name("results")
@@ -41,7 +41,7 @@ def cpu_seconds(pids: Sequence[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def ours(running: Session, config: RunConfig) -> Figure:
+def ours(running: Runtime, config: RunConfig) -> Figure:
     """A run in a session that is up."""
     standing = Standing(config)
     pids: list[int] = []
@@ -56,7 +56,7 @@ def ours(running: Session, config: RunConfig) -> Figure:
     if len(seen) > 1 and seen[-1][0] > seen[0][0]:
         cpu = (seen[-1][1] - seen[0][1]) / (seen[-1][0] - seen[0][0])
     else:
-        cpu = sum(report.cpu_seconds for report in standing.reports) / config.ticks
+        cpu = sum(status.cpu_seconds for status in standing.statuses) / config.ticks
     return Figure(standing.ticks_per_second, cpu, standing.overlap)
 
 

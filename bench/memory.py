@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.measure import save
-from dni_actors.box.report import Report, Started
 from dni_actors.box.time_box import TimeBox
-from dni_actors.config import RunConfig
-from dni_actors.runtime import Session, session
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Started, Status
+from dni_actors.runtime import Runtime, started
 
 MIB = 2**20
 
@@ -34,13 +34,13 @@ def carried(config: RunConfig) -> float:
     return sum(array.nbytes for array in TimeBox(config, 0).state().values()) / MIB
 
 
-def measure(running: Session, config: RunConfig) -> list[float]:
+def measure(running: Runtime, config: RunConfig) -> list[float]:
     pids: list[int] = []
     with closing(running.run(config)) as events:
         for event in events:
             if isinstance(event, Started):
                 pids = [place.pid for place in event.places]
-            elif isinstance(event, Report) and event.box == config.boxes - 1 and event.tick >= config.ticks // 2:
+            elif isinstance(event, Status) and event.box == config.boxes - 1 and event.tick >= config.ticks // 2:
                 return [unique(pid) for pid in pids]
     raise SystemExit("the run was over before its memory was read; give more ticks")
 
@@ -49,9 +49,9 @@ def seconds_to_start(boxes: int) -> float:
     """From the command to the first tick of the whole chain, Ray's start included."""
     config = RunConfig.of(boxes=boxes, ticks=10**6, evaluate_every=0)
     began = time.monotonic()
-    with session(config) as running, closing(running.run(config)) as events:
+    with started(config) as running, closing(running.run(config)) as events:
         for event in events:
-            if isinstance(event, Report) and event.box == boxes - 1 and event.tick:
+            if isinstance(event, Status) and event.box == boxes - 1 and event.tick:
                 return time.monotonic() - began
     raise SystemExit("the run was over before it began")
 
@@ -68,7 +68,7 @@ def main() -> None:
     }
     rows: dict[str, list[float]] = {}
     print(f"{'':28}{'median box':>12}{'all boxes':>12}{'carried':>10}   MiB")
-    with session(RunConfig.of(boxes=32)) as running:
+    with started(RunConfig.of(boxes=32)) as running:
         for name, fields in settings.items():
             config = RunConfig.of(**(endless | fields))
             rows[name] = measure(running, config)

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from bench.measure import cpu_seconds, in_processes, save
-from dni_actors.box.channel import Channel
-from dni_actors.box.layout import Spec
-from dni_actors.box.post import Kind, Message
-from dni_actors.config import RunConfig
-from dni_actors.runtime.cluster import cluster
+from dni_actors.config.run import RunConfig
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import Spec
+from dni_actors.protocol.post import Kind, Message
+from dni_actors.runtime.driver.cluster import cluster
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.ray_calls import RayCalls

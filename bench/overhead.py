@@ -19,16 +19,16 @@ from typing import Any
 import numpy as np
 
 from bench.measure import in_processes, save
-from dni_actors.box.layout import layout
-from dni_actors.box.schedule import TRACED
 from dni_actors.box.time_box import TimeBox
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.protocol.layout import layout
+from dni_actors.protocol.schedule import TRACED
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
-from dni_actors.runtime.loop import Loop
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.zeromq import ZeroMQ
+from dni_actors.runtime.worker.loop import Loop
 
 BOXES = 3
 
@@ -75,7 +75,7 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
             wire.connect(f"ipc://{folder}/{k - 1}")
         began = time.process_time()
         loop.start()
-        while loop.report().digest is None:
+        while loop.status().digest is None:
             time.sleep(0.05)
         told.put((time.process_time() - began) / ticks)
         time.sleep(0.5)  # the others may still ask

@@ -19,8 +19,8 @@ import numpy as np
 from bench.measure import RESULTS, save
 from dni_actors import ConfigError, Result, RunConfig, run
 from dni_actors.box.errors import BoxError
-from dni_actors.box.figure import figure
-from dni_actors.presets import PRESETS
+from dni_actors.config.presets import PRESETS
+from dni_actors.observe.figure import figure
 from dni_actors.record import cut_files
 from dni_actors.record.storage import Storage
 from dni_actors.runtime.inline import Chain
@@ -42,7 +42,7 @@ def trained(name: str, seed: int, ticks: int | None) -> dict[str, Any]:
         chain.run()
     except BoxError as error:
         return {"seed": seed, "ticks": config.ticks, "error": str(error)}
-    found = figure(config.task, chain.reports()[-1].evaluations[-1])
+    found = figure(config.task, chain.statuses()[-1].evaluations[-1])
     seconds = round(time.process_time() - began, 1)
     return {"seed": seed, "ticks": config.ticks, "figure": found.text, "value": found.value, "seconds": seconds}
 

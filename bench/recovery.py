@@ -21,11 +21,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.measure import save
-from dni_actors.box.report import Event, Report, Started
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Event, Started, Status
 from dni_actors.record.cut_store import CutStore
 from dni_actors.record.storage import Storage
-from dni_actors.runtime import session
+from dni_actors.runtime import started
 
 SIZES = ((32, 64), (128, 256), (256, 512))
 SECONDS = 12  # of a run with and without cuts
@@ -34,9 +34,9 @@ SECONDS = 12  # of a run with and without cuts
 def events(config: RunConfig, folder: str) -> Iterator[Event]:
     """A run whose cuts are kept."""
     store = CutStore(Storage.of(folder), config.boxes, lambda event: None)
-    with session(config) as running:
+    with started(config) as running:
         for event in running.run(config, store):
-            if isinstance(event, Report):
+            if isinstance(event, Status):
                 for parts in store.gather(event):
                     store.write(parts, [], [], wait=False)
             yield event
@@ -52,7 +52,7 @@ def kills(count: int) -> list[float]:
         for event in events(RunConfig.of(**fields), folder):
             if isinstance(event, Started):
                 pids, first = [place.pid for place in event.places], event.tick
-            if isinstance(event, Report) and killed and pids and event.tick > first:
+            if isinstance(event, Status) and killed and pids and event.tick > first:
                 found.append(time.monotonic() - killed)
                 print(f"  kill {len(found)}: {found[-1]:.2f} s", file=sys.stderr, flush=True)
                 if len(found) == count:

@@ -22,11 +22,11 @@ import numpy as np
 
 from bench.measure import save
 from bench.memory import unique
-from dni_actors.box.report import Report, Started
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import combine
+from dni_actors.observe.events import Started, Status
 from dni_actors.options import parse
-from dni_actors.runtime import session
+from dni_actors.runtime import started
 from dni_actors.runtime.inline import Chain
 from tests.processes import alive, children, eventually
 
@@ -113,11 +113,11 @@ def memory(ticks: int) -> list[float]:
     pids: list[int] = []
     seen: list[list[tuple[int, float]]] = [[] for _ in range(1 + config.boxes)]
     looked = 0.0
-    with session(config) as running:
+    with started(config) as running:
         for event in running.run(config):
             if isinstance(event, Started):
                 pids = [os.getpid(), *(place.pid for place in event.places)]
-            if isinstance(event, Report) and time.monotonic() - looked > 5 and event.tick > ticks // 2:
+            if isinstance(event, Status) and time.monotonic() - looked > 5 and event.tick > ticks // 2:
                 looked = time.monotonic()
                 for k, pid in enumerate(pids):
                     seen[k].append((event.tick, unique(pid) * 2**20 / 1e6))

@@ -12,7 +12,7 @@ import statistics
 from pathlib import Path
 
 from dni_actors.box.errors import NonFiniteError
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import describe_kernels, single_blas_thread
@@ -40,7 +40,7 @@ def accuracy(seed: int, naive: bool) -> float | None:
         chain.run()
     except NonFiniteError:
         return None
-    return chain.steppers[-1].report().evaluations[-1].accuracy
+    return chain.steppers[-1].status().evaluations[-1].accuracy
 
 
 def row(found: list[float | None]) -> dict[str, object]:

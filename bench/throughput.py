@@ -16,8 +16,8 @@ from functools import partial
 import numpy as np
 
 from bench.measure import Contender, Figure, median, ours, rival_figure, save, take_turns
-from dni_actors.config import RunConfig
-from dni_actors.runtime import Session, inline, session
+from dni_actors.config.run import RunConfig
+from dni_actors.runtime import Runtime, inline, started
 from dni_actors.runtime.kernels import single_blas_thread
 
 SIZES = {"32x64": (32, 64, 2000), "128x128": (128, 128, 700), "128x256": (128, 256, 250), "256x512": (256, 512, 50)}
@@ -31,7 +31,7 @@ def setting(size: str, boxes: int, **fields: object) -> RunConfig:
 
 
 def one_process(config: RunConfig, go: object, told: object) -> None:
-    with inline.session() as running:
+    with inline.started() as running:
         go.wait()  # type: ignore[attr-defined]
         told.put(ours(running, config))  # type: ignore[attr-defined]
 
@@ -49,7 +49,7 @@ def at_once(config: RunConfig, processes: int) -> Figure:
     return Figure(sum(f.rate for f in figures), figures[0].cpu, sum(f.overlap for f in figures))
 
 
-def on_ray(size: str, running: Session, cell: str) -> dict[str, Contender]:
+def on_ray(size: str, running: Runtime, cell: str) -> dict[str, Contender]:
     of = partial(setting, size, cell=cell)
     return {
         "ours, 4 boxes": partial(ours, running, of(4)),
@@ -129,7 +129,7 @@ def main() -> None:
         for size in chosen.sizes:
             # Ray is down while the others run: its idle processes alone make PyTorch's two threads wait for each other.
             take_turns(without_ray(size, chosen.cell), rows[size], n)
-            with session(setting(size, 4)) as running:
+            with started(setting(size, 4)) as running:
                 take_turns(on_ray(size, running, chosen.cell), rows[size], n)
     peak = two_peaks()
     save(

@@ -16,12 +16,12 @@ from typing import Any
 
 from bench.measure import in_processes, save
 from bench.overhead import null_numerics, setting
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.standing import Standing
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.storage import Storage
-from dni_actors.record.traces import TraceRows
-from dni_actors.runtime import Session, session
+from dni_actors.record.traces import TraceTable
+from dni_actors.runtime import Runtime, started
 from dni_actors.runtime.inline import Chain
 
 MODES = ("off", "sampled", "full")
@@ -34,14 +34,14 @@ def alone(mode: str, ticks: int, told: Any) -> None:
     config = setting(ticks).replace(trace=mode)
     chain, driver = Chain(config), 0.0
     with tempfile.TemporaryDirectory() as folder:
-        traces = TraceRows(Storage.of(folder))
+        traces = TraceTable(Storage.of(folder))
         for _ in turns(chain):
             began = time.process_time()
-            for report in chain.reports():
-                traces.take(report.box, 0, "node", report.trace.rows)
+            for status in chain.statuses():
+                traces.take(status.box, 0, "node", status.trace.rows)
             traces.flush()
             driver += time.process_time() - began
-    boxes = sum(stepper.report().cpu_seconds for stepper in chain.steppers)
+    boxes = sum(stepper.status().cpu_seconds for stepper in chain.steppers)
     told.put((mode, boxes / ticks / config.boxes, driver / ticks / config.boxes))
 
 
@@ -55,7 +55,7 @@ def turns(chain: Chain) -> Any:
     yield
 
 
-def measured(running: Session, config: RunConfig) -> tuple[float, float]:
+def measured(running: Runtime, config: RunConfig) -> tuple[float, float]:
     """(ticks per second, CPU seconds of the boxes per tick)."""
     recorder = Recorder(config)
     standing = Standing(recorder.config)
@@ -64,14 +64,14 @@ def measured(running: Session, config: RunConfig) -> tuple[float, float]:
             standing.take(event)
             recorder.take(event, standing)
     recorder.close(standing, "finished", None)
-    return standing.ticks_per_second, sum(report.cpu_seconds for report in standing.reports) / config.ticks
+    return standing.ticks_per_second, sum(status.cpu_seconds for status in standing.statuses) / config.ticks
 
 
 def runs(rounds: int) -> dict[str, dict[str, list[tuple[float, float]]]]:
     found: dict[str, dict[str, list[tuple[float, float]]]] = {}
     with tempfile.TemporaryDirectory() as storage:
         base = RunConfig.of(task="rows", boxes=4, lag=3, evaluate_every=0, storage=storage, console="quiet")
-        with session(base) as running:
+        with started(base) as running:
             for size, (batch, hidden, ticks) in SIZES.items():
                 of_size = found.setdefault(size, {})
                 for n in range(rounds):

@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dni_actors.checks import ConfigError
-    from dni_actors.config import RunConfig
+    from dni_actors.config.checks import ConfigError
+    from dni_actors.config.run import RunConfig
     from dni_actors.experiment import run
     from dni_actors.record.result import Result
 
@@ -18,9 +18,9 @@ __version__ = "0.1.0"
 __all__ = ["ConfigError", "Result", "RunConfig", "run"]
 
 _HOMES = {
-    "ConfigError": "dni_actors.checks",
+    "ConfigError": "dni_actors.config.checks",
     "Result": "dni_actors.record.result",
-    "RunConfig": "dni_actors.config",
+    "RunConfig": "dni_actors.config.run",
     "run": "dni_actors.experiment",
 }
 

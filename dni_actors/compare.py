@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dni_actors.box.errors import BoxError, RuntimeUnavailableError
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.launch import tell
 from dni_actors.options import parse
 from dni_actors.runtime.interrupts import Terminated, interrupts_held, listen
@@ -99,7 +99,7 @@ def compare(base: RunConfig, asked: argparse.Namespace) -> int:
     from dni_actors.experiment import run  # late: --help shall not wait for Ray and its friends
     from dni_actors.record.comparison import comparison, folder, trials
     from dni_actors.record.result import Result
-    from dni_actors.runtime import session
+    from dni_actors.runtime import started
     from dni_actors.view.comparison import Comparing
 
     base = base.fitted(cores()).validated()
@@ -111,7 +111,7 @@ def compare(base: RunConfig, asked: argparse.Namespace) -> int:
     failed = False
     try:
         shown.begin()
-        with session(base) as running:
+        with started(base) as running:
             for i, trial in enumerate(todo):
                 try:
                     result = run(trial.config, running, shown.of)

@@ -4,23 +4,23 @@ import sys
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 
-from dni_actors.box.health import Health
-from dni_actors.box.report import Event
-from dni_actors.box.standing import Standing
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.advice import Health
+from dni_actors.observe.events import Event
+from dni_actors.observe.standing import Standing
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
 from dni_actors.report import require_matplotlib, write
-from dni_actors.runtime import Session, cluster_address, session
+from dni_actors.runtime import Runtime, cluster_address, started
+from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import cores
-from dni_actors.runtime.tuning import tune
 from dni_actors.view.console import View, view
 
 
 def run(
-    config: RunConfig, running: Session | None = None, shown_by: Callable[[Standing], View] | None = None
+    config: RunConfig, running: Runtime | None = None, shown_by: Callable[[Standing], View] | None = None
 ) -> Result:
     """Runs to the end, recording and showing what happens: in a runtime that is up, if there is one, and otherwise
     than by the configured console, if that is given.
@@ -59,7 +59,7 @@ def run(
     try:
         shown.open()
         sinks += further(standing, recorder)
-        with nullcontext(running) if running is not None else session(config) as running:
+        with nullcontext(running) if running is not None else started(config) as running:
             try:
                 if config.learning.lag == "auto":
                     tuned = tune(config, running)
@@ -115,7 +115,7 @@ def further(standing: Standing, recorder: Recorder) -> list[View]:
     """What else takes the events, if it is asked for. ConfigError if it cannot be had."""
     output, found = standing.config.output, list[View]()
     if output.prometheus:
-        from dni_actors.runtime.prometheus import Prometheus
+        from dni_actors.runtime.driver.prometheus import Prometheus
 
         found.append(Prometheus(standing))
     if output.tensorboard:

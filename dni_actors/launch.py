@@ -4,7 +4,7 @@ import os
 import sys
 
 from dni_actors.box.errors import BoxError, RuntimeUnavailableError
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.options import parse
 from dni_actors.runtime.interrupts import Terminated, listen
 from dni_actors.runtime.kernels import restart_with_kernels

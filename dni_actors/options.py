@@ -13,9 +13,9 @@ from typing import Annotated, Any
 
 import tyro
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import EXCLUSIVE, PART_OF, RunConfig, defaults
-from dni_actors.presets import PRESETS
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.presets import PRESETS
+from dni_actors.config.run import EXCLUSIVE, PART_OF, RunConfig, defaults
 
 DESCRIPTION = """Trains a recurrent network cut into time boxes, none of which waits for the others.
 Flags win over the file of --config, which wins over the preset or the task's defaults; the defaults shown are what

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from dni_actors.box.errors import BoxError
-from dni_actors.box.figure import figure
-from dni_actors.box.model import Model
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.observe.figure import figure
+from dni_actors.protocol.model import Model
 from dni_actors.record.result import Result
 from dni_actors.runtime.kernels import single_blas_thread
 

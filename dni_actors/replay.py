@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from dni_actors.box.channel import Arrived, Put, Take
 from dni_actors.box.errors import BoxError
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.protocol.channel import Put, Take
+from dni_actors.protocol.inbox import Arrived
 from dni_actors.record.recorded import Recorded
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.interrupts import listen
 from dni_actors.runtime.kernels import restart_with_kernels, single_blas_thread
-from dni_actors.runtime.meter import prints as prints_of
-from dni_actors.runtime.stepper import Stepper
+from dni_actors.runtime.worker.meter import prints as prints_of
+from dni_actors.runtime.worker.stepper import Stepper
 
 
 def main() -> int:
@@ -79,8 +80,8 @@ def replay(recorded: Recorded, first: int, until: int | None, inspected: int | N
         note_parity(stepper, several)
     cuts: list[dict[int, str]] = [{} for _ in prints]
     for _ in chain.turns():
-        for k, report in enumerate(chain.reports()):
-            cuts[k] |= {part.tick: part.digest for part in report.cuts}
+        for k, status in enumerate(chain.statuses()):
+            cuts[k] |= {part.tick: part.digest for part in status.cuts}
         if all(stepper.tick > end for stepper in watched):
             break
     if inspected is not None:

@@ -13,12 +13,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dni_actors.box.trace import usual
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
+from dni_actors.observe.trace import usual
 from dni_actors.record.accounts import Reader
 
 if TYPE_CHECKING:
-    from dni_actors.box.account import Account
+    from dni_actors.observe.account import Account
     from dni_actors.record.traces import Traces
     from dni_actors.view.page import Excerpt
 
@@ -68,14 +68,14 @@ def write(places: Sequence[str], output: Path | None = None, ticks: tuple[int, i
     """Writes report.html and its PNGs; where it lies. ConfigError if a run cannot be read, or matplotlib is missing."""
     require_matplotlib()
     readers = [Reader(place) for place in places]
-    from dni_actors.view.page import Report  # late: it takes a second
+    from dni_actors.view.page import Page  # late: it takes a second
 
     accounts, excerpts = [], []
     for reader in readers:
         traces = reader.traces()
         accounts.append(reader.account())
         excerpts.append(excerpt(accounts[-1], traces, ticks))
-    report = Report(accounts, excerpts, datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"))
+    report = Page(accounts, excerpts, datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"))
     folder = output or readers[0].storage.path or Path()
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in report.pngs.items():

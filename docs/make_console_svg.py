@@ -11,10 +11,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from dni_actors.box.report import Event
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.experiment import run
+from dni_actors.observe.events import Event
+from dni_actors.observe.standing import Standing
 from dni_actors.view.frame import Picture, frame
 from dni_actors.view.summary import summary
 

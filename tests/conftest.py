@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 import tests.tiny  # noqa: F401  registers the tiny task
-from dni_actors.runtime.cluster import LOCAL, OBJECT_STORE, ONE_THREAD, QUIET, variables
+from dni_actors.runtime.driver.cluster import LOCAL, OBJECT_STORE, ONE_THREAD, QUIET, variables
 from dni_actors.runtime.kernels import single_blas_thread
 
 

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.report import Window
-from dni_actors.box.trace import BEGIN, CODES, ROWS, TICK
-from dni_actors.record.metrics import CutDigest, schema
+from dni_actors.observe.events import Row
+from dni_actors.observe.trace import BEGIN, CODES, ROWS, TICK
+from dni_actors.protocol.channel import Channel
 from dni_actors.record.storage import Storage
-from dni_actors.record.traces import TraceRows
+from dni_actors.record.tables import CutDigest, schema
+from dni_actors.record.traces import TraceTable
 
 PERIOD = 1e-3  # seconds a tick
 PHASES = ("train synthesizer", "forward", "synthesize", "backward", "update")
@@ -27,7 +27,7 @@ def long_run(folder, ticks=1_000_000, boxes=4, lag=4, window=500, every=100):
     box = np.tile(np.arange(boxes), rows)
     noise = rng.uniform(size=len(first))
     seconds = np.full(len(first), window * PERIOD)
-    columns = {name: np.zeros(len(first)) for name in Window._fields}
+    columns = {name: np.zeros(len(first)) for name in Row._fields}
     columns |= {
         "box": box, "incarnation": np.zeros(len(first), int), "first_tick": first, "last_tick": first + window - 1,
         "loss": np.where(box == boxes - 1, noise + 1e5 / (first + 1e5), np.nan), "updates": np.full(len(first), window),
@@ -36,7 +36,7 @@ def long_run(folder, ticks=1_000_000, boxes=4, lag=4, window=500, every=100):
         "cosine": np.where(box < boxes - 1, noise / 2, np.nan),
     }  # fmt: skip
     columns["cosine"][boxes * (rows // 3)] = -0.99
-    kinds = schema(Window)
+    kinds = schema(Row)
     arrays = [
         pa.array([b"\0" * 4 * window] * len(first))
         if field.name == "prints"
@@ -45,7 +45,7 @@ def long_run(folder, ticks=1_000_000, boxes=4, lag=4, window=500, every=100):
     ]
     pq.write_table(pa.Table.from_arrays(arrays, schema=kinds), folder / "metrics" / "part-00000.parquet")
     pq.write_table(schema(CutDigest).empty_table(), folder / "digests" / "part-00000.parquet")
-    traces = TraceRows(Storage.of(str(folder / "trace")))
+    traces = TraceTable(Storage.of(str(folder / "trace")))
     traced = np.unique(np.concatenate([np.arange(200), np.arange(0, ticks, every), np.arange(ticks - 200, ticks)]))
     for k in range(boxes):
         traces.take(k, 0, "node", of_box(k, boxes, lag, traced).tobytes())

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Place, Report, Started, Warned, Window
-from dni_actors.box.standing import Standing
-from dni_actors.box.strip import Strip
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Place, Row, Started, Status, Warned
+from dni_actors.observe.standing import Standing
+from dni_actors.observe.strip import Strip
+from dni_actors.protocol.program import Evaluation
 from dni_actors.view.frame import frame
 
 FOLDER = Path(__file__).with_name("golden")
@@ -23,7 +23,7 @@ RECORDED = FOLDER / "snapshot.json"
 FIELDS = {"task": "rows", "compute_delay_ms": "20", "ticks": 600, "evaluate_every": 50, "console": "quiet"}
 ELAPSED, HEIGHT = 12.4, 24
 WIDTHS = (60, 100, 160)
-KEPT = 6  # reports of each box that are kept whole; earlier ones lose their strips
+KEPT = 6  # statuses of each box that are kept whole; earlier ones lose their strips
 
 
 def standing() -> Standing:
@@ -31,13 +31,13 @@ def standing() -> Standing:
     told = json.loads(RECORDED.read_text(encoding="utf-8"))
     found = Standing(RunConfig.of(**told["config"]))
     found.take(Started(tuple(Place(*place) for place in told["places"])))
-    for fields in told["reports"]:
-        fields["windows"] = tuple(Window(**row, prints=b"") for row in fields["windows"])
+    for fields in told["statuses"]:
+        fields["rows"] = tuple(Row(**row, prints=b"") for row in fields["rows"])
         fields["evaluations"] = tuple(Evaluation(*one) for one in fields["evaluations"])
         if fields["strip"]:
             until, ages, letters = fields["strip"]
             fields["strip"] = Strip(until, tuple(ages), letters)
-        found.take(Report(**fields))
+        found.take(Status(**fields))
     found.take(Warned("box 2: synthetic gradient points away from the received one for 500 ticks; lower --this"))
     return found
 
@@ -59,29 +59,29 @@ def pictures(width: int) -> dict[str, str]:
 
 
 def record() -> None:
-    from dni_actors.runtime import session
+    from dni_actors.runtime import started
 
     config = RunConfig.of(**FIELDS)
-    seen, places, reports = Standing(config), (), []
-    with session(config) as running:
+    seen, places, statuses = Standing(config), (), []
+    with started(config) as running:
         for event in running.run(config):
             seen.take(event)
             if isinstance(event, Started):
                 places = event.places
-            elif isinstance(event, Report):
-                reports.append(event)
+            elif isinstance(event, Status):
+                statuses.append(event)
             if seen.ticks >= config.ticks * 0.6:
                 break
-    told = {"config": FIELDS, "places": places, "reports": []}
-    for i, report in enumerate(reports):
-        fields = {name: getattr(report, name) for name in ("box", "tick", "state", "steady_rate", "waiting")}
-        fields |= {name: getattr(report, name) for name in ("unanswered", "memory", "evaluations", "strip")}
-        fields["windows"] = [{k: v for k, v in row._asdict().items() if k != "prints"} for row in report.windows]
-        if i < len(reports) - KEPT * config.boxes:
+    told = {"config": FIELDS, "places": places, "statuses": []}
+    for i, status in enumerate(statuses):
+        fields = {name: getattr(status, name) for name in ("box", "tick", "state", "steady_rate", "waiting")}
+        fields |= {name: getattr(status, name) for name in ("unanswered", "memory", "evaluations", "strip")}
+        fields["rows"] = [{k: v for k, v in row._asdict().items() if k != "prints"} for row in status.rows]
+        if i < len(statuses) - KEPT * config.boxes:
             fields["strip"] = None
-        elif report.strip:
-            fields["strip"] = [report.strip.until, [round(age, 5) for age in report.strip.ages], report.strip.letters]
-        told["reports"].append(fields)
+        elif status.strip:
+            fields["strip"] = [status.strip.until, [round(age, 5) for age in status.strip.ages], status.strip.letters]
+        told["statuses"].append(fields)
     RECORDED.write_text(json.dumps(told) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dni_actors import compare
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.record.comparison import comparison, curve, trials
 from dni_actors.record.result import Result
 from dni_actors.view import figures

@@ -2,10 +2,10 @@ import dataclasses
 
 import pytest
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import PART_OF, RunConfig
-from dni_actors.parts import LearningConfig
-from dni_actors.presets import PRESETS, TASK_DEFAULTS
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.parts import LearningConfig
+from dni_actors.config.presets import PRESETS, TASK_DEFAULTS
+from dni_actors.config.run import PART_OF, RunConfig
 
 
 def told(**fields):

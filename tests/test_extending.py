@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.digest import combine
 from dni_actors.nn.parameters import Parameters
@@ -51,7 +51,7 @@ def test_every_command_learns(here):
         config = RunConfig.of(**{**fields(command), "epochs": 3, "ticks": None, "runtime": "inline"})
         chain = Chain(config)
         chain.run()
-        evaluations = chain.reports()[-1].evaluations
+        evaluations = chain.statuses()[-1].evaluations
         assert len(evaluations) == 3
         assert all(np.isfinite(found.loss) for found in evaluations)
 

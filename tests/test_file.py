@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import find
 
@@ -69,7 +69,7 @@ def test_a_chain_learns_from_a_file(tmp_path, rng, kind):
     config = RunConfig.of(task=task, boxes=2, batch=8, epochs=25, hidden=8, learning_rate=0.01, evaluate_every=5)
     chain = Chain(config)
     chain.run()
-    found = chain.reports()[-1].evaluations
+    found = chain.statuses()[-1].evaluations
     assert found[-1].loss < found[0].loss
 
 
@@ -155,5 +155,5 @@ def test_the_prefix_wins_over_an_import_path(tmp_path, rng, monkeypatch):
 
 
 def test_boxes_of_other_tasks_load_no_pyarrow():
-    code = "import sys, dni_actors.config as c; c.RunConfig.of(task='rows'); sys.exit('pyarrow' in sys.modules)"
+    code = "import sys, dni_actors.config.run as c; c.RunConfig.of(task='rows'); sys.exit('pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

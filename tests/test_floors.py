@@ -9,12 +9,15 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "dni_actors"
 FLOORS = {  # height of each part; a module imports lower parts, and its own
-    "nn": 0, "tasks": 0, "config": 0, "parts": 0, "checks": 0, "presets": 0,
-    "validation": 0, "plugins": 0,
+    "nn": 0, "tasks": 0, "config": 0,
     "box": 1,
-    "runtime": 2, "record": 2, "view": 2,
-    "": 3, "experiment": 3, "options": 3, "launch": 3, "replay": 3, "predict": 3, "compare": 3, "report": 3,
+    "protocol": 2,
+    "observe": 3,
+    "runtime": 4, "record": 4, "view": 4,
+    "": 5, "experiment": 5, "options": 5, "launch": 5, "replay": 5, "predict": 5, "compare": 5, "report": 5,
 }  # fmt: skip
+BOTTOM, TOP = 0, 5  # floors whose parts may import each other
+PURE = ("nn", "box", "protocol", "observe")  # no clock, no threads, no I/O
 LIBRARIES = {  # which parts, or single modules, may import what
     "ray": {"runtime"},
     "zmq": {"runtime"},
@@ -25,7 +28,7 @@ LIBRARIES = {  # which parts, or single modules, may import what
     "tensorboardX": {"view"},
     "tomli_w": {"record"},
     "tyro": {"options"},
-    "numpy": {"nn", "tasks", "box", "runtime", "record", "view", "replay", "predict"},
+    "numpy": {"nn", "tasks", "box", "protocol", "observe", "runtime", "record", "view", "replay", "predict"},
 }
 CLOCKS = {"time", "os", "threading", "asyncio", "socket", "subprocess", "multiprocessing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -56,14 +59,14 @@ def test_imports_point_down_only(module):
         if first == "dni_actors":
             there = rest.partition(".")[0]
             there = there if there in FLOORS else ""
-            assert there == here or FLOORS[there] < FLOORS[here] or FLOORS[here] in (0, 3), f"{here} imports {name}"
+            assert there == here or FLOORS[there] < FLOORS[here] or FLOORS[here] in (BOTTOM, TOP), (
+                f"{here} imports {name}"
+            )
             assert FLOORS[there] <= FLOORS[here], f"{here} imports {name}"
         elif module.name not in SCRIPTS:
             may = {here, module.relative_to(PACKAGE).as_posix()} & LIBRARIES.get(first, set())
             assert may or first in sys.stdlib_module_names, f"{here} imports {name}"
-            assert not (here in ("nn", "box") and first in CLOCKS), (
-                f"{here} imports {name}: no clock, no threads, no I/O"
-            )
+            assert not (here in PURE and first in CLOCKS), f"{here} imports {name}: no clock, no threads, no I/O"
 
 
 def test_modules_stay_small_and_commands_define_no_classes():
@@ -79,9 +82,9 @@ def test_modules_stay_small_and_commands_define_no_classes():
     [
         ("dni_actors", {"numpy", "ray", "rich", "pyarrow"}),
         ("dni_actors.nn.cell", {"ray", "rich", "pyarrow", "tyro"}),
-        ("dni_actors.box.program", {"ray", "rich", "tyro"}),
+        ("dni_actors.protocol.program", {"ray", "rich", "tyro"}),
         ("dni_actors.runtime.inline", {"ray", "rich", "tyro"}),
-        ("dni_actors.runtime.actor", {"rich", "matplotlib", "tyro", "pyarrow"}),
+        ("dni_actors.runtime.worker.actor", {"rich", "matplotlib", "tyro", "pyarrow"}),
     ],
 )
 def test_a_fresh_interpreter_loads_no_more_than_the_floor_needs(module, forbidden):

@@ -5,8 +5,8 @@ import tomllib
 import pytest
 import tomli_w
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import PART_OF, RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import PART_OF, RunConfig
 from dni_actors.options import parse
 
 

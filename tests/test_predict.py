@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from dni_actors import Result, RunConfig, predict, run
-from dni_actors.box.report import plain
 from dni_actors.box.time_box import TimeBox
+from dni_actors.observe.events import plain
 from dni_actors.tasks import TASKS
 from tests.tiny import Tiny, tiny
 

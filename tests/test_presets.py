@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from dni_actors.config import RunConfig
-from dni_actors.presets import PRESETS, TASK_DEFAULTS
+from dni_actors.config.presets import PRESETS, TASK_DEFAULTS
+from dni_actors.config.run import RunConfig
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import TASKS
 
@@ -29,7 +29,7 @@ def test_a_few_ticks_of_every_preset(name):
     less = {"hidden": 16} if name == "seed-literal-size" else {}
     chain = Chain(RunConfig.preset(name, ticks=6, evaluate_every=0, **less))
     chain.run()
-    (found,) = chain.reports()[-1].evaluations
+    (found,) = chain.statuses()[-1].evaluations
     assert found.tick == 6
     assert math.isfinite(found.loss)
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.rivals.common import Job
 from bench.rivals.data_parallel import Wires, run
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import digest
 from dni_actors.runtime.inline import Chain
 
@@ -22,6 +22,6 @@ def test_numpy_bptt_is_one_box_of_ours():
     chain = Chain(config)
     chain.run()
     assert weights == digest(list(chain.steppers[0].box.weights().items()))
-    (evaluation,) = chain.reports()[0].evaluations
+    (evaluation,) = chain.statuses()[0].evaluations
     assert figures.test_accuracy == pytest.approx(evaluation.accuracy)
     assert np.isfinite(figures.rate)

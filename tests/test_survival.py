@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from dni_actors.box.trace import TICK
+from dni_actors.observe.trace import TICK
 from dni_actors.record.storage import Storage
 from dni_actors.record.traces import Traces
 from tests.processes import alive, children, eventually

@@ -6,9 +6,9 @@ import struct
 import numpy as np
 import pytest
 
-from dni_actors.box.feed import Feed
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.box.data.feed import Feed
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import zeros
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import Fresh, find

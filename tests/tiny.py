@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.layout import Layout, Spec
-from dni_actors.box.report import Window
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.streams import Stream, generator
+from dni_actors.observe.events import Row
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import Layout, Spec
 from dni_actors.tasks import TASKS, Samples, Split
 
 
@@ -71,7 +71,7 @@ def states(shape: tuple[int, ...], dtype: str = "float32") -> Layout:
     return dict.fromkeys(Channel, (Spec(dtype, shape),))
 
 
-def window(box: int, **fields: Any) -> Window:
+def metrics_row(box: int, **fields: Any) -> Row:
     """A row of the metrics: 50 ticks in a second, half of it at work."""
     row = {
         "box": box, "incarnation": 0, "first_tick": 0, "last_tick": 49, "loss": None, "accuracy": 0.5, "updates": 50,
@@ -81,4 +81,4 @@ def window(box: int, **fields: Any) -> Window:
         "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75, "norm_ratio": 1.1,
         "received_norm": 0.01, "prints": b"1234" * 50,
     }  # fmt: skip
-    return Window(**(row | fields))
+    return Row(**(row | fields))

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES
+from dni_actors.nn.no_steps import NoSteps
 from dni_actors.nn.parameters import Parameters
-from dni_actors.nn.passage import Passage
 from dni_actors.nn.readout import Readout
 from dni_actors.nn.streams import Stream, generator
 
@@ -45,7 +45,7 @@ class Piece:
         chain, dtype, task = config.chain, config.chain.precision, config.task
         steps, rows, width = config.unrolls[k], config.rows, config.state_width
         self.hidden = chain.hidden
-        kind = cell_kind(chain.cell, chain.activation) if steps else Passage
+        kind = cell_kind(chain.cell, chain.activation) if steps else NoSteps
         units = chain.hidden if steps else width
         self.cell = kind(parameters, steps, rows, config.inputs(k), units, dtype)
         self._per_step, self._classes = task.per_step, task.classes

@@ -2,7 +2,7 @@
 
 import math
 
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 
 
 class Rates:

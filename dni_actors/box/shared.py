@@ -12,10 +12,9 @@ makes one and the same step of one optimizer in every box.
 
 import numpy as np
 
-from dni_actors.box.channel import Arrays
 from dni_actors.box.piece import initialise, shapes
-from dni_actors.config import RunConfig
-from dni_actors.nn.arrays import Array, zeros
+from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array, Arrays, zeros
 from dni_actors.nn.optimizer import OPTIMIZERS
 from dni_actors.nn.parameters import Parameters
 

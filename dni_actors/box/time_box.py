@@ -4,25 +4,23 @@ from contextlib import nullcontext
 
 import numpy as np
 
-from dni_actors.box.channel import Arrays
+from dni_actors.box.data.feed import Feed
+from dni_actors.box.data.held_out import HeldOut
+from dni_actors.box.data.probe import Prober
+from dni_actors.box.data.stream import StreamFeed
 from dni_actors.box.errors import NonFiniteError
-from dni_actors.box.exact import ExactGradient
-from dni_actors.box.feed import Feed
-from dni_actors.box.held_out import HeldOut
-from dni_actors.box.inputs import PredictedState
-from dni_actors.box.local import LocalReadout
-from dni_actors.box.noise import NoiseGradient
+from dni_actors.box.gradient.exact import ExactGradient
+from dni_actors.box.gradient.local import LocalReadout
+from dni_actors.box.gradient.noise import NoiseGradient
+from dni_actors.box.gradient.synthetic import SyntheticGradient
 from dni_actors.box.piece import Piece, initialise, shapes
-from dni_actors.box.probe import Prober
+from dni_actors.box.predicted_state import PredictedState
 from dni_actors.box.rates import Rates
-from dni_actors.box.schedule import neighbours, state_lag
 from dni_actors.box.shared import SharedWeights
 from dni_actors.box.stashed import StashedWeights
-from dni_actors.box.stream import StreamFeed
-from dni_actors.box.synthetic import SyntheticGradient
 from dni_actors.box.tally import Tally
-from dni_actors.config import RunConfig
-from dni_actors.nn.arrays import Array, zeros
+from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array, Arrays, zeros
 from dni_actors.nn.digest import digest
 from dni_actors.nn.optimizer import OPTIMIZERS, ahead_of_delay
 from dni_actors.nn.parameters import Parameters
@@ -44,9 +42,9 @@ class TimeBox:
         chain, learning, dtype = config.chain, config.learning, config.chain.precision
         self.index, self.update_rule, self.lag = k, learning.update, config.lag
         self.is_first, self.is_last = k == 0, k == config.boxes - 1
-        before, after = neighbours(config, k)
+        before, after = config.neighbours(k)
         self.has_left, self.has_right = before is not None, after is not None
-        self.state_lag = state_lag(config, k)
+        self.state_lag = config.state_lag(k)
         """ticks after which a state is taken: 0 but in a ring, and where states are predicted"""
         self.micro_batches = learning.micro_batches
         stays = learning.update == "delayed" or config.synthesizer.lambda_ > 0

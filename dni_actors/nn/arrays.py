@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 Array = NDArray[Any]
+Arrays = tuple[Array, ...]
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
 
 

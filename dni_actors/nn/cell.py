@@ -5,14 +5,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import DTypeLike
 
-from dni_actors.checks import ConfigError, choose
+from dni_actors.config.checks import ConfigError, choose
+from dni_actors.config.plugins import imported
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.dense import ACTIVATIONS
 from dni_actors.nn.gru import GRU
 from dni_actors.nn.lstm import LSTM
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.rnn import RNN
-from dni_actors.plugins import imported
 
 
 class Cell(Protocol):

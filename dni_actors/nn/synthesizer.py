@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from dni_actors.checks import ConfigError, choose
+from dni_actors.config.checks import ConfigError, choose
+from dni_actors.config.plugins import imported
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.parameters import Parameters
-from dni_actors.plugins import imported
 
 TINY = 1e-30
 

@@ -11,16 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dni_actors.box.account import Account, Columns
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Window
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
+from dni_actors.observe.account import Account, Columns
+from dni_actors.observe.events import Row
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
-from dni_actors.record.metrics import PART, foreign, read_metrics
 from dni_actors.record.storage import Storage, why
+from dni_actors.record.tables import PART, foreign, read_metrics
 from dni_actors.record.traces import Traces
 
-NUMBERS = [name for name in Window._fields if name != "prints"]
+NUMBERS = [name for name in Row._fields if name != "prints"]
 PROBED = ["tick", "box", "cosine", "error"]
 Read = TypeVar("Read")
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dni_actors.box.figure import recorded
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.figure import recorded
 from dni_actors.record.folder import new_name, unwritable
 from dni_actors.record.result import Result
 from dni_actors.record.storage import Storage

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.cut import BoxCut
-from dni_actors.box.program import Evaluation
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.cut import BoxCut
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record.storage import Storage
 
 FORMAT = 2

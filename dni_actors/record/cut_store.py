@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 
-from dni_actors.box.cut import BoxCut
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Kept, Report, Warned
+from dni_actors.observe.events import Kept, Status, Warned
+from dni_actors.protocol.cut import BoxCut
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
 from dni_actors.record.cut_files import Complete, CutError
 from dni_actors.record.storage import Storage, why
@@ -17,7 +17,7 @@ LAST = 2  # complete cuts that are kept; if the newest cannot be read, there is 
 
 
 class CutStore:
-    """Is the `Cuts` of a run (box/cut.py). A disk that is full stops nothing: the cut before stays the newest."""
+    """Is the `Cuts` of a run (protocol/cut.py). A disk that is full stops nothing: the cut before stays the newest."""
 
     def __init__(self, storage: Storage, boxes: int, tell: Callable[[Kept | Warned], None]) -> None:
         self._storage, self._boxes, self._tell = storage, boxes, tell
@@ -37,12 +37,12 @@ class CutStore:
         path = self._storage.path
         return None if path is None else str((path / "manifest.json").resolve())
 
-    def gather(self, report: Report) -> list[list[BoxCut]]:
+    def gather(self, status: Status) -> list[list[BoxCut]]:
         """Takes a box's new parts; the cuts that are whole now, in the order of their boxes."""
         found = []
-        for part in report.cuts:
+        for part in status.cuts:
             parts = self._parts.setdefault(part.tick, {})
-            parts[report.box] = part
+            parts[status.box] = part
             if len(parts) == self._boxes:
                 found.append([parts[k] for k in range(self._boxes)])
                 # What is older and not whole never will be: every box puts its parts aside in order.

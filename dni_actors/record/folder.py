@@ -10,8 +10,8 @@ from typing import Any
 
 import tomli_w
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.record.storage import Storage, why
 
 # What may differ when a run is taken up again: it cannot change the result.

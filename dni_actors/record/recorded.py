@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dni_actors.box.cut import BoxCut
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
+from dni_actors.protocol.cut import BoxCut
 from dni_actors.record import cut_files
-from dni_actors.record.metrics import CutDigest, read_metrics, read_rows
 from dni_actors.record.storage import Storage, why
+from dni_actors.record.tables import CutDigest, read_metrics, read_rows
 
 
 class Recorded:

@@ -9,18 +9,18 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from dni_actors.box.probe import Probed
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Event, Kept, Report, Started, Warned, Window
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
+from dni_actors.box.data.probe import Probed
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Event, Kept, Row, Started, Status, Warned
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record.cut_store import CutStore
 from dni_actors.record.folder import RunFolder
 from dni_actors.record.manifest import manifest, now
-from dni_actors.record.metrics import CutDigest, Rows, read_rows
 from dni_actors.record.result import Result
 from dni_actors.record.storage import Storage, why
-from dni_actors.record.traces import TraceRows
+from dni_actors.record.tables import CutDigest, GrowingTable, read_rows
+from dni_actors.record.traces import TraceTable
 
 
 class Recorder:
@@ -48,15 +48,18 @@ class Recorder:
         """What an earlier part of the run has left. OSError names what cannot be read."""
         self._news: deque[Kept | Warned] = deque()
         self.cuts = CutStore(storage, self.config.boxes, self._news.append)
-        self._metrics, self._digests = Rows(storage / "metrics", Window), Rows(storage / "digests", CutDigest)
-        self._traces = TraceRows(storage / "trace")
-        self._probes = Rows(storage / "probes", Probed, makes=True)
+        self._metrics, self._digests = (
+            GrowingTable(storage / "metrics", Row),
+            GrowingTable(storage / "digests", CutDigest),
+        )
+        self._traces = TraceTable(storage / "trace")
+        self._probes = GrowingTable(storage / "probes", Probed, makes=True)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
         # By tick: digests of cuts, for a run that may end at one of them.
         self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
 
     def _next_incarnation(self) -> int:
-        rows = read_rows(self._folder.storage / "metrics", Window)["incarnation"]
+        rows = read_rows(self._folder.storage / "metrics", Row)["incarnation"]
         last = -1 if len(rows) == 0 else pc.max(rows).as_py()
         return 1 + max((last, *(cut.incarnation for cut in self.cuts.known())))
 
@@ -87,8 +90,8 @@ class Recorder:
                 "manifest.json": self._manifest,
             }
             self._write()
-        elif isinstance(event, Report):
-            rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.windows)
+        elif isinstance(event, Status):
+            rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.rows)
             node = standing.places[event.box].node if standing.places else ""
             self._traces.take(event.box, self._incarnations + event.trace.incarnation, node, event.trace.rows)
             probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.probes)
@@ -159,7 +162,7 @@ class Recorder:
         jobs = {name: partial(storage.write_json, name, content) for name, content in self._unwritten.items()}
         if self._new_config is not None:
             jobs["config.toml"] = partial(self._folder.write_config, self._new_config)
-        tables: dict[str, Rows] = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
+        tables: dict[str, GrowingTable] = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
         if end or self._traces.due:
             tables["trace"] = self._traces
         for name, job in (jobs | {name: rows.flush for name, rows in tables.items()}).items():

@@ -9,14 +9,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from dni_actors.box.figure import bits, squared_error
-from dni_actors.box.model import Model
-from dni_actors.box.report import plain
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import plain
+from dni_actors.observe.figure import bits, squared_error
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.model import Model
 from dni_actors.record import cut_files
-from dni_actors.record.metrics import read_metrics
 from dni_actors.record.storage import Storage
+from dni_actors.record.tables import read_metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,5 +160,5 @@ class Result:
 
     @property
     def metrics(self) -> pa.Table:
-        """A row per box and window of ticks (columns: box/report.py, Window)."""
+        """A row per box and window of ticks (columns: observe/events.py, Row)."""
         return read_metrics(Storage.of(str(self.path)) / "metrics")

@@ -1,6 +1,6 @@
 """trace/: what boxes did when, in Parquet parts that are read piece by piece, for they may be larger than the memory.
 
-Columns: box, incarnation, node, kind (box/trace.py tells them), tick, index, begin and end, in seconds of the node's
+Columns: box, incarnation, node, kind (observe/trace.py has them), tick, index, begin and end, in seconds of the node's
 monotonic clock, which starts anew when the machine does.
 """
 
@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from dni_actors.box.timeline import aligned, aligned_messages, corrections, offsets
-from dni_actors.box.trace import BEGIN, CODES, EVENTS, KINDS, MESSAGE_KINDS, ROWS, TICK, messages, newest
 from dni_actors.nn.arrays import Array
-from dni_actors.record.metrics import PART, Rows, foreign
+from dni_actors.observe.timeline import aligned, aligned_messages, corrections, offsets
+from dni_actors.observe.trace import BEGIN, CODES, EVENTS, KINDS, MESSAGE_KINDS, ROWS, TICK, messages, newest
 from dni_actors.record.storage import Storage
+from dni_actors.record.tables import PART, GrowingTable, foreign
 
 ROWS_PER_PART = 100_000
 NAMES = pa.dictionary(pa.int32(), pa.string())
@@ -26,7 +26,7 @@ TYPES |= {"tick": pa.int64(), "index": pa.int64(), "begin": pa.float64(), "end":
 SCHEMA = pa.schema(list(TYPES.items()))
 
 
-class TraceRows(Rows):
+class TraceTable(GrowingTable):
     """Collects what boxes hand over."""
 
     def __init__(self, folder: Storage) -> None:
@@ -98,7 +98,7 @@ class Traces:
 
     def events(self, kinds: Collection[str] | None = None, ticks: tuple[int, int] | None = None) -> Iterator[Array]:
         """EVENTS, a part at a time; of some kinds; of ticks from the first to before the second. Without what was done
-        again; `node` is an index of the overview's nodes, `kind` a code of box/trace.py."""
+        again; `node` is an index of the overview's nodes, `kind` a code of observe/trace.py."""
         starts, nodes = self.overview.starts, {name: i for i, name in enumerate(self.overview.nodes)}
         for table in self._tables(SCHEMA.names, kinds, ticks):
             found = np.empty(table.num_rows, EVENTS)

@@ -1,11 +1,11 @@
 """Who runs the programs: all boxes in one process (inline), or one Ray actor each.
 
-    with session(config) as running:            what the runtime needs is there: Ray, for one
+    with started(config) as running:            what the runtime needs is there: Ray, for one
         for event in running.run(config, cuts): ...
 
-A run goes on from the newest of `cuts` (box/cut.py), or begins. It yields `Started`, then reports of boxes as they
-come, the last one of each box with its digest; after a `Lost`, another `Started`. It raises BoxError if a box cannot go
-on, and leaves nothing behind however it ends (closing the generator stops the run).
+A run goes on from the newest of `cuts` (protocol/cut.py), or begins. It yields `Started`, then the boxes'
+statuses as they come, the last one of each box with its digest; after a `Lost`, another `Started`. It raises BoxError
+if a box cannot go on, and leaves nothing behind however it ends (closing the generator stops the run).
 """
 
 import os
@@ -13,11 +13,11 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from typing import NamedTuple
 
-from dni_actors.box.report import Event
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Event
 
 
-class Session(NamedTuple):
+class Runtime(NamedTuple):
     """A runtime that is up."""
 
     run: Callable[..., Generator[Event]]
@@ -26,15 +26,15 @@ class Session(NamedTuple):
     """that the boxes of a run share"""
 
 
-def session(config: RunConfig) -> AbstractContextManager[Session]:
+def started(config: RunConfig) -> AbstractContextManager[Runtime]:
     """The configured runtime; imports Ray only if it is asked for."""
     if config.execution.runtime == "inline":
         from dni_actors.runtime import inline
 
-        return inline.session()
-    from dni_actors.runtime import supervisor
+        return inline.started()
+    from dni_actors.runtime.driver import supervisor
 
-    return supervisor.session(config)
+    return supervisor.started(config)
 
 
 def cluster_address(config: RunConfig) -> str | None:

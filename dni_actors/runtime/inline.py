@@ -8,24 +8,24 @@ from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-from dni_actors.box.cut import BoxCut, Cuts
 from dni_actors.box.errors import BoxError, DeadlockError, RuntimeUnavailableError
-from dni_actors.box.post import Message
-from dni_actors.box.report import Event, Place, Report, Started
-from dni_actors.config import RunConfig
-from dni_actors.runtime import Session
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Event, Place, Started, Status
+from dni_actors.protocol.cut import BoxCut, Cuts
+from dni_actors.protocol.post import Message
+from dni_actors.runtime import Runtime
 from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
-from dni_actors.runtime.meter import Clock
-from dni_actors.runtime.stepper import Stepper, Story
+from dni_actors.runtime.worker.meter import Clock
+from dni_actors.runtime.worker.stepper import Stepper, Story
 
 REPORT_EVERY = 0.1  # seconds
 ASKS = 100  # times that boxes ask for what they wait for, before the chain is called dead
 
 
 @contextmanager
-def session() -> Iterator[Session]:
+def started() -> Iterator[Runtime]:
     """See the package's docstring."""
-    yield Session(run, cores=1)
+    yield Runtime(run, cores=1)
 
 
 def run(config: RunConfig, cuts: Cuts | None = None) -> Generator[Event]:
@@ -44,12 +44,12 @@ def run(config: RunConfig, cuts: Cuts | None = None) -> Generator[Event]:
         try:
             for _ in chain.turns():
                 if time.perf_counter() - told > REPORT_EVERY:
-                    yield from chain.reports()
+                    yield from chain.statuses()
                     told = time.perf_counter()
         except (BoxError, KeyboardInterrupt):
-            yield from chain.reports()
+            yield from chain.statuses()
             raise
-        yield from chain.reports()
+        yield from chain.statuses()
 
 
 class Chain:
@@ -114,12 +114,12 @@ class Chain:
             pass
         return [stepper.box.digest() for stepper in self.steppers]
 
-    def reports(self) -> list[Report]:
-        return [stepper.report() for stepper in self.steppers]
+    def statuses(self) -> list[Status]:
+        return [stepper.status() for stepper in self.steppers]
 
     def cuts(self) -> list[BoxCut]:
         """The newest cut of the finished chain, one part for each box."""
-        return [stepper.report().cuts[-1] for stepper in self.steppers]
+        return [stepper.status().cuts[-1] for stepper in self.steppers]
 
     def _pause(self, waiting: list[Stepper]) -> None:
         """Nobody could go on a moment ago: sleeps until an emulated link lets a message through, or asks for it."""

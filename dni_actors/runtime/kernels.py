@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 
 # Both libraries read these variables once, when NumPy is first imported: later is too late.
 CORETYPE, DISABLED = "OPENBLAS_CORETYPE", "NPY_DISABLE_CPU_FEATURES"

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from functools import cache
 
-from dni_actors.checks import ConfigError, choose
-from dni_actors.plugins import imported
+from dni_actors.config.checks import ConfigError, choose
+from dni_actors.config.plugins import imported
 from dni_actors.tasks.adding import Adding
 from dni_actors.tasks.binary import BinaryAddition
 from dni_actors.tasks.copying import Copy, RepeatCopy

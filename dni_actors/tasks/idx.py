@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
 from dni_actors.tasks.task import Samples, Split
 

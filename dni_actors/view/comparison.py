@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.style import Style
 
-from dni_actors.box.report import Event
-from dni_actors.box.standing import Standing
+from dni_actors.observe.events import Event
+from dni_actors.observe.standing import Standing
 from dni_actors.view.frame import Line, Picture, progress
 from dni_actors.view.glyphs import ASCII, BOLD, DIM, GREEN, UNICODE, cell, clock
 from dni_actors.view.live import Redrawn, ascii_only

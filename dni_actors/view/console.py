@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 from rich.console import Console
 
-from dni_actors.box.report import Event, Kept, Lost, Report, Started, Tuned, Warned, plain
-from dni_actors.box.standing import Standing
+from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Tuned, Warned, plain
+from dni_actors.observe.standing import Standing
 from dni_actors.view.live import LiveView
 from dni_actors.view.summary import summary
 
@@ -77,8 +77,8 @@ class PlainView:
                 "ticks_per_second": f"{standing.ticks_per_second:.1f}",
                 "overlap": f"{standing.overlap:.2f}",
             }
-            if (window := standing.windows[-1]) is not None and window.loss is not None:
-                facts["loss"] = f"{window.loss:.4f}"
+            if (row := standing.rows[-1]) is not None and row.loss is not None:
+                facts["loss"] = f"{row.loss:.4f}"
             if (figure := standing.figure) is not None:
                 facts[f"test_{figure.name.replace(' ', '_')}"] = f"{figure.value:.4f}"
             self._line(**facts)
@@ -94,7 +94,7 @@ class PlainView:
 
 
 class JsonView:
-    """A JSON object a line: started, window and evaluation events; the last line is the content of result.json."""
+    """A JSON object a line: events, rows of the metrics, evaluations; the last line is the content of result.json."""
 
     def __init__(self, standing: Standing) -> None:
         pass
@@ -109,9 +109,9 @@ class JsonView:
             self._line(event="started", tick=event.tick, boxes=[place._asdict() for place in event.places])
         elif isinstance(event, Lost | Kept | Warned):
             self._line(event=type(event).__name__.lower(), **event._asdict())
-        elif isinstance(event, Report):
-            for window in event.windows:
-                self._line(event="window", **window._asdict())
+        elif isinstance(event, Status):
+            for row in event.rows:
+                self._line(event="row", **row._asdict())
             for evaluation in event.evaluations:
                 self._line(event="evaluation", **evaluation._asdict())
 

@@ -10,7 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
-from dni_actors.box.standing import Standing
+from dni_actors.observe.standing import Standing
 from dni_actors.view.glyphs import (
     ASCII,
     BAD,
@@ -26,7 +26,7 @@ from dni_actors.view.glyphs import (
     spark,
     strip,
 )
-from dni_actors.view.rows import Rows
+from dni_actors.view.table import BoxTable
 
 Line = list[Segment]
 OTHER_LINES = 6  # header, progress, table's head, fold, legend, and one for the cursor
@@ -50,11 +50,11 @@ def frame(standing: Standing, elapsed: float, width: int, height: int, ascii_onl
     """The chain after `elapsed` seconds, for `width` columns and `height` lines."""
     glyphs = ASCII if ascii_only else UNICODE
     events = min(EVENTS, max(1, (height - OTHER_LINES) // 3))
-    rows = Rows(standing, width, glyphs)
+    rows = BoxTable(standing, width, glyphs)
     lines = [header(standing, elapsed, width, glyphs), progress(standing, width, glyphs), rows.head()]
     shown = rows.worst(max(1, height - OTHER_LINES - events))
     lines += [rows.line(k) for k in shown]
-    if len(shown) < len(standing.reports):
+    if len(shown) < len(standing.statuses):
         lines.append(rows.fold(shown))
     lines += [legend(width, glyphs), *footer(standing, events, width, glyphs)]
     return Picture(lines)

@@ -11,7 +11,7 @@ GREEN, BLUE, PURPLE, ORANGE, RED, TEAL = "#2f9e5b", "#3a7fd5", "#a55fc4", "#cc7a
 PLAIN, BOLD, DIM = Style(), Style(bold=True), Style(dim=True)
 GOOD, FAIR, BAD = Style(color=GREEN), Style(color=ORANGE), Style(color=RED)
 
-PHASES = {  # a strip's letters (box/strip.py): the colour, and what the legend says
+PHASES = {  # a strip's letters (observe/strip.py): the colour, and what the legend says
     "F": (GREEN, "forward"),
     "B": (BLUE, "backward"),
     "U": (PURPLE, "update"),

@@ -9,8 +9,8 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from dni_actors.box.report import Event
-from dni_actors.box.standing import Standing
+from dni_actors.observe.events import Event
+from dni_actors.observe.standing import Standing
 from dni_actors.view.chatter import Chatter
 from dni_actors.view.frame import frame, waiting
 from dni_actors.view.summary import summary

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from dni_actors.box.account import Account
 from dni_actors.nn.arrays import Array
+from dni_actors.observe.account import Account
 from dni_actors.view import pictures
 from dni_actors.view.spacetime import caption, spacetime
 from dni_actors.view.theme import FAINT, GRID, INK, PAPER, SERIES, css, png, style, svg, variable
@@ -39,7 +39,7 @@ class Excerpt(NamedTuple):
     """which ticks were, in words"""
 
 
-class Report:
+class Page:
     """Put together piece by piece; `html` and `pngs` (by name) at the end."""
 
     def __init__(self, accounts: Sequence[Account], excerpts: Sequence[Excerpt | None], when: str) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from dni_actors.box.account import Account
-from dni_actors.box.channel import Channel
-from dni_actors.box.trace import BEGIN, CODES, KINDS, MESSAGE_KINDS, TICK
 from dni_actors.nn.arrays import Array
+from dni_actors.observe.account import Account
+from dni_actors.observe.trace import BEGIN, CODES, KINDS, MESSAGE_KINDS, TICK
+from dni_actors.protocol.channel import Channel
 
 CHANNELS = tuple(Channel)
 COUNTED = {"slack": "ticks", "cosine": "cosine"}

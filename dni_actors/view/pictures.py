@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from dni_actors.box.account import Account, Columns
+from dni_actors.observe.account import Account, Columns
 from dni_actors.view.theme import FAINT, PHASES, SERIES
 from dni_actors.view.thin import grid, thin
 

@@ -6,9 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.trace import BEGIN, CODES, SLICES, TICK
 from dni_actors.nn.arrays import Array
+from dni_actors.observe.trace import BEGIN, CODES, SLICES, TICK
+from dni_actors.protocol.channel import Channel
 from dni_actors.view.theme import PHASES, SERIES
 
 WIDTH = 10.0  # inches

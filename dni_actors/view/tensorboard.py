@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from dni_actors.box.report import Event, Report
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
+from dni_actors.observe.events import Event, Status
 
 CURVES = ("loss", "cosine", "synthesizer_error", "norm_ratio", "received_norm", "slack")
 
@@ -27,9 +27,9 @@ class TensorBoard:
         pass
 
     def show(self, event: Event) -> None:
-        if not isinstance(event, Report):
+        if not isinstance(event, Status):
             return
-        for row in event.windows:
+        for row in event.rows:
             worked = (row.cpu_seconds + row.delay_seconds) / row.seconds if row.seconds > 0 else None
             curves = {name: getattr(row, name) for name in CURVES} | {"busy": worked}
             for name, value in curves.items():

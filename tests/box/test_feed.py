@@ -1,6 +1,6 @@
 import numpy as np
 
-from dni_actors.box.feed import Feed
+from dni_actors.box.data.feed import Feed
 from dni_actors.nn.arrays import zeros
 from tests.tiny import Tiny, tiny
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dni_actors.box.local import LocalReadout
+from dni_actors.box.gradient.local import LocalReadout
+from dni_actors.box.gradient.synthetic import SyntheticGradient
 from dni_actors.box.piece import Piece
-from dni_actors.box.synthetic import SyntheticGradient
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.nn.parameters import Parameters
 from dni_actors.runtime.inline import Chain
 from tests.numerics import frozen, numeric_gradient

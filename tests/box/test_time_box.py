@@ -7,7 +7,7 @@ from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.rates import Rates
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.synthesizer import Agreement
 from tests.numerics import frozen
 from tests.tiny import tiny

@@ -71,7 +71,7 @@ def test_a_slow_link_leaves_the_digest_alone_and_is_measured(digest, tmp_path, d
 def test_a_partition_of_ten_seconds_heals_without_a_restart(digest, tmp_path):
     flags = ("--ticks", "3000", "--lag", "12")
     with hosts(1) as both, lines(both, tmp_path, *flags) as told:
-        assert next(line for line in told if line.get("event") == "window")
+        assert next(line for line in told if line.get("event") == "row")
         both.link("down")
         assert not eventually(lambda: False, within=10)
         both.link("up")

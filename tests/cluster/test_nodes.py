@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from dni_actors.checks import ConfigError, parse_resources
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError, parse_resources
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import combine
 from dni_actors.runtime.inline import Chain
 from tests.cluster.hosts import environment

@@ -1,6 +1,6 @@
 import numpy as np
 
-from dni_actors.nn.bptt import bptt
+from tests.bptt import bptt
 from tests.numerics import numeric_gradient
 
 

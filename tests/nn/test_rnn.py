@@ -1,7 +1,7 @@
 import numpy as np
 
+from dni_actors.nn.no_steps import NoSteps
 from dni_actors.nn.parameters import Parameters
-from dni_actors.nn.passage import Passage
 from dni_actors.nn.rnn import RNN
 from tests.numerics import frozen
 
@@ -16,7 +16,7 @@ def test_recurrent_weights_start_orthogonal_and_the_bias_at_zero(rng):
 
 
 def test_a_passage_hands_on_what_comes_in(rng):
-    made = Passage(Parameters({}, "float64"), 0, B, 0, H, "float64")
+    made = NoSteps(Parameters({}, "float64"), 0, B, 0, H, "float64")
     h_in = frozen(rng.standard_normal((B, H)))
     h_out = made.forward(h_in)
     np.testing.assert_array_equal(h_out, h_in)

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from pyarrow import fs
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.cut import BoxCut
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Kept, Report, Warned
+from dni_actors.observe.events import Kept, Status, Warned
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.cut import BoxCut
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
 from dni_actors.record.cut_files import COMPLETE, Complete, CutError
 from dni_actors.record.cut_store import CutStore
@@ -145,7 +145,7 @@ def test_bytes_that_are_no_part_are_refused_even_if_a_hash_fits(content):
 
 
 def report(parts, k):
-    return Report(k, 0, "forward", cuts=tuple(parts))
+    return Status(k, 0, "forward", cuts=tuple(parts))
 
 
 def evaluation(tick, validation):

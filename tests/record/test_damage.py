@@ -13,8 +13,8 @@ import pytest
 import tomli_w
 from pyarrow import fs
 
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.options import read_toml
 from dni_actors.record import cut_files
 from dni_actors.record.cut_files import COMPLETE, Complete, CutError

@@ -6,11 +6,11 @@ import pytest
 
 from dni_actors import ConfigError, Result, run
 from dni_actors.box.errors import NonFiniteError
-from dni_actors.box.report import Window
+from dni_actors.observe.events import Row
 from dni_actors.options import parse
-from dni_actors.record.metrics import ROWS_PER_PART, Rows, read_metrics, schema
 from dni_actors.record.storage import Storage
-from tests.tiny import tiny, window
+from dni_actors.record.tables import ROWS_PER_PART, GrowingTable, read_metrics, schema
+from tests.tiny import metrics_row, tiny
 
 
 def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
@@ -36,7 +36,7 @@ def test_a_run_leaves_a_folder_that_tells_all(tmp_path):
     assert again.content() == result.content()
     assert again.metrics.equals(result.metrics)
     assert result.metrics.num_rows == 3 * 100
-    assert result.metrics.column_names == list(Window._fields)
+    assert result.metrics.column_names == list(Row._fields)
 
 
 def test_boxes_auto_is_a_number_in_the_record(tmp_path, monkeypatch):
@@ -74,15 +74,15 @@ def test_storage_that_cannot_be_written_is_refused(tmp_path):
         run(tiny(storage=str(tmp_path / "file")))
 
 
-def row(tick):
-    return window(0, first_tick=tick, last_tick=tick, cosine=None)
+def row_of(tick):
+    return metrics_row(0, first_tick=tick, last_tick=tick, cosine=None)
 
 
 def test_metrics_are_parts_that_stand_alone(tmp_path):
     place = Storage.of(str(tmp_path))
     for tick in (1, 0):  # the second one as a run that is resumed
-        metrics = Rows(place, Window)
-        metrics.add((row(tick),))
+        metrics = GrowingTable(place, Row)
+        metrics.add((row_of(tick),))
         metrics.flush()
         metrics.flush()
     (tmp_path / ".part-00002.parquet.part").write_bytes(b"half a fi")
@@ -92,9 +92,9 @@ def test_metrics_are_parts_that_stand_alone(tmp_path):
 
 def test_a_part_is_written_anew_until_it_is_full(tmp_path):
     place = Storage.of(str(tmp_path))
-    metrics = Rows(place, Window)
+    metrics = GrowingTable(place, Row)
     for tick in range(ROWS_PER_PART + 2):
-        metrics.add((row(tick),))
+        metrics.add((row_of(tick),))
         if tick % 300 == 0 or tick >= ROWS_PER_PART - 1:
             metrics.flush()
     assert place.names() == ["part-00000.parquet", "part-00001.parquet"]
@@ -103,9 +103,9 @@ def test_a_part_is_written_anew_until_it_is_full(tmp_path):
 
 def test_of_ticks_that_were_done_again_the_last_time_counts(tmp_path):
     place = Storage.of(str(tmp_path))
-    metrics = Rows(place, Window)
+    metrics = GrowingTable(place, Row)
     for incarnation, ticks in ((0, range(6)), (1, range(2, 5)), (2, range(4, 8))):
-        metrics.add(tuple(row(tick)._replace(incarnation=incarnation) for tick in ticks))
+        metrics.add(tuple(row_of(tick)._replace(incarnation=incarnation) for tick in ticks))
     metrics.flush()
     table = read_metrics(place)
     assert table["first_tick"].to_pylist() == list(range(8))
@@ -115,8 +115,8 @@ def test_of_ticks_that_were_done_again_the_last_time_counts(tmp_path):
 def test_metrics_that_could_not_be_written_wait_for_the_next_attempt(tmp_path):
     folder = tmp_path / "metrics"
     place = Storage.of(str(folder))
-    metrics = Rows(place, Window)
-    metrics.add((row(0),))
+    metrics = GrowingTable(place, Row)
+    metrics.add((row_of(0),))
     with pytest.raises(OSError):  # noqa: PT011  the folder is not there yet
         metrics.flush()
     folder.mkdir()
@@ -125,4 +125,4 @@ def test_metrics_that_could_not_be_written_wait_for_the_next_attempt(tmp_path):
 
 
 def test_no_metrics_are_an_empty_table(tmp_path):
-    assert read_metrics(Storage.of(str(tmp_path))).equals(pa.Table.from_pylist([], schema=schema(Window)))
+    assert read_metrics(Storage.of(str(tmp_path))).equals(pa.Table.from_pylist([], schema=schema(Row)))

@@ -206,7 +206,7 @@ def test_the_cut_of_the_best_evaluation_is_kept(setting, monkeypatch, fields):
     assert result.load_model(best=True).tick == max(scored | {result.ticks}, key=lambda tick: (scores[tick], -tick))
     write = CutStore.write
     monkeypatch.setattr(CutStore, "write", lambda store, *args, **how: write(store, *args, wait=True))
-    monkeypatch.setattr("dni_actors.runtime.checkpoints.SHARE", math.inf)
+    monkeypatch.setattr("dni_actors.runtime.worker.checkpoints.SHARE", math.inf)
     free = run(setting(name="free", **fields))
     assert free.best["tick"] in free.cuts
     assert free.load_model(best=True).tick == free.best["tick"] < free.ticks

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from dni_actors import run
-from dni_actors.box.channel import Channel
-from dni_actors.box.schedule import traces
-from dni_actors.box.trace import BEGIN, CODES, KINDS, ROW, SLICES, TICK, messages
-from dni_actors.config import RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.trace import BEGIN, CODES, KINDS, ROW, SLICES, TICK, messages
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.schedule import traces
 from dni_actors.record.storage import Storage
-from dni_actors.record.traces import TraceRows, Traces
+from dni_actors.record.traces import Traces, TraceTable
 from tests.tiny import tiny
 
 
@@ -96,7 +96,7 @@ def test_a_run_that_is_resumed_goes_on_with_its_trace(tmp_path):
 
 def recorded(tmp_path, *several):
     """`several`: (incarnation, first tick, ticks) of box 0."""
-    written = TraceRows(Storage.of(str(tmp_path / "trace")))
+    written = TraceTable(Storage.of(str(tmp_path / "trace")))
     for incarnation, first, ticks in several:
         packed = [ROW.pack(CODES[BEGIN], first, 0, 0.0, 0.0)] if first is not None else []
         packed += [ROW.pack(CODES[TICK], n, 0, n + incarnation, n + incarnation + 0.5) for n in ticks]
@@ -134,7 +134,7 @@ def test_no_trace_is_an_empty_one_and_a_damaged_one_is_told(tmp_path):
 
 
 def test_boxes_trace_without_pyarrow():
-    code = "import sys, dni_actors.runtime.tracer; print('pyarrow' in sys.modules, 'matplotlib' in sys.modules)"
+    code = "import sys, dni_actors.runtime.worker.tracer; print('pyarrow' in sys.modules, 'matplotlib' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told == "False False\n"
     assert json.dumps(SLICES)  # plain names

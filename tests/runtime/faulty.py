@@ -3,9 +3,9 @@
 import random
 import threading
 
-from dni_actors.runtime import loop
-from dni_actors.runtime.actor import BoxActor
 from dni_actors.runtime.wires.ray_calls import RayCalls
+from dni_actors.runtime.worker import loop
+from dni_actors.runtime.worker.actor import BoxActor
 
 
 class LossyCalls(RayCalls):

@@ -1,10 +1,10 @@
 import numpy as np
 
-from dni_actors.box.channel import Channel, Take
-from dni_actors.box.post import Kind, Message
 from dni_actors.nn.streams import Stream
-from dni_actors.runtime import delays
-from dni_actors.runtime.delays import Arrivals, Delay
+from dni_actors.protocol.channel import Channel, Take
+from dni_actors.protocol.post import Kind, Message
+from dni_actors.runtime.worker import delays
+from dni_actors.runtime.worker.delays import Arrivals, Delay
 
 
 class Hands:

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from dni_actors.box.channel import Channel, Put, Take
 from dni_actors.box.errors import DeadlockError
+from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from dni_actors.box.feed import Feed
+from dni_actors.box.data.feed import Feed
 from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import zeros
-from dni_actors.nn.bptt import bptt
 from dni_actors.nn.cell import CELLS
 from dni_actors.nn.synthesizer import Agreement
 from dni_actors.runtime.inline import Chain
+from tests.bptt import bptt
 from tests.numerics import numeric_gradient
 from tests.tiny import Tiny, tiny
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from dni_actors.box.channel import Channel, Phase, Take
-from dni_actors.box.standing import Standing
 from dni_actors.box.tally import Tally
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.channel import Channel, Phase, Take
 from dni_actors.runtime.inline import Chain
-from dni_actors.runtime.loop import own_memory
-from dni_actors.runtime.meter import NORM_EVERY, Clock, Meter
+from dni_actors.runtime.worker.loop import own_memory
+from dni_actors.runtime.worker.meter import NORM_EVERY, Clock, Meter
 from tests.tiny import tiny
 
 
@@ -16,8 +16,8 @@ def test_a_chains_strips_show_its_phases_and_end_at_one_instant(monkeypatch):
     chain = Chain(tiny(ticks=200))
     chain.run()
     # By now the ticks lie before no full quarter of a second, perhaps: the wall clock moves on, theirs does not.
-    monkeypatch.setattr("dni_actors.runtime.meter.STRIP_EVERY", 1e-6)
-    strips = [report.strip for report in chain.reports()]
+    monkeypatch.setattr("dni_actors.runtime.worker.meter.STRIP_EVERY", 1e-6)
+    strips = [status.strip for status in chain.statuses()]
     for k, strip in enumerate(strips):
         assert set("FBUE") <= set(strip.letters)
         assert ("S" in strip.letters) == (k < 2)
@@ -31,8 +31,8 @@ def test_messages_and_bytes_are_counted_where_they_are_put(update):
     chain = Chain(config)
     chain.run()
     standing = Standing(config)
-    for report in chain.reports():
-        standing.take(report)
+    for status in chain.statuses():
+        standing.take(status)
     chunks = chain.steppers[0].box.held_out.chunks
     states, gradients = 2 * 10, 2 * 10 * (update != "truncated")
     assert standing.sent == (2 * 2 * 10 + 2 * chunks, (states + gradients + 2 * chunks) * 2 * 4 * 4)
@@ -42,10 +42,10 @@ def test_depths_stay_within_the_lag():
     chain = Chain(tiny(ticks=50, lag=3))
     for _ in chain.turns():
         for stepper in chain.steppers:
-            report = stepper.report()
-            assert 0 <= report.unanswered <= 3
-            assert 0 <= report.waiting <= 6
-    assert chain.steppers[0].report().unanswered == 3  # the last gradients stay untaken
+            status = stepper.status()
+            assert 0 <= status.unanswered <= 3
+            assert 0 <= status.waiting <= 6
+    assert chain.steppers[0].status().unanswered == 3  # the last gradients stay untaken
 
 
 def test_the_received_norm_is_that_of_a_sample_in_every_sixteenth_gradient():
@@ -56,7 +56,7 @@ def test_the_received_norm_is_that_of_a_sample_in_every_sixteenth_gradient():
         meter.work(Phase.TRAIN)
         meter.took(Take(Channel.GRADIENT, n), 1, (loud,))
         meter.ticked(n, Tally(), 0, n == 39)
-    (row,) = meter.new_windows()
+    (row,) = meter.new_rows()
     assert row.received_norm == pytest.approx(6.0)
 
 
@@ -64,7 +64,7 @@ def test_without_gradients_there_is_no_norm():
     meter = Meter(tiny(ticks=1), 0, 0, Clock())
     meter.took(Take(Channel.GRADIENT, 0), 1, ())
     meter.ticked(0, Tally(), 0, True)
-    assert meter.new_windows()[0].received_norm is None
+    assert meter.new_rows()[0].received_norm is None
 
 
 def test_memory_is_that_of_this_process_alone():

@@ -6,16 +6,16 @@ import random
 import numpy as np
 import pytest
 
-from dni_actors.box.feed import Feed
+from dni_actors.box.data.feed import Feed
 from dni_actors.nn.arrays import zeros
-from dni_actors.nn.bptt import bptt
 from dni_actors.nn.synthesizer import agreement
 from dni_actors.runtime.inline import Chain
+from tests.bptt import bptt
 from tests.tiny import Tiny, tiny
 
 
 def probed(chain):
-    return sorted(row for report in chain.reports() for row in report.probes)
+    return sorted(row for status in chain.statuses() for row in status.probes)
 
 
 @pytest.mark.parametrize("fields", [{}, {"lambda": 0.5}, {"unlock": "full"}, {"task": "tiny-steps"}], ids=str)

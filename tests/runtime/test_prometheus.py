@@ -5,15 +5,15 @@ import urllib.request
 
 import pytest
 
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Place, Report, Started
-from dni_actors.box.standing import Standing
-from dni_actors.checks import ConfigError
-from dni_actors.config import RunConfig
+from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.experiment import run
-from dni_actors.runtime.prometheus import Prometheus
+from dni_actors.observe.events import Place, Started, Status
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.program import Evaluation
+from dni_actors.runtime.driver.prometheus import Prometheus
 from tests.processes import eventually
-from tests.tiny import tiny, window
+from tests.tiny import metrics_row, tiny
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ PLACES = tuple(Place(k, k, "n", "h", "b") for k in range(3))
 
 def test_a_report_sets_the_gauges_of_its_box_and_of_the_run(exported):
     standing = Standing(tiny(runtime="ray", name="it"))
-    one = Report(1, 5, "forward", windows=(window(1, cosine=0.5, slack=None),), memory=7, waiting=2)
-    last = Report(2, 4, "forward", steady_rate=3.0, evaluations=(Evaluation(4, 0.9, 0.1, 0.8, 0.1),))
+    one = Status(1, 5, "forward", rows=(metrics_row(1, cosine=0.5, slack=None),), memory=7, waiting=2)
+    last = Status(2, 4, "forward", steady_rate=3.0, evaluations=(Evaluation(4, 0.9, 0.1, 0.8, 0.1),))
     shown(standing, Started(PLACES), one, last)
     assert exported["dni_ticks", "1"] == 5
     assert exported["dni_cosine", "1"] == 0.5
@@ -63,7 +63,7 @@ def test_a_report_sets_the_gauges_of_its_box_and_of_the_run(exported):
 def test_where_no_node_exports_a_warning_says_so(exported, monkeypatch):
     monkeypatch.setattr("ray.nodes", lambda: [{"MetricsExportPort": -1}])
     standing = Standing(tiny(runtime="ray"))
-    shown(standing, Started(PLACES), Started(PLACES), Report(1, 5, "forward"))
+    shown(standing, Started(PLACES), Started(PLACES), Status(1, 5, "forward"))
     (warning,) = standing.warnings
     assert "install ray[default] on the nodes" in warning
     assert not exported

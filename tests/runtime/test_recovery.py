@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dni_actors.box.channel import Channel
 from dni_actors.box.errors import ProtocolError
+from dni_actors.protocol.channel import Channel
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
 
@@ -47,7 +47,7 @@ def survive(config, rng, crashes, cuts_at):
         parts = {}
         for turn, _ in enumerate(chain.turns()):
             if rng.random() < 0.2:
-                heard = chain.steppers[rng.randrange(config.boxes)].report()
+                heard = chain.steppers[rng.randrange(config.boxes)].status()
                 for part in heard.cuts:
                     parts.setdefault(part.tick, {})[heard.box] = part
             if turn == patience:
@@ -118,27 +118,27 @@ def test_a_mark_rides_through_the_whole_chain():
     """Every box puts its part aside at the same ticks, those that box 0 chose; and at the end."""
     chain = Chain(tiny(boxes=4, ticks=11, lag=3, checkpoint_every=3, evaluate_every=0))
     chain.run()
-    assert [[part.tick for part in report.cuts] for report in chain.reports()] == [[3, 6, 9, 11]] * 4
+    assert [[part.tick for part in status.cuts] for status in chain.statuses()] == [[3, 6, 9, 11]] * 4
 
 
 def test_a_cut_holds_the_gradients_under_way_and_no_more():
     chain = Chain(tiny(boxes=3, ticks=8, lag=2, checkpoint_every=5, evaluate_every=0))
     chain.run()
-    parts = [report.cuts[0] for report in chain.reports()]
+    parts = [status.cuts[0] for status in chain.statuses()]
     assert [sorted(part.under_way.get(Channel.GRADIENT, {})) for part in parts] == [[], [3, 4], [3, 4]]
     assert [part.under_way.get(Channel.STATE, {}) for part in parts] == [{}, {}, {}]
     locked = Chain(tiny(boxes=3, ticks=8, update="locked", checkpoint_every=5, evaluate_every=0))
     locked.run()
-    assert not [put for report in locked.reports() for put in report.cuts[0].under_way.values() if put]
+    assert not [put for status in locked.statuses() for put in status.cuts[0].under_way.values() if put]
 
 
 def test_windows_end_at_cuts():
     chain = Chain(tiny(ticks=300, checkpoint_every=7))
     chain.run()
-    for report in chain.reports():
-        covered = [n for row in report.windows for n in range(row.first_tick, row.last_tick + 1)]
+    for status in chain.statuses():
+        covered = [n for row in status.rows for n in range(row.first_tick, row.last_tick + 1)]
         assert covered == list(range(300))
-        assert {row.last_tick + 1 for row in report.windows} >= set(range(7, 300, 7))
+        assert {row.last_tick + 1 for row in status.rows} >= set(range(7, 300, 7))
 
 
 def test_what_was_under_way_comes_again_after_a_cut_without_anybody_asking():
@@ -147,7 +147,7 @@ def test_what_was_under_way_comes_again_after_a_cut_without_anybody_asking():
     begun.run()
     chain = Chain(config, cuts=begun.cuts(), incarnation=1)
     assert chain.run() == Chain(config).run()
-    assert sum(dict(report.messages).get("asked", 0) for report in chain.reports()) == 0
+    assert sum(dict(status.messages).get("asked", 0) for status in chain.statuses()) == 0
 
 
 def test_a_cut_of_another_kind_of_box_is_refused_by_name():

@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import copying, text
 from dni_actors.tasks.copying import Copy, RepeatCopy
@@ -106,7 +106,7 @@ def test_any_schedule_of_a_ring_gives_one_digest_and_so_does_going_on_from_any_c
     config = ring(**fields, ticks=14, evaluate_every=4, checkpoint_every=1)
     chain = Chain(config)
     expected = chain.run()
-    cuts = [report.cuts for report in chain.reports()]
+    cuts = [status.cuts for status in chain.statuses()]
     for seed in range(5):
         assert Chain(config, schedule=random.Random(seed)).run() == expected
     for n in range(1, 14):
@@ -120,7 +120,7 @@ def test_evaluations_of_streams_leave_the_digest_alone_and_are_the_same_every_ti
     chains = [Chain(config.replace(evaluate_every=every)) for every in (0, 5, 5)]
     digests = [chain.run() for chain in chains]
     assert digests[0] == digests[1] == digests[2]
-    first, *others = [chain.reports()[-1].evaluations for chain in chains]
+    first, *others = [chain.statuses()[-1].evaluations for chain in chains]
     assert repr(others[0]) == repr(others[1])
     assert repr(first[-1]) == repr(others[0][-1])
     assert [e.tick for e in others[0]] == [5, 10, 12]

@@ -5,15 +5,15 @@ import random
 import numpy as np
 import pytest
 
-from dni_actors.box.feed import Feed
-from dni_actors.checks import ConfigError
+from dni_actors.box.data.feed import Feed
+from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import zeros
-from dni_actors.nn.bptt import bptt
 from dni_actors.nn.optimizer import Adam
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.nn.synthesizer import Synthesizer
 from dni_actors.runtime.inline import Chain
+from tests.bptt import bptt
 from tests.tiny import Tiny, tiny
 
 STILL = {
@@ -168,7 +168,7 @@ def test_with_a_probability_boxes_update_in_some_ticks_only_each_in_its_own():
     assert all(14 <= len(ticks) <= 34 for ticks in updated)
     assert updated[0] != updated[1]
     assert Chain(config, schedule=random.Random(3)).run() == expected
-    assert sum(row.updates for row in chain.reports()[0].windows) == len(updated[0])
+    assert sum(row.updates for row in chain.statuses()[0].rows) == len(updated[0])
 
 
 VARIANTS = [
@@ -192,7 +192,7 @@ def test_any_schedule_gives_one_digest_and_so_does_going_on_from_any_cut(fields)
     config = tiny(**fields, ticks=12, evaluate_every=5, checkpoint_every=1)
     chain = Chain(config)
     expected = chain.run()
-    cuts = [report.cuts for report in chain.reports()]
+    cuts = [status.cuts for status in chain.statuses()]
     for seed in range(4):
         assert Chain(config, schedule=random.Random(seed)).run() == expected
     whole = set.intersection(*({cut.tick for cut in of} for of in cuts))

@@ -11,15 +11,16 @@ import pytest
 import zmq
 
 from dni_actors import experiment
-from dni_actors.box.channel import Channel
 from dni_actors.box.errors import BoxDiedError, NonFiniteError
-from dni_actors.box.layout import layout
-from dni_actors.box.post import Kind, Message
-from dni_actors.box.report import Started
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
-from dni_actors.runtime import actors, session, supervisor
-from dni_actors.runtime.tuning import tune
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Started
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import layout
+from dni_actors.protocol.post import Kind, Message
+from dni_actors.runtime import started
+from dni_actors.runtime.driver import actors, supervisor
+from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import WIRES
 from tests.processes import alive, eventually
@@ -33,7 +34,7 @@ def setting(**fields):
 
 
 def run(config):
-    with session(config) as running:
+    with started(config) as running:
         yield from running.run(config)
 
 
@@ -42,7 +43,7 @@ def finish(config, name, rows=None):
     standing, rows = Standing(config), [] if rows is None else rows
     for event in run(config.replace(**WIRES[name])):
         standing.take(event)
-        rows += getattr(event, "windows", ())
+        rows += getattr(event, "rows", ())
     return standing, rows
 
 
@@ -120,7 +121,7 @@ def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
 @pytest.mark.parametrize("name", ["inline", "zmq"])
 def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_digest, name):
     config = setting(lag="auto", link_delay_ms="3", **WIRES[name])
-    with session(config) as running:
+    with started(config) as running:
         lag = tune(config, running).lag
         standing = Standing(config.replace(lag=lag))
         for event in running.run(config.replace(lag=lag)):
@@ -176,7 +177,7 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, known_se
         strangers[i % 2].send_multipart(foreign)
     for event in events:
         standing.take(event)
-    counts = sum((Counter(dict(report.messages)) for report in standing.reports), Counter())
+    counts = sum((Counter(dict(status.messages)) for status in standing.statuses), Counter())
     assert standing.digest == finish(config, "inline")[0].digest
     assert counts["no message of this run"] == 2000
     for stranger in strangers:
@@ -188,7 +189,7 @@ def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline
     """Over Ray's own calls, which do none of that by themselves: nothing here relies on it."""
     from tests.runtime.faulty import LossyActor  # late: Ray wants its variables set first
 
-    monkeypatch.setattr("dni_actors.runtime.actor.BoxActor", LossyActor)
+    monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", LossyActor)
     config = setting(evaluate_every=0)
     standing, _ = finish(config, "ray")
     assert standing.digest == inline_digest(config)
@@ -198,7 +199,7 @@ def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline
 def test_a_box_whose_forward_pass_hangs_is_replaced(ray_cluster, inline_digest, monkeypatch):
     from tests.runtime.faulty import HangingActor
 
-    monkeypatch.setattr("dni_actors.runtime.actor.BoxActor", HangingActor)
+    monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", HangingActor)
     monkeypatch.setattr(supervisor, "STUCK_AFTER", 1.5)
     monkeypatch.setattr(supervisor, "SLOWER", 1)
     config = setting(ticks=20, evaluate_every=0)
@@ -275,7 +276,7 @@ def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
 def test_evaluations_are_no_part_of_the_training_time(runtime_name):
     """Ten evaluations of 0.1 s and more each, beside twelve ticks of some milliseconds."""
     often, _ = finish(setting(boxes=2, hidden=64, batch=2, evaluate_every=1), runtime_name)
-    assert often.seconds < often.reports[-1].elapsed / 3
+    assert often.seconds < often.statuses[-1].elapsed / 3
 
 
 def test_one_thread_has_an_overlap_of_one_at_most():

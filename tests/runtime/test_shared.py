@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from dni_actors.box.feed import Feed
-from dni_actors.checks import ConfigError
+from dni_actors.box.data.feed import Feed
+from dni_actors.config.checks import ConfigError
 from dni_actors.runtime.inline import Chain
 from tests.tiny import TinySteps, tiny
 
@@ -116,7 +116,7 @@ def test_a_readout_alone_hands_sums_on(sync):
     config = setting(**fields, ticks=15, checkpoint_every=1)
     chain = Chain(config)
     expected = chain.run()
-    cuts = [report.cuts for report in chain.reports()]
+    cuts = [status.cuts for status in chain.statuses()]
     bases = [stepper.box.shared.base.values for stepper in chain.steppers]
     assert (bases[0] != bases[2]).any(), "the first box knows less than the last one"
     early = Chain(config.replace(ticks=15 - 2 * config.lag))

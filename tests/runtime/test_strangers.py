@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 import zmq
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.layout import layout
-from dni_actors.box.post import Kind, Message
-from dni_actors.box.report import Started
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
-from dni_actors.runtime import actors, session
-from dni_actors.runtime.actors import Actors
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Started
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import layout
+from dni_actors.protocol.post import Kind, Message
+from dni_actors.runtime import started
+from dni_actors.runtime.driver import actors
+from dni_actors.runtime.driver.actors import Actors
 from dni_actors.runtime.wires.frames import Frames
 from tests.runtime.test_runtimes import finish
 
@@ -61,7 +62,7 @@ def test_a_peer_without_the_key_gets_nothing_and_changes_nothing(ray_cluster, do
     """One that speaks no protocol, one that speaks ours in the clear, and one with a key of its own besides."""
     config = RunConfig.of(**RUN, wire_security="curve", compute_delay_ms="15")
     standing = Standing(config)
-    with session(config) as running:
+    with started(config) as running:
         events = running.run(config)
         for event in events:
             standing.take(event)

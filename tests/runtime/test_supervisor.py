@@ -3,10 +3,10 @@
 import pytest
 
 from dni_actors.box.errors import BoxDiedError, BoxError
-from dni_actors.box.report import Place, Report
-from dni_actors.runtime import supervisor
-from dni_actors.runtime.actors import Deaths, check_versions
-from dni_actors.runtime.supervisor import BACK_OFF, SILENT_AFTER, STALLED_AFTER, STUCK_AFTER, Mending, Watch
+from dni_actors.observe.events import Place, Status
+from dni_actors.runtime.driver import supervisor
+from dni_actors.runtime.driver.actors import Deaths, check_versions
+from dni_actors.runtime.driver.supervisor import BACK_OFF, SILENT_AFTER, STALLED_AFTER, STUCK_AFTER, Mending, Watch
 from dni_actors.runtime.wires.frames import VERSION
 from tests.tiny import tiny
 
@@ -74,13 +74,13 @@ def watch(monkeypatch):
         clock = Clock(monkeypatch)
         silent = {k: clock.now + since for k, since in (silent or {}).items()}
         watched = Watch(tiny(boxes=2, **fields), Played(clock, rounds, silent), 0)
-        return list(watched.reports())
+        return list(watched.statuses())
 
     return go
 
 
 def at(box, tick, state, turns):
-    return Report(box, tick, state, turns=turns)
+    return Status(box, tick, state, turns=turns)
 
 
 def alive(n, state="forward"):

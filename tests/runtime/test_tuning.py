@@ -8,13 +8,13 @@ import pytest
 from dni_actors.box.errors import DeadlockError
 from dni_actors.experiment import run
 from dni_actors.options import parse
-from dni_actors.runtime import session
-from dni_actors.runtime.tuning import tune
+from dni_actors.runtime import started
+from dni_actors.runtime.driver.tuning import tune
 from tests.tiny import tiny
 
 
 def tuned(config):
-    with session(config) as running:
+    with started(config) as running:
         return tune(config, running)
 
 

@@ -5,14 +5,14 @@ import io
 import pytest
 from rich.console import Console
 
-from dni_actors.box.probe import Probed
-from dni_actors.box.report import Lost, Place, Report, Started, Warned
-from dni_actors.box.standing import Standing
-from dni_actors.config import RunConfig
+from dni_actors.box.data.probe import Probed
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Lost, Place, Started, Status, Warned
+from dni_actors.observe.standing import Standing
 from dni_actors.view.frame import frame
 from dni_actors.view.glyphs import ASCII, UNICODE, bar, clock, spark
 from tests.snapshot import FOLDER, WIDTHS, drawn, pictures, standing
-from tests.tiny import tiny, window
+from tests.tiny import metrics_row, tiny
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -39,7 +39,7 @@ def many(boxes, rows=(), lost=()):
     found = Standing(tiny(unroll=(1,) * 7, ticks=100) if boxes == 7 else RunConfig.of(task="rows", boxes=boxes))
     found.take(Started(tuple(Place(k, 100 + k, "node", "host", "blas") for k in range(boxes))))
     for k, fields in rows:
-        found.take(Report(k, 50, "forward", windows=(window(k, **fields),)))
+        found.take(Status(k, 50, "forward", rows=(metrics_row(k, **fields),)))
     for k in lost:
         found.take(Lost(k, "it died"))
     return found
@@ -105,7 +105,7 @@ def test_probes_have_a_column_of_their_own_where_they_are_made():
     found = many(7)
     assert "exact" not in lines(100, of=found)[2]
     found.config = found.config.replace(probe_every=10)
-    found.take(Report(2, 50, "forward", probes=(Probed(40, 2, 0, -0.25, 1.5, 2.0),)))
+    found.take(Status(2, 50, "forward", probes=(Probed(40, 2, 0, -0.25, 1.5, 2.0),)))
     told = lines(100, of=found)
     assert "exact" in told[2]
     assert [("-0.25" in line) for line in told[3:10]] == [k == 2 for k in range(7)]

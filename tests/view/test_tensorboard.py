@@ -6,12 +6,12 @@ import pytest
 
 pytest.importorskip("tensorboardX")
 
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Report, Started
-from dni_actors.checks import ConfigError
+from dni_actors.config.checks import ConfigError
 from dni_actors.experiment import run
+from dni_actors.observe.events import Started, Status
+from dni_actors.protocol.program import Evaluation
 from dni_actors.view.tensorboard import TensorBoard
-from tests.tiny import tiny, window
+from tests.tiny import metrics_row, tiny
 
 
 def read(folder):
@@ -33,8 +33,8 @@ def test_rows_and_evaluations_become_curves(tmp_path):
     board = TensorBoard(tmp_path)
     board.open()
     board.show(Started(()))
-    board.show(Report(1, 50, "forward", windows=(window(1, cosine=0.25, loss=None),)))
-    board.show(Report(2, 50, "forward", evaluations=(Evaluation(40, 0.875, 0.5, 0.75, 0.25),)))
+    board.show(Status(1, 50, "forward", rows=(metrics_row(1, cosine=0.25, loss=None),)))
+    board.show(Status(2, 50, "forward", evaluations=(Evaluation(40, 0.875, 0.5, 0.75, 0.25),)))
     board.close(None)
     found = read(tmp_path)
     assert found["cosine/box-1", 49] == 0.25

@@ -1,11 +1,11 @@
 import json
 
-from dni_actors.box.program import Evaluation
-from dni_actors.box.report import Place, Report, Started, Tuned
-from dni_actors.box.standing import Standing
+from dni_actors.observe.events import Place, Started, Status, Tuned
+from dni_actors.observe.standing import Standing
+from dni_actors.protocol.program import Evaluation
 from dni_actors.view.console import view
 from dni_actors.view.summary import summary
-from tests.tiny import tiny, window
+from tests.tiny import metrics_row, tiny
 
 
 def standing(boxes=3):
@@ -13,10 +13,10 @@ def standing(boxes=3):
     found.take(Started(tuple(Place(k, 100 + k, "node", "host", "blas") for k in range(boxes))))
     for k in range(boxes):
         last = k == boxes - 1
-        row = window(k, loss=0.25 if last else None, slack=1.5)
+        row = metrics_row(k, loss=0.25 if last else None, slack=1.5)
         state = "wait Gradient 48" if k == 0 else "backward"
         evaluations = (Evaluation(50, 0.875, 0.3, 0.85, 0.4),) if last else ()
-        found.take(Report(k, 50, state, steady_rate=50.0, windows=(row,), evaluations=evaluations))
+        found.take(Status(k, 50, state, steady_rate=50.0, rows=(row,), evaluations=evaluations))
     return found
 
 
@@ -50,10 +50,10 @@ def test_json_lines_end_with_the_result(capsys):
     shown.open()
     shown.show(Tuned(3, 0.04, 0.01))
     shown.show(Started((Place(0, 1, "n", "h", "k"),)))
-    shown.show(standing().reports[2])
+    shown.show(standing().statuses[2])
     shown.close(RESULT)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line.get("event") for line in lines] == ["tuned", "started", "window", "evaluation", None]
+    assert [line.get("event") for line in lines] == ["tuned", "started", "row", "evaluation", None]
     assert lines[0] == {"event": "tuned", "lag": 3, "round_trip": 0.04, "busy": 0.01}
     assert lines[-1] == RESULT
 
@@ -70,6 +70,6 @@ def test_plain_is_what_is_shown_off_a_terminal(capsys):
 def test_quiet_says_nothing(capsys):
     shown = view("quiet", standing())
     shown.open()
-    shown.show(standing().reports[0])
+    shown.show(standing().statuses[0])
     shown.close(RESULT)
     assert capsys.readouterr().out == ""

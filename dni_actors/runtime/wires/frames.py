@@ -3,7 +3,8 @@
 magic  version  kind  channel  run       incarnation  index  sent     mark  arrays     four times: dtype  rows  columns
 4 s    u16      u8    u8       16 bytes  u32          i64    float64  u8    u8                     u8     u32   u32
 
-Little-endian; a vector has 0 columns. What a channel's messages carry is known (box/layout.py): all else is malformed.
+Little-endian; a vector has 0 columns. What a channel's messages carry is known (protocol/layout.py): all else is
+malformed.
 """
 
 import math
@@ -12,10 +13,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.layout import Layout, Spec
-from dni_actors.box.post import Kind, Message
 from dni_actors.nn.arrays import Array
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import Layout, Spec
+from dni_actors.protocol.post import Kind, Message
 
 MAGIC = b"DNIA"
 VERSION = 3

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from dni_actors.box.post import Message
+from dni_actors.protocol.post import Message
 
 GLANCE = 0.1  # seconds at most until the box can look whether it shall stop
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from dni_actors.box.post import Message
+from dni_actors.protocol.post import Message
 
 
 class Wire(Protocol):

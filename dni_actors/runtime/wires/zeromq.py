@@ -18,7 +18,7 @@ from zmq.auth.thread import ThreadAuthenticator
 from zmq.utils.monitor import parse_monitor_message
 
 from dni_actors.box.errors import BoxError
-from dni_actors.box.post import Kind, Message
+from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime.wires.frames import Frames, Malformed
 
 CONNECT_WITHIN = 20.0  # seconds

@@ -4,9 +4,9 @@ import struct
 import numpy as np
 import pytest
 
-from dni_actors.box.channel import Channel
-from dni_actors.box.layout import Spec
-from dni_actors.box.post import Kind, Message
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import Spec
+from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime.wires.frames import SHAPES, SORT, Frames, Malformed
 from tests.tiny import states
 

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import zmq
 
-from dni_actors.box.channel import Channel
 from dni_actors.box.errors import BoxError
-from dni_actors.box.layout import layout
-from dni_actors.box.post import Kind, Message
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import layout
+from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime.inline import Chain
-from dni_actors.runtime.loop import Loop
 from dni_actors.runtime.wires import folder as folder_module
 from dni_actors.runtime.wires import zeromq
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
+from dni_actors.runtime.worker.loop import Loop
 from tests.processes import eventually
 from tests.runtime.wires.relays import Cutter, Forger, Weather
 from tests.tiny import states, tiny
@@ -28,7 +28,7 @@ RUN = b"r" * 16
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr("dni_actors.runtime.loop.ASK_AFTER", 0.05)
+    monkeypatch.setattr("dni_actors.runtime.worker.loop.ASK_AFTER", 0.05)
 
 
 @pytest.fixture
@@ -60,19 +60,19 @@ class Threads:
         for loop in self.loops:
             loop.start()
         try:
-            ended = eventually(lambda: all(r.digest or r.error for r in self.reports()), within=100)
-            assert ended, [(r.state, r.messages) for r in self.reports()]
+            ended = eventually(lambda: all(r.digest or r.error for r in self.statuses()), within=100)
+            assert ended, [(r.state, r.messages) for r in self.statuses()]
             assert eventually(until)
-            assert [report.error for report in self.reports()] == [None] * len(self.loops)
-            return [report.digest for report in self.reports()]
+            assert [status.error for status in self.statuses()] == [None] * len(self.loops)
+            return [status.digest for status in self.statuses()]
         finally:
             self.stop()
 
-    def reports(self):
-        return [loop.report() for loop in self.loops]
+    def statuses(self):
+        return [loop.status() for loop in self.loops]
 
     def counts(self, reason):
-        return sum(dict(report.messages).get(reason, 0) for report in self.reports())
+        return sum(dict(status.messages).get(reason, 0) for status in self.statuses())
 
     def stop(self):
         for loop in self.loops:
@@ -214,7 +214,7 @@ def test_cut_connections_are_made_anew_and_leave_the_digest_alone(folder, curve)
 @pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
 def test_greeting_after_a_cut_is_enough(folder, curve, monkeypatch):
     """With patience for the whole test, nobody ever asks: what the cut took is sent again because the boxes greet."""
-    monkeypatch.setattr("dni_actors.runtime.loop.ASK_AFTER", 1000.0)
+    monkeypatch.setattr("dni_actors.runtime.worker.loop.ASK_AFTER", 1000.0)
     config, relays = setting(), []
 
     def between(address, k):
@@ -300,8 +300,8 @@ def test_a_box_whose_key_is_refused_says_so_even_while_it_asks():
     wire = loop.wire = ZeroMQ(1, frames, loop.stepper.deliver, loop.connected)
     wire.connect(address, Keys.new(), keys.public)
     loop.start()
-    assert eventually(lambda: loop.report().error is not None, within=20)
-    assert "could not be reached (it refuses our key)" in str(loop.report().error)
+    assert eventually(lambda: loop.status().error is not None, within=20)
+    assert "could not be reached (it refuses our key)" in str(loop.status().error)
     loop.stop()
     server.close()
 

@@ -1,0 +1,132 @@
+"""A box's own slice of the data: it cuts the mini-batch of tick n by itself, so only states and gradients travel."""
+
+import numpy as np
+
+from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.losses import LOSSES
+from dni_actors.nn.streams import Stream, generator
+from dni_actors.tasks import Fresh, Samples, Split
+
+
+class Feed:
+    """A window of training, validation and test samples; T steps, B samples a mini-batch, I inputs."""
+
+    def __init__(self, config: RunConfig, window: tuple[int, int], flat: bool = False) -> None:
+        """`window`: its first step, and how many; `flat`: all of them are seen at once, as one step of T I inputs."""
+        first, steps = window
+        task = config.task
+        data = task.load(first, steps)
+        self._seed, self._per_epoch, self._batch = config.learning.seed, config.ticks_per_epoch, config.learning.batch
+        self._rows, self._flat, self._per_step = config.rows, flat, task.per_step
+        ahead = config.synthesizer.look_ahead if task.per_step and config.synthesizer.conditioned else 0
+        self._beyond = slice(first + steps, first + steps + ahead)
+        left = (task.steps or config.steps) - first - steps
+        after: Split | None = task.load(first + steps, max(0, min(ahead, left))) if ahead else None
+        self._parts = [
+            (
+                with_ones(self._shaped(of.x), config.chain.precision),
+                of.labels,
+                None if after is None else padded(after[i].labels, ahead, task.loss),
+            )
+            for i, of in enumerate(data)
+        ]
+        self._epoch, self._order = -1, np.arange(0)
+        self._fresh = task if isinstance(task, Fresh) else None
+        self._window, self._loss = slice(first, first + steps), task.loss
+        self._tick, self._drawn = -1, data.train
+
+    def _shaped(self, x: Array) -> Array:
+        """[T, N, I], or all steps in one: [1, N, T I]."""
+        if not self._flat or not len(x):
+            return x
+        return x.transpose(1, 0, 2).reshape(1, x.shape[1], -1)
+
+    def train(self, n: int, part: int, x: Array, labels: Array, ahead: Array | None = None) -> None:
+        """Fills x [T, b, I + 1], labels and the labels ahead with part `part` of the mini-batch of tick n, b samples
+        each.
+
+        Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box. Fresh samples
+        are a function of (seed, tick).
+        """
+        rows = labels.shape[int(self._per_step)]
+        if self._fresh is not None:
+            self._draw(self._fresh, n, slice(part * rows, (part + 1) * rows), x, labels, ahead)
+            return
+        epoch, place = divmod(n, self._per_epoch)
+        if epoch != self._epoch:
+            rng = generator(self._seed, Stream.BATCHES, epoch)
+            self._epoch, self._order = epoch, rng.permutation(self._samples(0))
+        first = place * self._batch + part * rows
+        self._gather(0, self._order[first : first + rows], x, labels, ahead)
+
+    def _draw(self, task: Fresh, n: int, chosen: slice, x: Array, labels: Array, ahead: Array | None) -> None:
+        if n != self._tick:
+            self._tick, self._drawn = n, task.draw(generator(self._seed, Stream.FRESH, n), self._batch)
+        drawn = Samples(*self._drawn)
+        if len(x):  # a read-out alone sees no x
+            x[..., :-1] = self._shaped(drawn.x[self._window, chosen])
+            x[..., -1] = 1
+        labels[:] = drawn.labels[self._window, chosen] if self._per_step else drawn.labels[chosen]
+        if ahead is not None:
+            ahead[:] = padded(drawn.labels[self._beyond, chosen], len(ahead), self._loss)
+
+    def room(self) -> Array:
+        """For the labels of a mini-batch."""
+        labels = self._parts[0][1]
+        shape = list(labels.shape)
+        shape[int(self._per_step)] = self._rows
+        return np.zeros(shape, labels.dtype)
+
+    def _samples(self, which: int) -> int:
+        return int(self._parts[which][1].shape[int(self._per_step)])
+
+    @property
+    def validation_chunks(self) -> int:
+        return self._chunks(1)
+
+    @property
+    def chunks(self) -> int:
+        """An evaluation goes in chunks of one message's size: the same products, so the same bits, everywhere."""
+        return self._chunks(1) + self._chunks(2)
+
+    def _chunks(self, which: int) -> int:
+        return -(-self._samples(which) // self._rows)
+
+    def held_out(self, chunk: int, x: Array, labels: Array, ahead: Array | None = None) -> int:
+        """Fills x and labels with a chunk of the validation samples, then of the test samples; how many count.
+
+        The last chunk of each is filled up by repeating its last sample, which does not count again.
+        """
+        which = 1 + int(chunk >= self.validation_chunks)
+        samples = self._samples(which)
+        first = (chunk - (which - 1) * self.validation_chunks) * self._rows
+        chosen = np.minimum(np.arange(first, first + self._rows), samples - 1)
+        self._gather(which, chosen, x, labels, ahead)
+        return min(self._rows, samples - first)
+
+    def _gather(self, which: int, chosen: Array, x: Array, labels: Array, ahead: Array | None) -> None:
+        all_x, all_labels, all_ahead = self._parts[which]
+        if len(x):  # a read-out alone sees no x
+            np.take(all_x, chosen, axis=1, out=x, mode="clip")  # "clip": the default mode would buffer `out`
+        np.take(all_labels, chosen, axis=int(self._per_step), out=labels, mode="clip")
+        if ahead is not None and all_ahead is not None:
+            np.take(all_ahead, chosen, axis=1, out=ahead, mode="clip")
+
+
+def with_ones(samples: Array, precision: str) -> Array:
+    """x [T, N, I] -> [T, N, I + 1] with a last column of ones, which carries the cell's bias."""
+    steps, count, inputs = samples.shape
+    x = zeros((steps, count, inputs + 1), precision)
+    x[..., :-1] = samples
+    x[..., -1] = 1
+    return x
+
+
+def padded(labels: Array, ahead: int, loss: str) -> Array:
+    """Labels [t, ...] -> [ahead, ...]: beyond the sequence's end nothing is asked."""
+    outputs = labels.shape[-1] if labels.ndim == 3 else 0
+    found = LOSSES[loss].targets((ahead, labels.shape[1]), outputs)
+    found[:] = -1 if found.dtype.kind == "i" else np.nan
+    found[: len(labels)] = labels
+    return found

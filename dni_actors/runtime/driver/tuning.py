@@ -1,0 +1,65 @@
+"""`--lag auto`: measures the links and the boxes with two short runs, and takes the least lag that the lag law allows.
+
+Run in lock-step, only one box works at a time: what a box waits beyond the work of those after it is its link, there
+and back, and no two machines' clocks are compared. Run as they will be, boxes tell what each phase of theirs costs, in
+CPU time and emulated work, which other boxes on the same cores do not distort.
+"""
+
+import statistics
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Row, Status, Tuned
+from dni_actors.runtime import Runtime
+from dni_actors.runtime.driver.law import Cost, busy, least_lag, round_trips
+
+LOCKED_TICKS, OWN_TICKS = 12, 24
+ALONE: dict[str, Any] = {"evaluate_every": 0, "trace": "off"}  # nothing beside the ticks
+WARM = 4  # ticks left out at the beginning
+
+
+def tune(config: RunConfig, runtime: Runtime) -> Tuned:
+    """What `auto` comes to for this configuration, on these machines, now."""
+    if config.boxes == 1 or config.learning.update == "locked":
+        return Tuned(1, 0.0, 0.0)
+    locked = measure(config.replace(update="locked", lag=1, ticks=LOCKED_TICKS, **ALONE), runtime)
+    # What a `delayed` box computes is what a `truncated` one does, but only after many ticks of warming up.
+    rule = "truncated" if config.learning.update == "delayed" else config.learning.update
+    own = measure(config.replace(update=rule, lag=2, ticks=OWN_TICKS, **ALONE), runtime)
+    costs = [cost(rows) for rows in own]
+    links = links_of(locked)
+    return Tuned(
+        lag=least_lag(costs, links, runtime.cores),
+        round_trip=max(round_trips(costs, links, runtime.cores)),
+        busy=busy(costs, runtime.cores),
+    )
+
+
+def measure(config: RunConfig, runtime: Runtime) -> list[list[Row]]:
+    """A short run: each box's rows, one for a tick, without the first ones."""
+    rows: list[list[Row]] = [[] for _ in range(config.boxes)]
+    with closing(runtime.run(config)) as events:
+        for event in events:
+            if isinstance(event, Status):
+                rows[event.box] += event.rows
+    return [of_box[WARM:] for of_box in rows]
+
+
+def cost(rows: Sequence[Row]) -> Cost:
+    """What a box's tick costs: medians."""
+    return Cost(
+        train=statistics.median(row.train_seconds for row in rows),
+        forward=statistics.median(row.forward_seconds for row in rows),
+        backward=statistics.median(row.synthesize_seconds + row.backward_seconds for row in rows),
+        update=statistics.median(row.update_seconds for row in rows),
+        cpu=statistics.median(row.cpu_seconds for row in rows),
+    )
+
+
+def links_of(locked: Sequence[Sequence[Row]]) -> list[float]:
+    """Per boundary, seconds there and back: a box's wait in lock-step, less work and wait of the box after it."""
+    waits = [statistics.median(row.wait_gradient_seconds for row in rows) for rows in locked[:-1]] + [0.0]
+    works = [statistics.median(row.forward_seconds + row.backward_seconds for row in rows) for rows in locked]
+    return [max(0.0, waits[k] - works[k + 1] - waits[k + 1]) for k in range(len(locked) - 1)]

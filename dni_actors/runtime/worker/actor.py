@@ -1,0 +1,121 @@
+"""One box as a Ray actor: a loop thread owns program and wire; control comes as plain synchronous calls."""
+
+import math
+import os
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Place, Status
+from dni_actors.protocol.cut import BoxCut
+from dni_actors.protocol.layout import layout
+from dni_actors.protocol.post import Message
+from dni_actors.runtime.kernels import describe_kernels, single_blas_thread, work_in_turns
+from dni_actors.runtime.wires.folder import SocketFolder
+from dni_actors.runtime.wires.frames import VERSION, Frames
+from dni_actors.runtime.wires.ray_calls import RayCalls
+from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
+from dni_actors.runtime.worker.loop import Loop
+
+ORPHANED_AFTER = 60.0  # seconds without a `status` call: nobody watches this box any more
+
+
+class BoxActor:
+    """The calls return at once; the loop never waits for one of them.
+
+    `stand`, then `call` or `listen` and `connect`, then `start`: so it begins, and so it goes on from a cut whenever
+    the run has to, in a fresh process or in one that has been at work.
+    """
+
+    def __init__(self, config: RunConfig, k: int, run: bytes) -> None:
+        """`run`: the run's secret name, in every header of its messages."""
+        self._blas = single_blas_thread()
+        self._blas.__enter__()  # for as long as the process lives
+        work_in_turns()
+        self._config, self._k, self._run = config, k, run
+        self._loop: Loop | None = None
+        self._keys = Keys.new()
+        self._folder: SocketFolder | None = None
+        self._asked = math.inf  # from `start` on; before that, Ray itself ends what nobody owns
+        threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
+
+    def sees(self, file: str, content: bytes) -> tuple[str, bool]:
+        """This node's address, and whether a file of the driver's lies here, too."""
+        try:
+            same = Path(file).read_bytes() == content
+        except OSError:
+            same = False
+        return ray.util.get_node_ip_address(), same
+
+    def stand(self, incarnation: int, cut: BoxCut | None) -> tuple[Place, bytes, int]:
+        """Leaves whatever it does, and stands at a cut: where the box runs, its public key, and its protocol's version.
+
+        What comes from other incarnations of the run is dropped from now on.
+        """
+        self._asked = math.inf
+        if self._loop is not None and not self._loop.stop():
+            os._exit(1)  # it hangs; a fresh process will not
+        if self._folder is not None:
+            self._folder.close()
+            self._folder = None
+        self._loop = Loop(self._config, self._k, incarnation, cut)
+        self._frames = Frames(self._run, layout(self._config), incarnation)
+        context = ray.get_runtime_context()
+        node, address = context.get_node_id(), ray.util.get_node_ip_address()
+        return Place(self._k, os.getpid(), node, address, describe_kernels()), self._keys.public, VERSION
+
+    @property
+    def _box(self) -> Loop:
+        assert self._loop is not None
+        return self._loop
+
+    def folder(self) -> str:
+        """Makes the folder for the sockets of all boxes on this node; it is gone soon after this process."""
+        self._folder = SocketFolder(self._k)
+        return self._folder.path
+
+    def call(self, left: Any, right: Any) -> None:
+        """Messages go by calls of the neighbours' actors; None at the chain's ends."""
+        self._box.wire = RayCalls(left, right, self._box.stepper.deliver)
+
+    def listen(self, where: str | None, allowed: bytes, near: bool) -> str | None:
+        """Messages go by sockets: opens the one for the box on the right, who has the key `allowed`; its address."""
+        loop = self._box
+        wire = loop.wire = ZeroMQ(self._k, self._frames, loop.stepper.deliver, loop.connected)
+        return None if where is None else wire.listen(where, self._keys_for(where), allowed, near)
+
+    def connect(self, address: str | None, server: bytes, near: bool) -> None:
+        """Joins the box on the left, who listens there and has the key `server`."""
+        wire = self._box.wire
+        if address is not None and isinstance(wire, ZeroMQ):
+            wire.connect(address, self._keys_for(address), server, near)
+
+    def _keys_for(self, address: str) -> Keys | None:
+        return self._keys if address.startswith("tcp:") else None
+
+    def start(self) -> None:
+        self._asked = time.monotonic()
+        self._box.start()
+
+    def arrive(self, message: Message) -> None:
+        """A message from a neighbour, if they come by calls."""
+        if self._loop is not None and isinstance(self._loop.wire, RayCalls):
+            self._loop.wire.arrive(message)
+
+    def hold(self) -> None:
+        """The driver is busy with other boxes and may not ask for a while."""
+        self._asked = math.inf
+
+    def status(self) -> Status:
+        """How the box stands and what is new since the last call."""
+        self._asked = time.monotonic()
+        return self._box.status()
+
+    def _end_when_orphaned(self) -> None:
+        while time.monotonic() - self._asked < ORPHANED_AFTER:
+            time.sleep(5)
+        os._exit(1)

@@ -1,0 +1,104 @@
+"""One box's loop: a thread that owns the program and the wire. It works while it can, and else waits on the wire."""
+
+import dataclasses
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from dni_actors.box.errors import BoxError
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Status
+from dni_actors.protocol.cut import BoxCut
+from dni_actors.protocol.post import Message
+from dni_actors.runtime.wires.wire import Unplugged, Wire
+from dni_actors.runtime.worker.meter import Clock
+from dni_actors.runtime.worker.stepper import Stepper
+
+ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it; then twice as long, and so on ...
+ASK_AT_LEAST_EVERY = 30.0  # ... lest asking and answering alone fill a slow link
+STOP_WITHIN = 40.0  # seconds: one step of a box may take as long
+
+
+class Loop:
+    """Box k of a run, from a cut or the beginning. `wire` is set before `start`."""
+
+    def __init__(self, config: RunConfig, k: int, incarnation: int = 0, cut: BoxCut | None = None) -> None:
+        self.stepper = Stepper(config, k, self._carry, self._poll, self._wait, cut, incarnation=incarnation)
+        self.wire: Wire = Unplugged()
+        self._error: BoxError | None = None
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name=f"box {k}", daemon=True)
+
+    def start(self) -> None:
+        self.stepper.begin(Clock())
+        self._thread.start()
+
+    def stop(self) -> bool:
+        """Ends the thread at its next request, or its next look if it waits; False if it does not end in time."""
+        self._stopped = self.stepper.halted = True
+        if self._thread.ident is None:  # never started: nobody else closes the wire
+            self.wire.close()
+        else:
+            self._thread.join(STOP_WITHIN)
+        return not self._thread.is_alive()
+
+    def connected(self) -> None:
+        """The wire made a connection to the box on the left."""
+        self.stepper.post.greet(-1)
+
+    def status(self) -> Status:
+        """How the box stands and what is new since the last call; from any thread."""
+        error = self._error  # read first: nothing is added after it
+        status = self.stepper.status()
+        counted = (("no message of this run", self.wire.dropped), ("connections lost", self.wire.broken))
+        told = status.messages + counted
+        transit = self.wire.transit.get(-1), self.wire.transit.get(1)
+        return dataclasses.replace(status, error=error, messages=told, memory=own_memory(), transit=transit)
+
+    def _carry(self, direction: int, message: Message) -> None:
+        self.wire.carry(direction, message)
+
+    def _poll(self, side: int) -> None:
+        self.wire.poll(side)
+
+    def _run(self) -> None:
+        try:
+            self._work()
+        except BoxError as error:
+            self._error = error
+        except Exception as error:
+            box, tick = self.stepper.box.index, self.stepper.tick
+            self._error = BoxError(box, tick, f"{type(error).__name__}: {error}", self.stepper.story)
+        finally:
+            self.wire.close()
+
+    def _work(self) -> None:
+        """A box that is done still listens: its neighbours may ask for what they missed."""
+        while not (self.stepper.done or self._stopped):
+            self.stepper.advance()
+        while not self._stopped:
+            self.wire.wait(ASK_AFTER, 1)
+
+    def _wait(self) -> None:
+        """Until the message is there that the program needs."""
+        stepper = self.stepper
+        side, interval = stepper.side, ASK_AFTER
+        ask_at = time.monotonic() + interval
+        while not (stepper.ready or self._stopped):
+            patience = ask_at - time.monotonic()
+            if patience <= 0:
+                stepper.ask()
+                patience = interval = min(2 * interval, ASK_AT_LEAST_EVERY)
+                ask_at = time.monotonic() + interval
+            due = stepper.next_due
+            self.wire.wait(patience if due is None else min(patience, due), side)
+
+
+def own_memory() -> int | None:
+    """Bytes of this process that no file and no other process stands behind; None where the system does not tell."""
+    with suppress(OSError):
+        _, resident, shared, *_ = Path("/proc/self/statm").read_text(encoding="ascii").split()
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+    return None
