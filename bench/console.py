@@ -21,7 +21,7 @@ from dni_actors.config.run import RunConfig
 from dni_actors.experiment import run
 from dni_actors.observe.events import Place, Started, Status
 from dni_actors.observe.standing import Standing
-from dni_actors.observe.strip import Marks
+from dni_actors.runtime.worker.timeline import Clock, Timeline
 from dni_actors.view.frame import frame
 from dni_actors.view.live import LiveView
 from tests.snapshot import standing
@@ -73,9 +73,9 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=20.0)
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
-    marks = Marks()
-    found = {"mark": cpu(lambda: marks.add(time.perf_counter(), 70), 100_000)}
-    found["strip"] = cpu(lambda: marks.strip(time.perf_counter(), 0.0), 200)
+    timeline = Timeline(Clock())
+    found = {"mark": cpu(lambda: timeline.add(1, 0), 100_000)}
+    found["strip"] = cpu(lambda: timeline.strip(time.perf_counter(), 0.0), 200)
     for boxes, of in ((4, standing()), (28, many(28))):
         for width, height in SIZES:
             found[f"frame, {boxes} boxes, {width} x {height}"] = cpu(drawing(of, width, height), 50)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench.measure import cpu_seconds, in_processes, save
+from dni_actors.box.messages import Gradient, State
 from dni_actors.config.run import RunConfig
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import Spec
@@ -41,7 +42,8 @@ class Player:
     def __init__(self, direction: int, shape: tuple[int, int]) -> None:
         self._direction = direction
         channel = Channel.STATE if direction > 0 else Channel.GRADIENT
-        self._message = Message(Kind.DATA, channel, 0, 0, (np.ones(shape, np.float32),))
+        ones = np.ones(shape, np.float32)
+        self._message = Message(Kind.DATA, channel, 0, 0, State(ones) if direction > 0 else Gradient(ones))
         self.caught = 0
         self.wire: Wire
 

@@ -68,7 +68,7 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
     config = setting(ticks)
     with single_blas_thread():
         loop = Loop(config, k)
-        wire = loop.wire = ZeroMQ(k, Frames(b"b" * 16, layout(config)), loop.stepper.deliver, loop.connected)
+        wire = loop.wire = ZeroMQ(k, Frames(b"b" * 16, layout(config)), loop.deliver, loop.connected)
         if k < BOXES - 1:
             wire.listen(f"ipc://{folder}/{k}")
         if k:

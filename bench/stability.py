@@ -32,8 +32,8 @@ def accuracy(seed: int, naive: bool) -> float | None:
     chain = Chain(RunConfig.preset("seed", seed=seed, evaluate_every=0, **(NAIVE if naive else {})))
     if naive:
         for k, stepper in enumerate(chain.steppers[:-1]):
-            assert stepper.box.synthetic is not None
-            weights = stepper.box.synthetic.parameters["synthesizer"]
+            assert stepper.box.boundary.parameters is not None
+            weights = stepper.box.boundary.parameters["synthesizer"]
             rng = generator(seed, Stream.WEIGHTS, k, lane=1)
             weights[:] = rng.standard_normal(weights.shape) / weights.shape[0] ** 0.5
     try:

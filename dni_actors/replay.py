@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dni_actors.box.errors import BoxError
+from dni_actors.box.messages import Contents
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Put, Take
@@ -134,18 +135,19 @@ def show_messages(stepper: Stepper, tick: int) -> None:
     """Prints what goes in and out of the box in one tick, as it happens."""
     take, put = stepper.inbox.take, stepper.post.put
 
-    def shown(request: Take | Put, arrays: Sequence[Array]) -> None:
+    def shown(request: Take | Put, contents: Contents) -> None:
         if stepper.tick == tick:
-            told = ", ".join(map(described, arrays)) or "empty"
+            fields = {name: field for name, field in contents._asdict().items() if field is not None}
+            told = ", ".join(f"{name} {described(field)}" for name, field in fields.items()) or "empty"
             print(f"{'take' if isinstance(request, Take) else 'put'} {request.channel} {request.index}: {told}")
 
     def taking(request: Take) -> Arrived:
         arrived = take(request)
-        shown(request, arrived.arrays)
+        shown(request, arrived.contents)
         return arrived
 
     def putting(request: Put, mark: bool = False) -> None:
-        shown(request, request.arrays)
+        shown(request, request.contents)
         put(request, mark)
 
     vars(stepper.inbox)["take"], vars(stepper.post)["put"] = taking, putting

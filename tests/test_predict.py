@@ -126,7 +126,7 @@ def test_every_kind_of_task_is_scored_as_the_run_did_and_answers_a_line_a_sequen
 
 ONE_RNN = {
     "shared": {"weights": "shared", "sync_every": 3, "boxes": 3},
-    "shared gradients": {"weights": "shared", "sync": "gradients", "boxes": 3, "cell": "lstm"},
+    "shared LSTM": {"weights": "shared", "boxes": 3, "cell": "lstm"},
     "shared, a read-out at the end": {"weights": "shared", "unroll": (3, 4, 0)},
     "a single box": {"boxes": 1, "cell": "gru"},
 }
@@ -151,12 +151,12 @@ def unrolled(model, x):
     box = TimeBox(config.replace(boxes=1, unroll=None, weights="own", task="one-step"), 0)
     last = model._boxes[-1]
     learner = model._boxes[1 if config.unrolls[-1] == 0 else -1]
-    weights = learner.parameters if learner.shared is None else learner.shared.base
+    weights = learner.weights.base
     for name, array in box.parameters.items():
         array[:] = last.parameters[name] if name.startswith("readout") else weights[name]
     found = []
     for one in x:
-        state = box.initial_state
+        state = np.zeros((config.rows, config.state_width), np.float32)
         for step in one:
             state = box.infer(np.broadcast_to(step, (1, config.rows, 3)), state).copy()
         found.append(box.said()[0].copy())

@@ -70,8 +70,8 @@ def test_a_tick_of_a_box_can_be_looked_into(tmp_path, command):
     assert code == 0
     heads = [line.partition(":")[0] for line in lines]
     assert heads[:4] == ["take Gradient 3", "take State 5", "put State 5", "put Gradient 5"]
-    assert {"then values", "then synthetic/stash", "then optimizer/mean"} <= set(heads)
-    assert ": [2, 4] float32, norm " in lines[0]
+    assert {"then weights/values", "then boundary/stash", "then weights/optimizer/mean"} <= set(heads)
+    assert ": gradient [2, 4] float32, norm " in lines[0]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_numpy_bptt_is_one_box_of_ours():
     figures, weights = run(job, 0, Wires(get_context("spawn"), 1, 1), 0.0, 0.0)
     chain = Chain(config)
     chain.run()
-    assert weights == digest(list(chain.steppers[0].box.weights().items()))
+    assert weights == digest(list(chain.steppers[0].box.named_weights().items()))
     (evaluation,) = chain.statuses()[0].evaluations
     assert figures.test_accuracy == pytest.approx(evaluation.accuracy)
     assert np.isfinite(figures.rate)

@@ -8,7 +8,7 @@ from dni_actors.config.run import RunConfig
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.observe.events import Row
 from dni_actors.protocol.channel import Channel
-from dni_actors.protocol.layout import Layout, Spec
+from dni_actors.protocol.layout import KINDS, Layout, Spec
 from dni_actors.tasks import TASKS, Samples, Split
 
 
@@ -67,8 +67,8 @@ def tiny(**fields: Any) -> RunConfig:
 
 
 def states(shape: tuple[int, ...], dtype: str = "float32") -> Layout:
-    """The layout of messages that carry one array each."""
-    return dict.fromkeys(Channel, (Spec(dtype, shape),))
+    """The layout of messages that carry one array each, their first field."""
+    return {channel: (Spec(dtype, shape), *[None] * (len(KINDS[channel]._fields) - 1)) for channel in Channel}
 
 
 def metrics_row(box: int, **fields: Any) -> Row:
@@ -77,8 +77,8 @@ def metrics_row(box: int, **fields: Any) -> Row:
         "box": box, "incarnation": 0, "first_tick": 0, "last_tick": 49, "loss": None, "accuracy": 0.5, "updates": 50,
         "seconds": 1.0,
         "cpu_seconds": 0.5, "delay_seconds": 0.1, "wait_state_seconds": 0.2, "wait_gradient_seconds": 0.1,
-        "train_seconds": 0.1, "forward_seconds": 0.1, "synthesize_seconds": 0.1, "backward_seconds": 0.1,
-        "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75, "norm_ratio": 1.1,
-        "received_norm": 0.01, "prints": b"1234" * 50,
+        "prepare_seconds": 0.0, "train_seconds": 0.1, "forward_seconds": 0.1, "synthesize_seconds": 0.1,
+        "backward_seconds": 0.1, "update_seconds": 0.1, "slack": 1.0, "synthesizer_error": 0.9, "cosine": 0.75,
+        "norm_ratio": 1.1, "received_norm": 0.01, "prints": b"1234" * 50,
     }  # fmt: skip
     return Row(**(row | fields))

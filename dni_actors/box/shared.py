@@ -1,24 +1,18 @@
-"""Shared weights: boxes with equal weights, which tell each other every S ticks what they have learned.
+"""Shared weights: all boxes are one RNN, and tell each other every S ticks what they have learned.
 
-At the start of tick j S a box puts aside its change D_k since the last time; the sum P_k = P_{k-1} + D_k rides on State
-j S, and from the last box the total T comes back on Gradient messages, L ticks a boundary. On T, in order of j:
-
-    B += eta T;   drop the pending change of window j;   W = B + all pending changes + the change since
-
-so the base B is bit-equal in every box (total minus own would drift apart in rounding). eta is 1 for optimizers whose
-steps add up, 1/K for those that normalise. Or gradients are exchanged: D_k is then the sum of a box's gradients, and T
-makes one and the same step of one optimizer in every box.
+At the start of tick j S a box puts aside D_k, the sum of its weight gradients since the last time; P_k = P_{k-1} + D_k
+rides on State j S, and from the last box the total T comes back on Gradient messages, L ticks a boundary. On T / S each
+box makes one and the same step of one optimizer: bases are bit-equal in boxes that have heard of as many totals.
 """
 
 import numpy as np
 
 from dni_actors.box.piece import initialise, shapes
+from dni_actors.box.weights import OwnWeights
 from dni_actors.config.run import RunConfig
-from dni_actors.nn.arrays import Array, Arrays, zeros
+from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.optimizer import OPTIMIZERS
 from dni_actors.nn.parameters import Parameters
-
-ADDITIVE = ("sgd", "momentum", "nesterov")
 
 
 def shared_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
@@ -31,95 +25,77 @@ def size(config: RunConfig) -> int:
     return Parameters.size(shared_shapes(config), config.chain.precision)
 
 
-class SharedWeights:
-    """Box k's end of the exchange; P shared weights."""
+class SharedWeights(OwnWeights):
+    """Box k's end of the exchange; P shared weights. What it does not share (a read-out at the end) steps by itself."""
 
     def __init__(self, config: RunConfig, k: int, parameters: Parameters) -> None:
-        self._every, self._lag = config.chain.sync_every, config.lag
+        super().__init__(config, parameters)
+        dtype = config.chain.precision
+        self._every = config.chain.sync_every
         self._first, self._last = k == 0, k == config.boxes - 1
         self._delay = config.lag * (config.boxes - 1 - k)
-        self._has_steps = config.unrolls[k] > 0
-        self.base = Parameters(shared_shapes(config), config.chain.precision)
-        if not self._has_steps:  # a read-out alone only hands sums on, but its base is everybody's
-            initialise(config, 0, self.base)
-        count = self.base.values.size
-        self._values = parameters.values[:count] if self._has_steps else self.base.values.copy()
-        self._gradients = parameters.gradients[:count] if self._has_steps else zeros(count, config.chain.precision)
-        self.base.values[:] = self._values
+        self._base = Parameters(shared_shapes(config), dtype)
+        count = self._base.values.size
+        if config.unrolls[k]:
+            self._base.values[:] = parameters.values[:count]
+            self._values, self._gradients = parameters.values[:count], parameters.gradients[:count]
+        else:  # a read-out alone only hands sums on, but its base is everybody's
+            initialise(config, 0, self._base)
+            self._values, self._gradients = self._base.values, zeros(count, dtype)
         self._slots = self._delay // self._every + 2
-        self._pending = zeros((self._slots, count), config.chain.precision)
-        self._gathered = zeros(count, config.chain.precision)
-        self._sum = zeros(count, config.chain.precision)
+        self._pending = zeros((self._slots, count), dtype)
+        self._gathered, self._sum = zeros(count, dtype), zeros(count, dtype)
         self._total: Array | None = None
-        learners = sum(n > 0 for n in config.unrolls)
-        self.sums_gradients = config.chain.sync == "gradients"
-        self._eta = 1.0 if config.learning.optimizer in ADDITIVE or self.sums_gradients else 1 / learners
-        self._optimizer = OPTIMIZERS[config.learning.optimizer](self.base)
+        self._of_all = OPTIMIZERS[config.learning.optimizer](self._base)
+
+    @property
+    def base(self) -> Parameters:
+        """The shared weights, as far as totals have come."""
+        return self._base
 
     def _exchanges(self, n: int) -> bool:
         return n > 0 and n % self._every == 0
 
     def begin(self, n: int) -> None:
-        """Tick n begins: puts a change aside when it is time."""
+        """Tick n begins: puts what was gathered aside when it is time."""
         self._total = None
-        if not self._exchanges(n):
-            return
-        into = self._pending[n // self._every % self._slots]
-        if self.sums_gradients:
-            into[:], self._gathered[:] = self._gathered, 0
-        else:
-            np.subtract(self._values, self._others(), out=into)
+        if self._exchanges(n):
+            self._pending[n // self._every % self._slots], self._gathered[:] = self._gathered, 0
 
-    def _others(self) -> Array:
-        return self.base.values + self._pending.sum(axis=0) if not self.sums_gradients else self.base.values
-
-    def gather(self) -> None:
-        """A gradient of this tick, if gradients are exchanged: the box takes no step of its own."""
+    def step(self, rate: float) -> None:
+        """Gathers this tick's gradients of the shared weights; the others step."""
         self._gathered += self._gradients
         self._gradients[:] = 0
+        super().step(rate)
 
-    def enter(self, n: int, arrays: Arrays, rate: float) -> None:
-        """With State n came, last, the sum of the boxes before this one (none in box 0)."""
+    def enter(self, n: int, before: Array | None, rate: float) -> None:
+        """With State n came the sum [P] of the boxes before this one; None in box 0."""
         if not self._exchanges(n):
             return
         own = self._pending[n // self._every % self._slots]
-        np.add(own, 0 if self._first else arrays[-1], out=self._sum)
+        np.add(own, 0 if self._first or before is None else before, out=self._sum)
         if self._last:
-            self._settle(n, self._sum, rate)
+            self._settle(self._sum, rate)
 
-    def sum(self, n: int) -> tuple[Array, ...]:
-        """What rides on State n."""
-        return (self._sum,) if self._exchanges(n) and not self._last else ()
-
-    def expects(self, n: int) -> bool:
-        """Whether a total comes with the gradient taken in tick n."""
-        return not self._last and self._exchanges(n - self._delay)
+    def sum(self, n: int) -> Array | None:
+        """[P], which rides on State n."""
+        return self._sum if self._exchanges(n) and not self._last else None
 
     def receive(self, n: int, total: Array, rate: float) -> None:
-        """A total came in tick n."""
-        self._settle(n - self._delay, total, rate)
+        """A total [P] came in tick n."""
+        self._settle(total, rate)
 
-    def _settle(self, n: int, total: Array, rate: float) -> None:
+    def _settle(self, total: Array, rate: float) -> None:
         self._total = total
-        pending = self._pending[n // self._every % self._slots]
-        if self.sums_gradients:
-            pending[:] = 0
-            np.divide(total, self._every, out=self.base.gradients)
-            self._optimizer.step(rate, 1.0)
-            self._values[:] = self.base.values
-            return
-        since = self._values - self._others()
-        self.base.values += np.multiply(total, self._eta)
-        pending[:] = 0
-        np.add(self._others(), since, out=self._values)
+        np.divide(total, self._every, out=self._base.gradients)
+        self._of_all.step(rate, 1.0)
+        self._values[:] = self._base.values
 
-    def total(self) -> tuple[Array, ...]:
-        """What goes back with this tick's gradient."""
-        return () if self._total is None or self._first else (self._total,)
+    def total(self) -> Array | None:
+        """[P], which goes back with this tick's gradient."""
+        return None if self._first else self._total
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
-        found = {"base": self.base.values, "pending": self._pending, "gathered": self._gathered}
-        if not self._has_steps:
-            found["values"] = self._values
-        return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}
+        found = super().state() | {"base": self._base.values, "pending": self._pending, "gathered": self._gathered}
+        return found | {f"shared optimizer/{name}": array for name, array in self._of_all.state.items()}

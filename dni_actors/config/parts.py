@@ -30,9 +30,6 @@ class ChainConfig:
     """Whether each box has weights of its own, or all of them the same, so that they are one RNN."""
     sync_every: int = 10
     """Shared weights: ticks between two exchanges of what boxes have learned."""
-    sync: Literal["changes", "gradients"] = "changes"
-    """Shared weights: what is exchanged. Changes: boxes step by themselves, and the changes are added up (averaged, for
-    optimizers that normalise). Gradients: their sum makes one step, the same in every box."""
     streams: int = 1
     """Tasks that go on from tick to tick: groups of streams that take turns. With as many groups as boxes, all boxes
     work at once."""
@@ -70,17 +67,14 @@ class SynthesizerConfig:
     one. The exact one comes lag ticks late per boundary, and costs a backward pass more."""
     warmup: int = 0
     """Ticks in which the synthesizer only learns, and boxes go without."""
-    target_refresh: int = 0
-    """Ticks after which the frozen copy is renewed that messages back are made with; 0: they are made with the
-    synthesizer itself."""
     local_readout: bool | None = None
     """A read-out of the label in every box, whose gradient is added to the one at its far boundary. By default where
     the update is synthetic (together: hybrid); update local has nothing else."""
     local_learning_rate: tuple[float, ...] = (3e-3,)
     """Learning rate of the local read-out (Adam)."""
-    trust: Literal["none", "readout", "rate"] = "none"
-    """What is scaled by how well the synthetic gradient points along the received one: nothing, the synthetic gradient
-    (readout: beside a local read-out), or the box's learning rate."""
+    trust: Literal["none", "readout"] = "none"
+    """What is scaled by how well the synthetic gradient points along the received one: nothing, or the synthetic
+    gradient, where there is a local read-out beside it."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,7 +20,6 @@ RANGES = {
     "evaluate_every": (0, 2**40),
     "seed": (0, 2**63 - 1),
     "warmup": (0, 2**40),
-    "target_refresh": (0, 2**40),
     "stop_after": (0, 2**31),
     "checkpoint_every": (0, 2**40),
     "max_restarts": (0, 1_000_000),
@@ -134,7 +133,7 @@ def check_rule(config: Facts) -> None:
 def check_synthesizer(config: Facts) -> None:
     chosen, update = config.synthesizer, config.learning.update
     if chosen.trust == "readout" and not config.local_readout:
-        told = "'readout' trusts a local read-out where the synthesizer is weak; add --local-readout, or give rate"
+        told = "'readout' trusts a local read-out where the synthesizer is weak; add --local-readout"
         raise ConfigError("trust", told)
     synthesizer_kind(chosen.synthesizer)
     if chosen.synthesizer_optimizer == "nlms" and chosen.synthesizer != "linear":

@@ -48,8 +48,10 @@ class Row(NamedTuple):
     """emulated work"""
     wait_state_seconds: float
     wait_gradient_seconds: float
+    prepare_seconds: float
+    """CPU time of what lies before the phases: messages, and loading the mini-batch"""
     train_seconds: float
-    """CPU time and emulated work of the synthesizer's training and of loading the mini-batch; so the next four"""
+    """CPU time and emulated work of the synthesizer's training; so the next four, of their phases"""
     forward_seconds: float
     synthesize_seconds: float
     backward_seconds: float

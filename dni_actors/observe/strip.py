@@ -1,28 +1,25 @@
-"""What boxes did of late: marks of (when, what) in a ring, the strip a status takes of them, and strips side by side.
+"""What boxes did of late: the strip of marks that a status takes, and strips side by side.
 
 A mark is a letter; what it names goes on until the next one:
 
     F forward   s synthesize   B backward   U update   S train synthesizer   E evaluate   h, g wait State, Gradient
 """
 
-from array import array
-from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from dni_actors.protocol.channel import Channel, Phase
 
 LETTERS = {
-    Phase.FORWARD: "F",
-    Phase.SYNTHESIZE: "s",
-    Phase.BACKWARD: "B",
-    Phase.UPDATE: "U",
-    Phase.TRAIN: "S",
-    Phase.EVALUATE: "E",
-}
-WAITS = {channel: "h" if channel.direction > 0 else "g" for channel in Channel}
+    str(Phase.FORWARD): "F",
+    str(Phase.SYNTHESIZE): "s",
+    str(Phase.BACKWARD): "B",
+    str(Phase.UPDATE): "U",
+    str(Phase.TRAIN): "S",
+    str(Phase.EVALUATE): "E",
+} | {f"wait {channel}": "h" if channel.direction > 0 else "g" for channel in Channel}
+"""by what a trace calls it (trace.py)"""
 NOTHING = " "
-SIZE = 2**15  # marks that the ring holds: a quarter of a second and more, however small a tick is
 MOST = 256  # marks in a strip
 LONGEST = 1.0  # seconds of a strip
 
@@ -35,35 +32,6 @@ class Strip(NamedTuple):
     ages: tuple[float, ...]
     """seconds before that, oldest first"""
     letters: str
-
-
-class Marks:
-    """The ring: one thread adds, any may look."""
-
-    def __init__(self) -> None:
-        self._times = array("d", bytes(8 * SIZE))
-        self._letters = bytearray(SIZE)
-        self._count = 0
-
-    def add(self, now: float, letter: int) -> None:
-        """From `now` on the box does what the letter (its code) names."""
-        at = self._count & (SIZE - 1)
-        self._times[at] = now
-        self._letters[at] = letter
-        self._count += 1
-
-    def strip(self, end: float, until: float) -> Strip:
-        """The newest marks up to `end`, a time of the clock of `add`, which is `until` on the clock that boxes share.
-
-        A second of them and the one before it, or as many as a strip may have.
-        """
-        count, times = self._count, self._times
-        held = range(max(0, count - SIZE + SIZE // 4), count)  # the rest may be overwritten meanwhile
-        last = bisect_right(held, end, key=lambda i: times[i & (SIZE - 1)])
-        first = bisect_right(held, end - LONGEST, key=lambda i: times[i & (SIZE - 1)])
-        mine = held[max(0, first - 1, last - MOST) : last]
-        ages = tuple(end - times[i & (SIZE - 1)] for i in mine)
-        return Strip(until, ages, "".join(chr(self._letters[i & (SIZE - 1)]) for i in mine))
 
 
 def span(strips: Sequence[Strip], most: float) -> float:

@@ -1,4 +1,4 @@
-"""Channels, and the three requests of a box's program.
+"""Channels, and the requests of a box's program.
 
 Boundary k lies between box k and box k+1; a ring's last one between box K-1 and box 0. Seen from a box:
 
@@ -15,7 +15,7 @@ An index names a message for good: two messages of equal channel and index are t
 from enum import StrEnum
 from typing import NamedTuple
 
-from dni_actors.nn.arrays import Arrays
+from dni_actors.box.messages import Contents
 
 
 class Channel(StrEnum):
@@ -47,7 +47,7 @@ class Phase(StrEnum):
 
 
 class Take(NamedTuple):
-    """Wait for a message; the runtime answers with its arrays."""
+    """Wait for a message; the runtime answers with its contents."""
 
     channel: Channel
     index: int  # type: ignore[assignment]  # the message's index, not tuple.index, which nobody calls here
@@ -57,11 +57,11 @@ class Take(NamedTuple):
 
 
 class Put(NamedTuple):
-    """Send a message. The arrays are the box's work arrays: the runtime copies what it keeps before it goes on."""
+    """Send a message. It holds the box's work arrays: the runtime copies what it keeps before it goes on."""
 
     channel: Channel
     index: int  # type: ignore[assignment]  # as in Take
-    arrays: Arrays
+    contents: Contents
 
     def __str__(self) -> str:
         return f"put {self.channel} {self.index}"
@@ -76,4 +76,33 @@ class Work(NamedTuple):
         return self.phase
 
 
-Request = Take | Put | Work
+class Point(StrEnum):
+    """Where a run stands: the runtime keeps its clocks, decides on cuts, and closes rows of the metrics there."""
+
+    BETWEEN = "between ticks"
+    """evaluations and probes lie here: what they cost is no tick's"""
+    BEGIN = "tick begins"
+    END = "tick ends"
+    """the runtime answers whether a cut lies after it"""
+    ROW = "row ends"
+    """of the metrics"""
+    CUT = "cut"
+    """the box's part of it is put aside"""
+
+
+class At(NamedTuple):
+    """The run has come to a point: of tick n, or of the cut before it."""
+
+    point: Point
+    tick: int
+
+
+class Found(NamedTuple):
+    """What an evaluation or a probe has found, for whoever watches."""
+
+    what: object
+
+
+Step = Take | Put | Work
+"""what a box does in a tick, or between two"""
+Request = Step | At | Found

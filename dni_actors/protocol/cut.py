@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from dni_actors.box.errors import ProtocolError
+from dni_actors.box.messages import Contents
 from dni_actors.box.time_box import PASSAGE, TimeBox
-from dni_actors.nn.arrays import Array, Arrays
+from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.inbox import Inbox
 from dni_actors.protocol.post import Post
@@ -28,7 +29,7 @@ class BoxCut(NamedTuple):
     seconds: float
     """of training, up to then"""
     arrays: dict[str, Array]
-    under_way: dict[Channel, dict[int, Arrays]]
+    under_way: dict[Channel, dict[int, Contents]]
     """by channel and index: what the box has put and a neighbour has still to take"""
 
 

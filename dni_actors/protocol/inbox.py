@@ -3,12 +3,14 @@
 from typing import NamedTuple
 
 from dni_actors.box.errors import ProtocolError
-from dni_actors.nn.arrays import Arrays
+from dni_actors.box.messages import Contents
 from dni_actors.protocol.channel import Channel, Put, Take
 
 
 class Arrived(NamedTuple):
-    arrays: Arrays
+    """A message that came."""
+
+    contents: Contents
     at_tick: int
     """the tick its box was in when it came: a gradient's slack is its turn's tick minus this"""
     mark: bool
@@ -35,12 +37,12 @@ class Inbox:
     def within_reach(self, channel: Channel, index: int) -> bool:
         return index < self.first[channel] + self._reach[channel]
 
-    def add(self, channel: Channel, index: int, arrays: Arrays, at_tick: int, mark: bool = False) -> bool:
+    def add(self, channel: Channel, index: int, contents: Contents, at_tick: int, mark: bool = False) -> bool:
         """Keeps a message within reach; False, and nothing is kept, if it came before."""
         waiting = self._waiting[channel]
         if index < self.first[channel] or index in waiting:
             return False
-        waiting[index] = Arrived(arrays, at_tick, mark)
+        waiting[index] = Arrived(contents, at_tick, mark)
         return True
 
     def skip(self, channel: Channel, index: int) -> None:

@@ -1,16 +1,14 @@
-"""What messages carry: by channel, types and shapes of their arrays; a message has the first few of them, or all.
+"""What messages carry in a run: by channel, types and shapes of their fields (box/messages.py); None: never carried.
 
-channel    arrays
-State      state, facts of streams, and every `sync_every` ticks the sum of what boxes with shared weights learned
-Gradient   gradient (under `noise` the cost), the next boundary's synthetic gradient, the exact one, shared total
-Score      state, facts of streams, sums of what boxes with losses of their own found
-Probe      state;   ProbeGradient: the exact gradient
+A field may be left out of a message, but for the state, which every State, Score and Probe has.
 """
 
 from typing import NamedTuple
 
+from dni_actors.box.messages import Contents, Gradient, Probe, ProbeGradient, Score, State
 from dni_actors.box.shared import size
 from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Channel
 
 
@@ -21,22 +19,42 @@ class Spec(NamedTuple):
     shape: tuple[int, ...]
 
 
-Layout = dict[Channel, tuple[Spec, ...]]
+Layout = dict[Channel, tuple[Spec | None, ...]]
+"""in the order of the contents' fields"""
 
 
 def layout(config: RunConfig) -> Layout:
     """Of all messages of a run."""
     state = Spec(config.wire_dtype, (config.rows, config.state_width))
-    facts = () if config.streaming is None else (Spec("int64", (config.rows, config.streaming.facts)),)
-    shared = (Spec(config.chain.precision, (size(config),)),) if config.chain.weights == "shared" else ()
-    sums = (Spec("float64", (3,)),) if config.task.per_step else ()
-    cost = Spec("float64", (1,))
-    extras = (state,) * (config.synthesizer.auxiliary + (config.synthesizer.lambda_ > 0))
-    back = cost if config.learning.update == "noise" else state
-    return {
-        Channel.STATE: (state, *facts, *shared),
-        Channel.GRADIENT: (back, *extras, *shared),
-        Channel.SCORE: (state, *facts, *sums),
-        Channel.PROBE: (state,),
-        Channel.PROBE_GRADIENT: (state,),
+    facts = None if config.streaming is None else Spec("int64", (config.rows, config.streaming.facts))
+    shared = Spec(config.chain.precision, (size(config),)) if config.chain.weights == "shared" else None
+    sums = Spec("float64", (3,)) if config.task.per_step else None
+    noise = config.learning.update == "noise"
+    fields: dict[Channel, dict[str, Spec | None]] = {
+        Channel.STATE: {"state": state, "facts": facts, "sum": shared},
+        Channel.GRADIENT: {
+            "gradient": None if noise else state,
+            "cost": Spec("float64", (1,)) if noise else None,
+            "next_synthetic": state if config.synthesizer.auxiliary else None,
+            "exact": state if config.synthesizer.lambda_ else None,
+            "total": shared,
+        },
+        Channel.SCORE: {"state": state, "facts": facts, "sums": sums},
+        Channel.PROBE: {"state": state},
+        Channel.PROBE_GRADIENT: {"gradient": state},
     }
+    return {channel: tuple(fields[channel][name] for name in kind._fields) for channel, kind in KINDS.items()}
+
+
+KINDS: dict[Channel, type[Contents]] = {
+    Channel.STATE: State,
+    Channel.GRADIENT: Gradient,
+    Channel.SCORE: Score,
+    Channel.PROBE: Probe,
+    Channel.PROBE_GRADIENT: ProbeGradient,
+}
+
+
+def contents_of(channel: Channel, fields: list[Array | None]) -> Contents:
+    """A message's contents from its fields, in their order."""
+    return KINDS[channel](*fields)  # type: ignore[arg-type]

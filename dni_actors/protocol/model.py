@@ -4,17 +4,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dni_actors.box.messages import Contents
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config.run import RunConfig
-from dni_actors.nn.arrays import Array, Arrays
+from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.readout import Readout
 from dni_actors.protocol.channel import Put, Take
 from dni_actors.protocol.cut import BoxCut, fill
+from dni_actors.protocol.layout import contents_of
 from dni_actors.protocol.program import Evaluation, evaluate
-
-NOTHING: Arrays = ()
 
 
 class Model:
@@ -26,6 +26,7 @@ class Model:
         self._boxes = [TimeBox(config, k) for k in range(config.boxes)]
         for box, part in zip(self._boxes, cut, strict=True):
             fill(box, part)
+        self._nothing = zeros((config.rows, config.state_width), config.chain.precision)  # a sequence's first state
 
     @property
     def any_length(self) -> bool:
@@ -35,15 +36,15 @@ class Model:
 
     def evaluation(self) -> Evaluation:
         """On the task's held-out samples, by the boxes' own program: the figures that the run gave at this cut."""
-        sent: dict[tuple[int, int], Arrays] = {}  # by the box that is to take it, and its index
+        sent: dict[tuple[int, int], Contents] = {}  # by the box that is to take it, and its index
         count = len(self._boxes)
         programs = [evaluate(box, self.tick) for box in self._boxes]
         requests = [next(program) for program in programs]
         while True:
             for k, program in enumerate(programs):
-                request, answer = requests[k], NOTHING
+                request, answer = requests[k], None
                 if isinstance(request, Put):
-                    sent[(k + 1) % count, request.index] = tuple(array.copy() for array in request.arrays)
+                    sent[(k + 1) % count, request.index] = copied(request)
                 elif isinstance(request, Take):
                     if (k, request.index) not in sent:
                         continue
@@ -78,7 +79,7 @@ class Model:
         return np.concatenate(found) if found else np.zeros((0, *asked))
 
     def _forward(self, x: Array) -> Array:
-        config, state, said = self.config, self._boxes[0].initial_state, []
+        config, state, said = self.config, self._nothing, []
         for k, box in enumerate(self._boxes):
             first, steps = config.window(k)
             seen = x[first : first + steps]
@@ -95,10 +96,10 @@ class Model:
         config, last, dtype = self.config, self._boxes[-1], self.config.chain.precision
         learner = [box for box, steps in zip(self._boxes, config.unrolls, strict=True) if steps][-1]
         (steps, rows, inputs), hidden, task = x.shape, config.chain.hidden, config.task
-        weights = learner.parameters if learner.shared is None else learner.shared.base
+        weights = learner.weights.base
         cell = cell_kind(config.chain.cell)(weights, steps, rows, inputs, hidden, dtype)
         cell.x[..., :-1], cell.x[..., -1] = x, 1
-        state = cell.forward(last.initial_state)
+        state = cell.forward(self._nothing)
         h = cell.h.reshape(-1, hidden) if task.per_step else state[:, :hidden]
         readout = Readout(weights if task.per_step else last.parameters, len(h), dtype, task.loss)
         readout.forward(h, LOSSES[task.loss].targets((len(h),), task.classes))
@@ -107,6 +108,10 @@ class Model:
 
     def weights(self) -> dict[str, Array]:
         """Every weight by name, as `box-000/recurrent`: copies."""
-        return {
-            f"box-{k:03}/{name}": w.copy() for k, box in enumerate(self._boxes) for name, w in box.weights().items()
-        }
+        boxes = enumerate(self._boxes)
+        return {f"box-{k:03}/{name}": w.copy() for k, box in boxes for name, w in box.named_weights().items()}
+
+
+def copied(put: Put) -> Contents:
+    """A message's contents, apart from the box's work arrays."""
+    return contents_of(put.channel, [None if field is None else field.copy() for field in put.contents])

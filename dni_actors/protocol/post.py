@@ -16,10 +16,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dni_actors.nn.arrays import Array, Arrays
+from dni_actors.box.messages import Contents
+from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.protocol.inbox import Inbox
-from dni_actors.protocol.layout import Layout
+from dni_actors.protocol.layout import Layout, contents_of
 
 
 class Kind(IntEnum):
@@ -35,7 +36,8 @@ class Message(NamedTuple):
     channel: Channel
     index: int  # type: ignore[assignment]  # as in Take
     incarnation: int = 0
-    arrays: Arrays = ()
+    contents: Contents | None = None
+    """of DATA"""
     sent: float = 0.0
     """the sender's clock, if its runtime has set it"""
     mark: bool = False
@@ -53,7 +55,9 @@ class Post:
         self, inbox: Inbox, bounds: dict[Channel, int], layout: Layout, carry: Carry, incarnation: int = 0
     ) -> None:
         self._inbox, self._layout, self._carry, self._incarnation = inbox, layout, carry, incarnation
-        self._wire = np.dtype(layout[Channel.STATE][0].dtype)
+        state = layout[Channel.STATE][0]
+        assert state is not None
+        self._wire = np.dtype(state.dtype)
         self._kept: dict[Channel, deque[Message]] = {c: deque(maxlen=bound) for c, bound in bounds.items()}
         self._next = dict(inbox.first)  # by channel: the index after the highest that came
         self.counts: Counter[str] = Counter()
@@ -64,28 +68,30 @@ class Post:
     def put(self, put: Put, mark: bool = False) -> None:
         """Sends a message of the box's program; copies its arrays, rounded to the wire's types."""
         self._inbox.sent(put)
-        copies = self._copies(put.channel, put.arrays)
+        copies = self._copies(put.channel, put.contents)
         message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies, 0.0, mark)
         self.sent += 1
         for copy in copies:
-            self.sent_bytes += copy.nbytes
+            if copy is not None:
+                self.sent_bytes += copy.nbytes
         self._kept[put.channel].append(message)
         self._carry(put.channel.direction, message)
 
-    def kept(self, channel: Channel, first: int) -> dict[int, Arrays]:
+    def kept(self, channel: Channel, first: int) -> dict[int, Contents]:
         """What was put from index `first` on, by index, as far as it may still have to be sent again."""
-        return {message.index: message.arrays for message in self._kept[channel] if message.index >= first}
+        messages = [message for message in self._kept[channel] if message.index >= first]
+        return {message.index: message.contents for message in messages if message.contents is not None}
 
-    def keep(self, channel: Channel, put: dict[int, Arrays]) -> None:
+    def keep(self, channel: Channel, put: dict[int, Contents]) -> None:
         """As if the box had put these: they are sent to who asks."""
-        for index, arrays in sorted(put.items()):
-            copies = self._copies(channel, arrays)
+        for index, contents in sorted(put.items()):
+            copies = self._copies(channel, contents)
             self._kept[channel].append(Message(Kind.DATA, channel, index, self._incarnation, copies))
 
-    def _copies(self, channel: Channel, arrays: Arrays) -> Arrays:
-        return tuple(
-            frozen(array.astype(spec.dtype)) for array, spec in zip(arrays, self._layout[channel], strict=False)
-        )
+    def _copies(self, channel: Channel, contents: Contents) -> Contents:
+        fields = zip(contents, self._layout[channel], strict=True)
+        copies = [None if a is None or spec is None else frozen(a.astype(spec.dtype)) for a, spec in fields]
+        return contents_of(channel, copies)
 
     def receive(self, message: Message) -> bool:
         """A message came: True if it is data on its way to the inbox; everything else is dealt with here."""
@@ -112,10 +118,15 @@ class Post:
 
     def admit(self, message: Message, at_tick: int, dtype: str) -> None:
         """Data that has arrived goes into the inbox, in the box's own type, unless it came before."""
-        arrays = message.arrays
+        contents = message.contents
+        assert contents is not None
         if self._wire != dtype:  # narrow on the wire only
-            arrays = tuple(frozen(a.astype(dtype)) if a.dtype == self._wire else a for a in arrays)
-        if not self._inbox.add(message.channel, message.index, arrays, at_tick, message.mark):
+            narrow = [a is not None and a.dtype == self._wire for a in contents]
+            wide = [
+                frozen(a.astype(dtype)) if n and a is not None else a for a, n in zip(contents, narrow, strict=True)
+            ]
+            contents = contents_of(message.channel, wide)
+        if not self._inbox.add(message.channel, message.index, contents, at_tick, message.mark):
             self.counts["came twice"] += 1
 
     def ask(self, take: Take) -> None:

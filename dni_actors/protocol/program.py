@@ -15,19 +15,22 @@ backward in tick n through tick n - L(K-1-k), from the true gradient that has co
 
 A program is a generator. It yields `Take`, `Put` and `Work`, and a runtime answers: the program knows nothing of
 processes, wires or clocks. Between ticks it has no state of its own: all is in the box's arrays and in n, so it can be
-thrown away after any tick and started afresh at the next.
+thrown away after any tick and started afresh at the next. `run` has the order of all that lies between ticks, too.
 """
 
 import math
 from collections.abc import Generator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from dni_actors.box.messages import Gradient, Probe, ProbeGradient, Score, State
 from dni_actors.box.time_box import TimeBox
-from dni_actors.nn.arrays import Array, Arrays
+from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array
 from dni_actors.nn.synthesizer import Agreement
-from dni_actors.protocol.channel import Channel, Phase, Put, Request, Take, Work
+from dni_actors.protocol.channel import At, Channel, Found, Phase, Point, Put, Request, Step, Take, Work
+from dni_actors.protocol.schedule import closes_row, evaluates, probes
 
 
 class Evaluation(NamedTuple):
@@ -44,7 +47,37 @@ class Evaluation(NamedTuple):
     """how far a task with a curriculum has come; NaN for others"""
 
 
-Program = Generator[Request, Arrays, None]
+class Compared(NamedTuple):
+    """What a probe found at the cut before a tick."""
+
+    tick: int
+    agreement: Agreement
+    """of the synthetic gradient with the exact one"""
+
+
+Program = Generator[Step, Any, None]
+"""what it is sent: the contents of the message that it takes, else nothing"""
+
+
+def run(box: TimeBox, config: RunConfig, first: int) -> Generator[Request, Any, None]:
+    """From the cut before tick `first` to the run's end: evaluation, probe, tick, cut, in this order, over and over."""
+    for n in range(first, config.ticks + 1):
+        if evaluates(config, n) or probes(config, n):
+            yield At(Point.BETWEEN, n)
+        if evaluates(config, n) and (evaluation := (yield from evaluate(box, n))) is not None:
+            yield Found(evaluation)
+        if probes(config, n) and (agreement := (yield from probe(box, n))) is not None:
+            yield Found(Compared(n, agreement))
+        if n == config.ticks:
+            return
+        yield At(Point.BEGIN, n)
+        yield from tick(box, n)
+        cut = yield At(Point.END, n)
+        if cut or closes_row(config, n):
+            box.verify(n)
+            yield At(Point.ROW, n)
+        if cut:
+            yield At(Point.CUT, n + 1)
 
 
 def tick(box: TimeBox, n: int) -> Program:
@@ -57,8 +90,8 @@ def decoupled(box: TimeBox, n: int) -> Program:
     here = n % box.pieces
     box.begin(n)
     if box.has_right and n >= box.lag:
-        answer = yield Take(Channel.GRADIENT, n - box.lag)
-        if answer:
+        answer: Gradient = yield Take(Channel.GRADIENT, n - box.lag)
+        if not answer.empty:
             yield Work(Phase.TRAIN)
             box.learn(n, answer)
     box.load(n, here)
@@ -84,12 +117,12 @@ def decoupled(box: TimeBox, n: int) -> Program:
     box.update(n, here)
 
 
-def predicted_state(box: TimeBox, n: int) -> Generator[Request, Arrays, Array]:
+def predicted_state(box: TimeBox, n: int) -> Generator[Step, Any, Array]:
     """Complete unlock: the state that came for tick n-L is learned from, that of tick n is predicted."""
     if n >= box.state_lag:
-        arrays = yield Take(Channel.STATE, n - box.state_lag)
+        came: State = yield Take(Channel.STATE, n - box.state_lag)
         yield Work(Phase.TRAIN)
-        box.learn_state(n, arrays[0])
+        box.learn_state(n, came.state)
     return box.predict_state(n)
 
 
@@ -107,15 +140,15 @@ def locked(box: TimeBox, n: int) -> Program:
         yield Work(Phase.FORWARD)
         h_out = box.forward(h_in, m)
         if not box.is_last:
-            yield Put(Channel.STATE, index, (h_out,))
+            yield Put(Channel.STATE, index, State(h_out))
     for m, index in enumerate(pieces):
-        received = None
+        answer = Gradient()
         if not box.is_last:
-            (received,) = yield Take(Channel.GRADIENT, index)
+            answer = yield Take(Channel.GRADIENT, index)
         yield Work(Phase.BACKWARD)
-        gradient = box.backward(received, m)
+        gradient = box.backward(answer.gradient, m)
         if not box.is_first:
-            yield Put(Channel.GRADIENT, index, (gradient,))
+            yield Put(Channel.GRADIENT, index, Gradient(gradient))
     yield Work(Phase.UPDATE)
     box.update(n)
 
@@ -126,7 +159,7 @@ def delayed(box: TimeBox, n: int) -> Program:
     Message n of box k+1 carries the gradient of tick n - L (K-2-k), and is empty while there is none.
     """
     box.begin(n)
-    answer: Arrays = ()
+    answer = Gradient()
     if not box.is_last and n >= box.lag:
         answer = yield Take(Channel.GRADIENT, n - box.lag)
     here, there = n % box.pieces, (n - box.delay) % box.pieces
@@ -135,14 +168,14 @@ def delayed(box: TimeBox, n: int) -> Program:
     yield Work(Phase.FORWARD)
     h_out = box.forward(h_in, here)
     if not box.is_last:
-        yield Put(Channel.STATE, n, (h_out,))
-    gradient: Arrays = ()
+        yield Put(Channel.STATE, n, State(h_out))
+    gradient = Gradient()
     if n >= box.delay:
         yield Work(Phase.BACKWARD)
-        gradient = (box.backward(answer[0] if answer else None, there),)
+        gradient = Gradient(box.backward(answer.gradient, there))
     if not box.is_first:
         yield Put(Channel.GRADIENT, n, gradient)
-    if gradient:
+    if not gradient.empty:
         yield Work(Phase.UPDATE)
         box.update(n, there)
 
@@ -153,18 +186,18 @@ PROGRAMS = dict.fromkeys(("synthetic", "local", "truncated", "noise"), decoupled
 }
 
 
-def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | None]:
+def evaluate(box: TimeBox, n: int) -> Generator[Step, Any, Evaluation | None]:
     """The held-out samples, forward only, in chunks, at the cut before tick n; the last box returns what came out."""
     held_out = box.held_out
     sums = np.zeros((2, 3))  # of validation and test samples: how many, how many right, their losses
     free = n % box.pieces  # no passage that is still to go back lies there: tick n will begin in it
     for chunk in range(held_out.chunks):
         index = n * held_out.chunks + chunk
-        arrays: Arrays = ()
+        came: Score | None = None
         if not (box.is_first and held_out.begins(chunk)):
-            arrays = yield Take(Channel.SCORE, index - box.is_first)
+            came = yield Take(Channel.SCORE, index - box.is_first)
         yield Work(Phase.EVALUATE)
-        onward = held_out.score(chunk, arrays, free)
+        onward = held_out.score(chunk, came, free)
         if box.is_last:
             sums[held_out.tests(chunk)] += held_out.sums
         if not (box.is_last and held_out.ends(chunk)):
@@ -175,27 +208,29 @@ def evaluate(box: TimeBox, n: int) -> Generator[Request, Arrays, Evaluation | No
     return Evaluation(n, tested, test_loss, validated, validation_loss, held_out.reached())
 
 
-def probe(box: TimeBox, n: int) -> Generator[Request, Arrays, Agreement | None]:
+def probe(box: TimeBox, n: int) -> Generator[Step, Any, Agreement | None]:
     """A locked pass at the cut before tick n; how the synthetic gradient agrees with the exact one, if both exist."""
     prober, free, found = box.prober, n % box.pieces, None
     assert prober is not None
-    h_in = box.initial_state if box.is_first else (yield Take(Channel.PROBE, n))[0]
+    came: Probe = Probe(prober.initial_state) if box.is_first else (yield Take(Channel.PROBE, n))
     yield Work(Phase.EVALUATE)
-    h_out = prober.forward(n, h_in, free)
+    h_out = prober.forward(n, came.state, free)
     exact = None
     if not box.is_last:
-        yield Put(Channel.PROBE, n, (h_out,))
-        (exact,) = yield Take(Channel.PROBE_GRADIENT, n)
+        yield Put(Channel.PROBE, n, Probe(h_out))
+        answer: ProbeGradient = yield Take(Channel.PROBE_GRADIENT, n)
+        exact = answer.gradient
         yield Work(Phase.EVALUATE)
         found = prober.compare(exact, free)
     back = prober.back(exact, free)
     if not box.is_first:
-        yield Put(Channel.PROBE_GRADIENT, n, (back,))
+        yield Put(Channel.PROBE_GRADIENT, n, ProbeGradient(back))
     return found
 
 
-def state_in(box: TimeBox, index: int) -> Generator[Request, Arrays, Arrays]:
+def state_in(box: TimeBox, index: int) -> Generator[Step, Any, State | None]:
     """What comes with the state at the box's near boundary: a message, or nothing where a sequence begins."""
     if not box.has_left or index < box.state_lag:
-        return ()
-    return (yield Take(Channel.STATE, index - box.state_lag))
+        return None
+    came: State = yield Take(Channel.STATE, index - box.state_lag)
+    return came

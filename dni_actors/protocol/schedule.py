@@ -1,5 +1,7 @@
 """What lies where in a run, and how many messages may wait: pure functions of the configuration and of n."""
 
+from typing import Any
+
 from dni_actors.config.run import RunConfig
 from dni_actors.protocol.channel import Channel
 
@@ -22,11 +24,11 @@ def closes_row(config: RunConfig, n: int) -> bool:
     return (n + 1) % config.row_ticks == 0 or n + 1 == config.ticks
 
 
-def traces(config: RunConfig, n: int) -> bool:
-    """Whether tick n, and what lies before it, goes into the trace."""
+def traces(config: RunConfig, n: Any) -> Any:
+    """Whether tick n, and what lies before it, goes into the trace; of many ticks [m] at once, too."""
     if config.output.trace != "sampled":
         return config.output.trace == "full"
-    return n < TRACED or n >= config.ticks - TRACED or n % TRACED_EVERY == 0
+    return (n < TRACED) | (n >= config.ticks - TRACED) | (n % TRACED_EVERY == 0)
 
 
 def ahead(config: RunConfig) -> tuple[int, int]:

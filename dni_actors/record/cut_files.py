@@ -15,16 +15,17 @@ import pyarrow as pa
 
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.cut import BoxCut
+from dni_actors.protocol.layout import KINDS
 from dni_actors.protocol.program import Evaluation
 from dni_actors.record.storage import Storage
 
-FORMAT = 2
+FORMAT = 3
 COMPLETE = "COMPLETE"
 SCHEMA = pa.schema(
     [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]
 )
 TYPES = ("float16", "float32", "float64", "int64")
-UNDER_WAY = "under way/"  # rows of messages still to be taken, as `under way/State/7`; without bytes: an empty one
+UNDER_WAY = "under way/"  # rows of messages still to be taken, as `under way/State/7/state`; `.../`: an empty one
 # What may go wrong with bytes that are no cut's, whatever their hash says.
 NONE_OF_OURS = (
     ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, RecursionError, pa.ArrowException,
@@ -51,10 +52,11 @@ def encode(part: BoxCut) -> pa.Buffer:
     """A part as the bytes of its file."""
     rows: list[tuple[str, str, list[int], bytes | None]]
     rows = [(name, array.dtype.name, list(array.shape), little(array)) for name, array in part.arrays.items()]
-    for channel, index, arrays in ((c, i, a) for c, put in part.under_way.items() for i, a in put.items()):
-        known: list[tuple[str, list[int], bytes | None]]
-        known = [(array.dtype.name, list(array.shape), little(array)) for array in arrays] or [("", [], None)]
-        rows += [(f"{UNDER_WAY}{channel}/{index}", *one) for one in known]
+    for channel, index, contents in ((c, i, m) for c, put in part.under_way.items() for i, m in put.items()):
+        of = f"{UNDER_WAY}{channel}/{index}"
+        fields = {name: field for name, field in contents._asdict().items() if field is not None}
+        rows += [(f"{of}/{name}", a.dtype.name, list(a.shape), little(a)) for name, a in fields.items()]
+        rows += [] if fields else [(f"{of}/", "", [], None)]
     facts = {"format": FORMAT, "tick": part.tick, "digest": part.digest, "seconds": part.seconds}
     columns = [pa.array(column, field.type) for column, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)]
     table = pa.Table.from_arrays(columns, schema=SCHEMA.with_metadata({"dni_actors": json.dumps(facts)}))
@@ -81,21 +83,24 @@ def decode(content: bytes) -> BoxCut:
         raise ValueError("it is no Arrow file") from error
     check_format(facts)
     arrays: dict[str, Any] = {}
-    under_way: dict[Channel, dict[int, tuple[Any, ...]]] = {}
+    under_way: dict[Channel, dict[int, dict[str, Any]]] = {}
     for row in table.to_pylist():
         name, kind, shape, stored = row["name"], row["type"], row["shape"], row["bytes"]
-        value: tuple[Any, ...] = ()
+        value = None
         if stored is not None:
             if kind not in TYPES or any(length < 0 for length in shape):
                 raise ValueError(f"{name} is of type {kind!r}, shape {shape}")
-            value = (np.frombuffer(stored, np.dtype(kind).newbyteorder("<")).reshape(shape).astype(kind),)
+            value = np.frombuffer(stored, np.dtype(kind).newbyteorder("<")).reshape(shape).astype(kind)
         if name.startswith(UNDER_WAY):
-            channel, _, index = name.removeprefix(UNDER_WAY).partition("/")
-            put = under_way.setdefault(Channel(channel), {})
-            put[int(index)] = put.get(int(index), ()) + value
+            channel, index, field = name.removeprefix(UNDER_WAY).split("/")
+            fields = under_way.setdefault(Channel(channel), {}).setdefault(int(index), {})
+            fields |= {field: value} if field else {}
+        elif value is None:
+            raise TypeError(f"{name} has no bytes")
         else:
-            (arrays[name],) = value
-    return BoxCut(int(facts["tick"]), str(facts["digest"]), float(facts["seconds"]), arrays, under_way)
+            arrays[name] = value
+    messages = {c: {i: KINDS[c](**fields) for i, fields in put.items()} for c, put in under_way.items()}
+    return BoxCut(int(facts["tick"]), str(facts["digest"]), float(facts["seconds"]), arrays, messages)
 
 
 def check_format(facts: Any) -> None:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from dni_actors.nn.arrays import Array
-from dni_actors.observe.timeline import aligned, aligned_messages, corrections, offsets
+from dni_actors.observe.clocks import aligned, aligned_messages, corrections, offsets
 from dni_actors.observe.trace import BEGIN, CODES, EVENTS, KINDS, MESSAGE_KINDS, ROWS, TICK, messages, newest
 from dni_actors.record.storage import Storage
 from dni_actors.record.tables import PART, GrowingTable, foreign

@@ -15,8 +15,9 @@ from dni_actors.protocol.cut import BoxCut, Cuts
 from dni_actors.protocol.post import Message
 from dni_actors.runtime import Runtime
 from dni_actors.runtime.kernels import describe_kernels, require_kernels, single_blas_thread
-from dni_actors.runtime.worker.meter import Clock
+from dni_actors.runtime.worker.delays import SlowLink
 from dni_actors.runtime.worker.stepper import Stepper, Story
+from dni_actors.runtime.worker.timeline import Clock
 
 REPORT_EVERY = 0.1  # seconds
 ASKS = 100  # times that boxes ask for what they wait for, before the chain is called dead
@@ -75,6 +76,7 @@ class Chain:
                 config,
                 k,
                 partial(self._send, k),
+                partial(self._release, k),
                 cut=cuts[k] if cuts else None,
                 story=story,
                 incarnation=incarnation,
@@ -83,6 +85,8 @@ class Chain:
             for k in range(config.boxes)
         ]
         self.first = self.steppers[0].first
+        slow = config.link_delay[1] > 0
+        self._links = [SlowLink(config, k, stepper.deliver) for k, stepper in enumerate(self.steppers) if slow]
         clock = Clock(shared=True)
         for stepper in self.steppers:
             stepper.begin(clock)
@@ -90,13 +94,20 @@ class Chain:
     def _send(self, k: int, direction: int, message: Message) -> None:
         self.carry(k, direction, message)
 
+    def _release(self, k: int, side: int) -> None:
+        if self._links:
+            self._links[k].release()
+
     def carry(self, k: int, direction: int, message: Message) -> None:
         """The wire: from box k to the next (+1) or the previous (-1)."""
-        self.steppers[(k + direction) % len(self.steppers)].deliver(message)  # a ring's ends meet
+        there = (k + direction) % len(self.steppers)  # a ring's ends meet
+        (self._links[there].add if self._links else self.steppers[there].deliver)(message)
 
     def turns(self) -> Iterator[None]:
         """Runs to the end; yields after each turn of a box."""
         while waiting := [stepper for stepper in self.steppers if not stepper.done]:
+            for link in self._links:
+                link.release()
             ready = [stepper for stepper in waiting if stepper.ready]
             if not ready:
                 self._pause(waiting)
@@ -127,7 +138,7 @@ class Chain:
             stepper.advance()  # notes that it waits, and for what
         if any(stepper.done for stepper in waiting):
             return  # what it waited for came between two looks
-        due = [stepper.next_due for stepper in waiting if stepper.next_due is not None]
+        due = [link.next_due for link in self._links if link.next_due is not None]
         if due:
             time.sleep(min(due))
             return

@@ -17,6 +17,7 @@ LINES = 8  # boxes that get a line each; more are shown as a map
 CELLS = 400  # of a map, across
 WIDTH = 10.0  # inches
 SHARES = {
+    "prepare": "prepare_seconds",
     "train synthesizer": "train_seconds",
     "forward": "forward_seconds",
     "synthesize": "synthesize_seconds",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from dni_actors.box.errors import NonFiniteError
+from dni_actors.box.messages import Gradient
 from dni_actors.box.rates import Rates
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
@@ -19,8 +20,8 @@ from tests.tiny import tiny
         {},
         {"local_readout": False},
         {"cell": "lstm"},
-        {"cell": "gru", "trust": "rate"},
-        {"trust": "readout", "synthetic_scale": 0.5, "target_refresh": 3},
+        {"cell": "gru"},
+        {"trust": "readout", "synthetic_scale": 0.5},
         {"update": "local"},
     ],
     ids=str,
@@ -32,7 +33,7 @@ def test_state_names_everything_that_a_box_carries(fields):
 
     def tick(box, n):
         if n >= box.lag and config.learning.update == "synthetic":
-            box.learn(n, (frozen(np.full(shape, 0.1 * n, np.float32)),))
+            box.learn(n, Gradient(frozen(np.full(shape, 0.1 * n, np.float32))))
         box.load(n)
         box.forward(frozen(np.full(shape, 0.1, np.float32)))
         sent, used = box.synthesize(n)
@@ -68,7 +69,7 @@ def test_a_steady_tick_allocates_no_array():
             box.backward(box.synthesize(n)[0])
             box.update(n)
             if not box.is_last:
-                box.learn(n + 1, (message,))
+                box.learn(n + 1, Gradient(message))
 
         tick(0)
         tracemalloc.start()
@@ -95,7 +96,7 @@ def test_the_update_is_clipped_to_its_norm():
     box = TimeBox(config, 0)
     before = box.parameters.values.copy()
     box.load(0)
-    box.forward(box.initial_state)
+    box.forward(box.enter(0, None))
     box.backward(frozen(np.ones((2, 4), np.float32)))
     box.update(0)
     assert np.linalg.norm(box.parameters.values - before) == pytest.approx(1e-3, rel=1e-3)
@@ -105,7 +106,7 @@ def test_the_update_is_clipped_to_its_norm():
 def test_what_is_not_finite_is_named_with_box_tick_and_knob():
     box = TimeBox(tiny(), 1)
     box.load(3)
-    box.forward(box.initial_state)
+    box.forward(box.enter(0, None))
     box.synthesize(3)
     box.backward(frozen(np.full((2, 4), np.nan, np.float32)))
     with pytest.raises(NonFiniteError, match="box 1, tick 3: the weight gradient is no longer finite; lower --learn"):
@@ -114,13 +115,13 @@ def test_what_is_not_finite_is_named_with_box_tick_and_knob():
     with pytest.raises(NonFiniteError, match="box 1, tick 4: a weight is no longer finite"):
         box.verify(4)
     with pytest.raises(NonFiniteError, match=r"box 1, tick 5: the synthesizer's gradient .* lower --synthesizer-learn"):
-        box.learn(5, (frozen(np.full((2, 4), np.inf, np.float32)),))
+        box.learn(5, Gradient(frozen(np.full((2, 4), np.inf, np.float32))))
 
 
 def test_a_box_with_a_loss_tells_its_mean_and_the_share_of_right_answers():
     box = TimeBox(tiny(boxes=1), 0)
     box.load(0)
-    box.forward(box.initial_state)
+    box.forward(box.enter(0, None))
     right, loss = box._pieces[0].read().correct.mean(), box._pieces[0].read().loss.mean()
     box.backward(None)
     means = box.tally.means()

@@ -1,34 +1,8 @@
-"""Marks in a ring, the strips cut from them, and their slices."""
+"""Strips side by side: their slices, and how far they reach back."""
 
 import pytest
 
-from dni_actors.observe.strip import MOST, SIZE, Marks, Strip, slices, span
-
-
-def marks(*several):
-    found = Marks()
-    for now, letter in several:
-        found.add(now, ord(letter))
-    return found
-
-
-def test_a_strip_holds_the_marks_before_its_end_and_what_was_going_on_a_second_ago():
-    strip = marks((0.0, "F"), (1.0, "B"), (2.5, "U"), (3.0, "h"), (3.5, "F")).strip(3.25, 100.0)
-    assert (strip.until, strip.letters) == (100.0, "BUh")
-    assert strip.ages == pytest.approx((2.25, 0.75, 0.25))
-    assert marks().strip(3.0, 100.0) == Strip(100.0, (), "")
-
-
-def test_the_ring_forgets_and_a_strip_has_no_more_marks_than_it_may():
-    found = Marks()
-    for i in range(3 * SIZE + 5):
-        found.add(i * 1e-5, ord("FB"[i % 2]))
-    end = (3 * SIZE + 4) * 1e-5
-    strip = found.strip(end, 0.0)
-    assert len(strip.letters) == len(strip.ages) == MOST
-    assert strip.ages[-1] == pytest.approx(0.0)
-    assert strip.ages[0] == pytest.approx((MOST - 1) * 1e-5)
-    assert found.strip(0.0, 0.0).letters == ""  # long overwritten
+from dni_actors.observe.strip import Strip, slices, span
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from dni_actors.box.messages import Gradient, State
 from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.protocol.inbox import Inbox
-from dni_actors.protocol.layout import Spec
 from dni_actors.protocol.post import Kind, Message, Post
+from tests.tiny import states
 
 REACH = {Channel.STATE: 3, Channel.GRADIENT: 3, Channel.SCORE: 8}
 
@@ -17,8 +18,7 @@ class Pair:
     def __init__(self, dtype="float32", first=None):
         self.sent = []
         self.inbox = Inbox(0, dict(REACH), first)
-        layout = dict.fromkeys(REACH, (Spec(dtype, (2, 3)),))
-        self.post = Post(self.inbox, REACH, layout, lambda direction, message: self.sent.append((direction, message)))
+        self.post = Post(self.inbox, REACH, states((2, 3), dtype), lambda *sent: self.sent.append(sent))
 
     def told(self):
         """What was sent since the last call, as (direction, kind, channel, index)."""
@@ -32,23 +32,26 @@ def box():
     return Pair()
 
 
-def data(channel, index, *arrays, incarnation=0):
-    return Message(Kind.DATA, channel, index, incarnation, arrays)
+WORK = np.ones((2, 3), np.float32)
+
+
+def data(channel, index, incarnation=0):
+    return Message(Kind.DATA, channel, index, incarnation, State(WORK))
 
 
 def test_a_put_goes_where_its_channel_goes_as_a_read_only_copy(box):
     work = np.ones((2, 3), np.float32)
-    box.post.put(Put(Channel.STATE, 0, (work,)))
+    box.post.put(Put(Channel.STATE, 0, State(work)))
     work[:] = 5
     (direction, message), *rest = box.sent
     assert (direction, rest) == (1, [])
-    assert message.arrays[0].max() == 1
-    assert not message.arrays[0].flags.writeable
+    assert message.contents.state.max() == 1
+    assert not message.contents.state.flags.writeable
 
 
 def test_an_ask_is_answered_with_all_that_is_kept_from_its_index_on(box):
     for n in range(5):
-        box.post.put(Put(Channel.GRADIENT, n, ()))
+        box.post.put(Put(Channel.GRADIENT, n, Gradient()))
     box.told()
     box.post.receive(Message(Kind.ASK, Channel.GRADIENT, 3))
     assert box.told() == [(-1, "DATA", "Gradient", 3), (-1, "DATA", "Gradient", 4)]
@@ -58,7 +61,7 @@ def test_an_ask_is_answered_with_all_that_is_kept_from_its_index_on(box):
 
 
 def test_a_hello_from_the_right_is_answered_by_one_and_from_the_left_is_not(box):
-    box.post.put(Put(Channel.STATE, 0, ()))
+    box.post.put(Put(Channel.STATE, 0, State(WORK)))
     box.told()
     box.post.receive(Message(Kind.HELLO, Channel.STATE, 0))
     assert box.told() == [(1, "DATA", "State", 0), (1, "HELLO", "Gradient", 0)]
@@ -100,10 +103,10 @@ def test_who_waits_asks_the_side_that_the_channel_comes_from(box):
 
 def test_half_precision_rounds_on_the_way_and_the_box_gets_its_own_type():
     box = Pair(dtype="float16")
-    box.post.put(Put(Channel.STATE, 0, (np.array([1 / 3], np.float32),)))
+    box.post.put(Put(Channel.STATE, 0, State(np.array([1 / 3], np.float32))))
     message = box.sent[0][1]
-    assert message.arrays[0].dtype == np.float16
+    assert message.contents.state.dtype == np.float16
     box.post.admit(message, 0, "float32")
-    (array,) = box.inbox.take(Take(Channel.STATE, 0)).arrays
+    array = box.inbox.take(Take(Channel.STATE, 0)).contents.state
     assert array.dtype == np.float32
     assert array[0] == np.float32(np.float16(1 / 3))

@@ -30,7 +30,7 @@ class LossyActor(BoxActor):
         loop.ASK_AFTER = 0.05
 
     def call(self, left, right):
-        self._box.wire = LossyCalls(left, right, self._box.stepper.deliver, self._k)
+        self._box.wire = LossyCalls(left, right, self._box.deliver, self._k)
 
 
 class HangingActor(BoxActor):

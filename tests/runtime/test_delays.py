@@ -1,10 +1,10 @@
-import numpy as np
-
 from dni_actors.nn.streams import Stream
 from dni_actors.protocol.channel import Channel, Take
 from dni_actors.protocol.post import Kind, Message
+from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.worker import delays
-from dni_actors.runtime.worker.delays import Arrivals, Delay
+from dni_actors.runtime.worker.delays import Delay, SlowLink
+from tests.tiny import tiny
 
 
 class Hands:
@@ -17,35 +17,40 @@ class Hands:
         return self.now
 
 
-def test_a_slow_link_holds_a_message_and_its_slack_counts_from_when_it_came(monkeypatch):
-    clock = Hands()
+def link(delay, monkeypatch):
+    """Of box 0, its clock, and what it has delivered."""
+    clock, came = Hands(), []
     monkeypatch.setattr(delays, "time", clock)
-    came = []
-    link = Delay(2.0, 2.0, 0, Stream.LINK_DELAY)
-    arrivals = Arrivals(0, link, lag=8, admit=lambda message, tick, at: came.append((message.index, tick, at)))
-    arrivals.begin(3)
-    arrivals.add(Message(Kind.DATA, Channel.GRADIENT, 0, 0, (np.ones(1),)))
+    return SlowLink(tiny(link_delay_ms=delay), 0, came.append), clock, came
+
+
+def test_a_slow_link_holds_a_message_until_its_time_comes(monkeypatch):
+    slow, clock, came = link("2000", monkeypatch)
+    message = Message(Kind.DATA, Channel.GRADIENT, 0)
+    slow.add(message)
     clock.now = 101.0
-    arrivals.begin(4)
-    arrivals.move()
-    assert came == []
-    assert arrivals.next_due == 1.0
-    for n in (5, 6, 7):  # it comes in tick 4 + 1 s, and is looked for in tick 7
-        clock.now += 0.9
-        arrivals.begin(n)
-    arrivals.move()
-    assert came == [(0, 5, 102.0)]
-    assert arrivals.next_due is None
+    slow.release()
+    assert (came, slow.next_due) == ([], 1.0)
+    clock.now = 102.5
+    slow.release()
+    assert (came, slow.next_due) == ([message], None)
 
 
 def test_a_slow_link_counts_from_when_the_message_was_sent(monkeypatch):
-    clock = Hands()
-    monkeypatch.setattr(delays, "time", clock)
-    arrivals = Arrivals(0, Delay(2.0, 2.0, 0, Stream.LINK_DELAY), lag=1, admit=lambda *_: None)
-    arrivals.add(Message(Kind.DATA, Channel.STATE, 0, sent=99.5))
-    assert arrivals.next_due == 1.5
-    assert arrivals.expects(Take(Channel.STATE, 0))
-    assert not arrivals.expects(Take(Channel.STATE, 1))
+    slow, _, _ = link("2000", monkeypatch)
+    slow.add(Message(Kind.DATA, Channel.STATE, 0, sent=99.5))
+    assert slow.next_due == 1.5
+    assert slow.holds(Take(Channel.STATE, 0))
+    assert not slow.holds(Take(Channel.STATE, 1))
+
+
+def test_a_gradients_slack_counts_from_the_tick_in_which_it_came():
+    """In an inline chain nothing comes later than it was put, so a gradient is ready in the tick of its put."""
+    config = tiny(boxes=2, ticks=40, lag=3, evaluate_every=0, compute_delay_ms="1", link_delay_ms="4")
+    chain = Chain(config)
+    chain.run()
+    slacks = [row.slack for row in chain.statuses()[0].rows if row.first_tick > 10]
+    assert max(slacks) < 3, "the link's delay takes a part of the lag"
 
 
 def test_delays_are_functions_of_their_place_within_their_bounds():

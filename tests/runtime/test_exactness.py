@@ -154,7 +154,7 @@ def test_decoupled_boxes_with_the_exact_gradient_do_too(unroll, precision):
     chain = Chain(config)
     expected, boundaries = reference(config, weights_of(chain))
     for k, stepper in enumerate(chain.steppers[:-1]):
-        stepper.box.synthetic._synthesizer = Exact([tick[k].astype(precision) for tick in boundaries])
+        stepper.box.boundary._synthesizer = Exact([tick[k].astype(precision) for tick in boundaries])
     chain.run()
     assert_same_weights(weights_of(chain), expected, TOLERANCE[precision])
 
@@ -180,7 +180,7 @@ def test_a_locked_chain_of_any_cell_goes_down_the_loss_of_any_task(cell, task, r
         box.load(0)
 
     def loss():
-        state, total = boxes[0].initial_state, 0.0
+        state, total = boxes[0].enter(0, None), 0.0
         for box in boxes:
             state = box.forward(state).copy()
             if box._pieces[0].readout is not None:

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
+from dni_actors.box.messages import Gradient
 from dni_actors.box.tally import Tally
 from dni_actors.observe.standing import Standing
-from dni_actors.protocol.channel import Channel, Phase, Take
+from dni_actors.protocol.channel import Channel, Phase
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.worker.loop import own_memory
-from dni_actors.runtime.worker.meter import NORM_EVERY, Clock, Meter
+from dni_actors.runtime.worker.meter import NORM_EVERY, Meter
+from dni_actors.runtime.worker.timeline import Clock
 from tests.tiny import tiny
 
 
@@ -54,16 +56,18 @@ def test_the_received_norm_is_that_of_a_sample_in_every_sixteenth_gradient():
     for n in range(40):
         loud = np.full((2, 4), 3.0 if n % NORM_EVERY == 0 else 1e9, np.float32)
         meter.work(Phase.TRAIN)
-        meter.took(Take(Channel.GRADIENT, n), 1, (loud,))
-        meter.ticked(n, Tally(), 0, n == 39)
+        meter.took(Channel.GRADIENT, 1, Gradient(loud))
+        meter.end(n, 0)
+    meter.close_row(39, Tally())
     (row,) = meter.new_rows()
     assert row.received_norm == pytest.approx(6.0)
 
 
 def test_without_gradients_there_is_no_norm():
     meter = Meter(tiny(ticks=1), 0, 0, Clock())
-    meter.took(Take(Channel.GRADIENT, 0), 1, ())
-    meter.ticked(0, Tally(), 0, True)
+    meter.took(Channel.GRADIENT, 1, Gradient())
+    meter.end(0, 0)
+    meter.close_row(0, Tally())
     assert meter.new_rows()[0].received_norm is None
 
 

@@ -43,7 +43,7 @@ def test_a_probe_compares_with_backpropagation_through_the_whole_chain():
         for x_t in x[k]:
             h = np.tanh(x_t @ weights[k]["input"] + h @ weights[k]["recurrent"])
         z = np.hstack([h, np.eye(2)[labels], np.ones((2, 1))])
-        expected.append(agreement(z @ box.synthetic.parameters["synthesizer"], exact[k]))
+        expected.append(agreement(z @ box.boundary.parameters["synthesizer"], exact[k]))
     chain = Chain(config)
     chain.run()
     for row, (error, cosine, norm_ratio) in zip(probed(chain), expected, strict=True):

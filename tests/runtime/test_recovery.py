@@ -83,8 +83,6 @@ def configurations(draw):
         "update": update,
         "cell": draw(st.sampled_from(["rnn", "gru", "lstm"])),
         "local_readout": draw(st.sampled_from([None, True])),
-        "target_refresh": draw(st.sampled_from([0, 3])),
-        "trust": draw(st.sampled_from(["none", "rate"])),
     }
     if update == "locked":
         fields |= {"batch": 6, "micro_batches": draw(st.sampled_from([1, 2, 3]))}
@@ -155,10 +153,10 @@ def test_a_cut_of_another_kind_of_box_is_refused_by_name():
     begun.run()
     cuts = begun.cuts()
     with pytest.raises(
-        ProtocolError, match=r"its cut does not fit \(synthetic/stash \(2, 2, 7\)\); was it written by another"
+        ProtocolError, match=r"its cut does not fit \(boundary/stash \(2, 2, 7\)\); was it written by another"
     ):
         Chain(tiny(ticks=8, hidden=5), cuts=cuts)
     for part in cuts:
-        del part.arrays["optimizer/mean"]
-    with pytest.raises(ProtocolError, match=r"its cut does not fit \(no optimizer/mean\)"):
+        del part.arrays["weights/optimizer/mean"]
+    with pytest.raises(ProtocolError, match=r"its cut does not fit \(no weights/optimizer/mean\)"):
         Chain(tiny(ticks=8), cuts=cuts)

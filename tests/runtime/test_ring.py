@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from dni_actors.box.messages import State
 from dni_actors.config.checks import ConfigError
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import copying, text
@@ -88,9 +89,9 @@ def test_one_box_and_one_group_are_the_papers_recurrent_algorithm(task):
     chain.run()
     for name, weight in box.parameters.items():
         np.testing.assert_allclose(weight, weights[name], rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(box.synthetic.parameters["synthesizer"], sg, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(box.boundary.parameters["synthesizer"], sg, rtol=1e-9, atol=1e-12)
     assert np.abs(sg).max() > 1e-4, "it has learned something"
-    np.testing.assert_allclose(box.stream.memory, memory)
+    np.testing.assert_allclose(box.data.memory, memory)
 
 
 RINGS = [
@@ -129,16 +130,16 @@ def test_evaluations_of_streams_leave_the_digest_alone_and_are_the_same_every_ti
 def test_a_row_that_begins_afresh_has_no_past_and_tells_it_nothing():
     config = ring(unroll=(3,), ticks=1)
     box = Chain(config).steppers[0].box
-    box.stream.memory[0] = 5  # six symbols
+    box.data.memory[0] = 5  # six symbols
     box.begin(0)
-    box.enter(0, ())
-    facts = box.stream.facts.copy()
+    box.enter(0, None)
+    facts = box.data._facts.copy()
     facts[:, 2] = [0, 0, 0, 90]  # the last row's episode is over
-    h_in = box.enter(1, (np.ones((4, 4), np.float32), facts))
+    h_in = box.enter(1, State(np.ones((4, 4), np.float32), facts))
     np.testing.assert_array_equal(h_in, [[1] * 4] * 3 + [[0] * 4])
     box.forward(h_in)
     gradient = box.backward(np.ones((4, 4), np.float32)).copy()
-    (back,) = box.answer(1, gradient)
+    back = box.answer(1, gradient).gradient
     np.testing.assert_array_equal(back[:3], gradient[:3])
     assert gradient[3].any()
     assert not back[3].any()

@@ -33,12 +33,19 @@ def mini_batch(config, n):
     return [window[..., :-1] for window in x], labels
 
 
+def copied(argument):
+    """Apart from the box's work arrays; of a message, field by field."""
+    if isinstance(argument, tuple):
+        return type(argument)(*(None if field is None else np.copy(field) for field in argument))
+    return np.copy(argument)
+
+
 def watch(box, method, seen):
     """Every call's arguments, as copies, before the method runs."""
     whole = getattr(box, method)
 
     def watching(*arguments):
-        seen.append([tuple(map(np.copy, a)) if isinstance(a, tuple) else np.copy(a) for a in arguments])
+        seen.append([copied(a) for a in arguments])
         return whole(*arguments)
 
     setattr(box, method, watching)
@@ -60,7 +67,7 @@ def test_lambda_brings_every_boundarys_exact_gradient_lag_ticks_late_per_boundar
             if of >= 0:
                 x, labels = mini_batch(config, of)
                 expected = bptt(weights, x, labels, np.zeros((3, 4))).boundaries[k]
-                np.testing.assert_allclose(answer[1], expected, rtol=1e-9, atol=1e-14)
+                np.testing.assert_allclose(answer.exact, expected, rtol=1e-9, atol=1e-14)
                 compared += 1
     assert compared >= config.boxes * 5
 
@@ -71,7 +78,7 @@ def test_lambda_mixes_the_two_targets():
     chain = Chain(config)
     box, seen, steps = chain.steppers[0].box, [], []
     watch(box, "learn", seen)
-    synthetic, whole = box.synthetic, box.synthetic.step
+    synthetic, whole = box.boundary, box.boundary._optimizer.step
 
     def step(rate, power):
         steps.append(
@@ -79,15 +86,14 @@ def test_lambda_mixes_the_two_targets():
         )
         whole(rate, power)
 
-    synthetic.step = step
+    synthetic._optimizer.step = step
     chain.run()
     n, answer = seen[4]
     gradients, stash, values = steps[4]
     theta, size = values[: stash.shape[2] * 4].reshape(-1, 4), 2
     z, z_long_ago = stash[(n - 1) % 2], stash[(n - 2) % 2]
-    expected = (
-        0.75 * z.T @ (z @ theta - answer[0]) / size + 0.25 * z_long_ago.T @ (z_long_ago @ theta - answer[1]) / size
-    )
+    bootstrapped, exact = z.T @ (z @ theta - answer.gradient), z_long_ago.T @ (z_long_ago @ theta - answer.exact)
+    expected = 0.75 * bootstrapped / size + 0.25 * exact / size
     np.testing.assert_allclose(gradients[: theta.size].reshape(theta.shape), expected, rtol=1e-9, atol=1e-14)
 
 
@@ -100,7 +106,7 @@ def test_an_auxiliary_head_is_told_what_the_next_box_synthesized_in_that_tick():
     box.synthesize = lambda n, piece: sent.append(whole(n, piece)[0].copy()) or (sent[-1], sent[-1])
     chain.run()
     for n, answer in seen:
-        np.testing.assert_array_equal(answer[1], sent[int(n) - 2])
+        np.testing.assert_array_equal(answer.next_synthetic, sent[int(n) - 2])
     assert np.abs(sent[-1]).max() > 0
 
 

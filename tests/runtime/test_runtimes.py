@@ -12,6 +12,7 @@ import zmq
 
 from dni_actors import experiment
 from dni_actors.box.errors import BoxDiedError, NonFiniteError
+from dni_actors.box.messages import Gradient
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Started
 from dni_actors.observe.standing import Standing
@@ -161,7 +162,9 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, known_se
     array = np.zeros((config.rows, config.chain.hidden), np.float32)
 
     def gradient(index, incarnation, run=frames):
-        return [bytes(f) for f in run.encode(Message(Kind.DATA, Channel.GRADIENT, index, incarnation, (array,)), 0.0)]
+        return [
+            bytes(f) for f in run.encode(Message(Kind.DATA, Channel.GRADIENT, index, incarnation, Gradient(array)), 0.0)
+        ]
 
     strangers = [context.socket(zmq.DEALER) for _ in range(2)]
     for k, stranger in enumerate(strangers):

@@ -42,26 +42,22 @@ def gradient(weights, x, y, h):
 
 
 def late(config, box, tick):
-    """Box `box` at tick `tick` knows what the others learned in ticks below this: the exchange at the next tick's start
+    """Box `box` at tick `tick` knows what boxes learned in ticks below this: the exchange at the next tick's start
     rides to the chain's end, and comes back lag ticks per boundary."""
     return tick - config.lag * (config.boxes - 1 - box)
 
 
 def serial(config, start):
-    """One process, plain SGD: each box's weights are the start, its own steps, and the others' that it knows of."""
+    """One process, plain SGD: each box's weights are the start, and all boxes' steps that it knows of."""
     boxes, rows = config.boxes, config.learning.batch
     feeds = [Feed(config, config.window(k)) for k in range(boxes)]
     steps = {}  # by (box, tick)
     for n in range(config.ticks + 1):
         weights = []
         for k in range(boxes):
-            known = {
-                (i, j)
-                for i in range(boxes)
-                for j in range(n)
-                if i == k or j < late(config, k, n if n < config.ticks else n - 1)
-            }
-            weights.append({name: w + sum(steps[at][name] for at in known) for name, w in start.items()})
+            known = late(config, k, n if n < config.ticks else n - 1)
+            steps_known = [step for (_, j), step in steps.items() if j < known]
+            weights.append({name: w + sum(step[name] for step in steps_known) for name, w in start.items()})
         if n == config.ticks:
             return weights
         h = np.zeros((rows, config.chain.hidden))
@@ -87,41 +83,39 @@ def test_exchanged_in_every_tick_plain_sgd_is_the_serial_program_with_the_same_l
             np.testing.assert_allclose(weight, weights[name], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("sync", ["changes", "gradients"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "momentum"])
 @pytest.mark.parametrize("every", [1, 3])
-def test_after_the_same_window_every_box_has_the_same_base_to_the_bit(sync, optimizer, every):
+def test_after_the_same_exchange_every_box_has_the_same_base_to_the_bit(optimizer, every):
     """Box k knows at tick n what the last box knew L (K-1-k) ticks before."""
-    fields = {"sync": sync, "optimizer": optimizer, "sync_every": every, "update": "synthetic", "precision": "float32"}
+    fields = {"optimizer": optimizer, "sync_every": every, "update": "synthetic", "precision": "float32"}
     long, chains = 20, {}
     for ticks in (long, long - 2, long - 4):
         chains[ticks] = Chain(setting(**fields, ticks=ticks))
         chains[ticks].run()
-    bases = [chains[long - 2 * (2 - k)].steppers[2].box.shared.base.values for k in range(3)]
+    bases = [chains[long - 2 * (2 - k)].steppers[2].box.weights.base.values for k in range(3)]
     for k, base in enumerate(bases):
-        np.testing.assert_array_equal(chains[long].steppers[k].box.shared.base.values, base)
+        np.testing.assert_array_equal(chains[long].steppers[k].box.weights.base.values, base)
     assert (bases[0] != bases[2]).any()
 
 
-def test_with_gradients_every_box_has_the_bases_weights():
-    chain = Chain(setting(sync="gradients", optimizer="adam", sync_every=2))
+def test_every_box_has_the_bases_weights():
+    chain = Chain(setting(optimizer="adam", sync_every=2))
     chain.run()
     for stepper in chain.steppers:
-        np.testing.assert_array_equal(stepper.box.parameters.values, stepper.box.shared.base.values)
+        np.testing.assert_array_equal(stepper.box.parameters.values, stepper.box.weights.base.values)
 
 
-@pytest.mark.parametrize("sync", ["changes", "gradients"])
-def test_a_readout_alone_hands_sums_on(sync):
-    fields = {"task": "tiny", "unroll": (3, 4, 0), "update": "synthetic", "sync": sync, "sync_every": 2}
+def test_a_readout_alone_hands_sums_on():
+    fields = {"task": "tiny", "unroll": (3, 4, 0), "update": "synthetic", "sync_every": 2}
     config = setting(**fields, ticks=15, checkpoint_every=1)
     chain = Chain(config)
     expected = chain.run()
     cuts = [status.cuts for status in chain.statuses()]
-    bases = [stepper.box.shared.base.values for stepper in chain.steppers]
+    bases = [stepper.box.weights.base.values for stepper in chain.steppers]
     assert (bases[0] != bases[2]).any(), "the first box knows less than the last one"
     early = Chain(config.replace(ticks=15 - 2 * config.lag))
     early.run()
-    np.testing.assert_array_equal(early.steppers[2].box.shared.base.values, bases[0])
+    np.testing.assert_array_equal(early.steppers[2].box.weights.base.values, bases[0])
     for seed in range(3):
         assert Chain(config, schedule=random.Random(seed)).run() == expected
     for n in range(1, 15):

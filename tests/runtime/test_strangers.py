@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import zmq
 
+from dni_actors.box.messages import Gradient
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Started
 from dni_actors.observe.standing import Standing
@@ -53,7 +54,7 @@ def forged(config):
     messages = [
         Message(Kind.HELLO, Channel.STATE, 0),
         Message(Kind.ASK, Channel.STATE, 0),
-        *(Message(Kind.DATA, Channel.GRADIENT, index, 0, (poison,)) for index in range(100)),
+        *(Message(Kind.DATA, Channel.GRADIENT, index, 0, Gradient(poison)) for index in range(100)),
     ]
     return [[bytes(part) for part in frames.encode(message, 0.0)] for message in messages]
 

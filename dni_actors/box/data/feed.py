@@ -1,7 +1,12 @@
 """A box's own slice of the data: it cuts the mini-batch of tick n by itself, so only states and gradients travel."""
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
 
+from dni_actors.box.messages import Score, State
+from dni_actors.box.piece import Piece
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.losses import LOSSES
@@ -10,7 +15,10 @@ from dni_actors.tasks import Fresh, Samples, Split
 
 
 class Feed:
-    """A window of training, validation and test samples; T steps, B samples a mini-batch, I inputs."""
+    """A window of training, validation and test samples: a box's Data.
+
+    Shapes: T steps, B samples a mini-batch, I inputs, S state width.
+    """
 
     def __init__(self, config: RunConfig, window: tuple[int, int], flat: bool = False) -> None:
         """`window`: its first step, and how many; `flat`: all of them are seen at once, as one step of T I inputs."""
@@ -35,12 +43,49 @@ class Feed:
         self._fresh = task if isinstance(task, Fresh) else None
         self._window, self._loss = slice(first, first + steps), task.loss
         self._tick, self._drawn = -1, data.train
+        self._initial_state = zeros((config.rows, config.state_width), config.chain.precision)
+        self.validation_chunks = self._chunks(1)
+        self.chunks = self.validation_chunks + self._chunks(2)
+        """an evaluation goes in chunks of one message's size: the same products, so the same bits, everywhere"""
 
     def _shaped(self, x: Array) -> Array:
         """[T, N, I], or all steps in one: [1, N, T I]."""
         if not self._flat or not len(x):
             return x
         return x.transpose(1, 0, 2).reshape(1, x.shape[1], -1)
+
+    def load(self, n: int, pieces: Sequence[Piece]) -> None:
+        """Shares the mini-batch of tick n out over the pieces."""
+        for part, into in enumerate(pieces):
+            self.train(n, part, into.cell.x, into.labels, into.ahead)
+
+    def enter(self, n: int, came: State | None, piece: Piece) -> Array:
+        """The state [b, S] that came, or zeros where a sequence begins."""
+        return self._initial_state if came is None else came.state
+
+    def facts(self, piece: Piece) -> None:
+        """None ride on."""
+
+    def back(self, gradient: Array) -> Array:
+        """dL/d(state in), as it is."""
+        return gradient
+
+    def enter_held_out(self, chunk: int, came: Score | None, piece: Piece) -> tuple[Array, int]:
+        """Fills the piece with a chunk of an evaluation; the state that it begins with, and how many rows count."""
+        counted = self.held_out(chunk, piece.cell.x, piece.labels, piece.ahead)
+        return (self._initial_state if came is None else came.state), counted
+
+    def begins(self, chunk: int) -> bool:
+        """All do."""
+        return True
+
+    def reached(self) -> float:
+        """There is no curriculum."""
+        return math.nan
+
+    def state(self) -> dict[str, Array]:
+        """Nothing is carried: the mini-batch is a function of (seed, tick)."""
+        return {}
 
     def train(self, n: int, part: int, x: Array, labels: Array, ahead: Array | None = None) -> None:
         """Fills x [T, b, I + 1], labels and the labels ahead with part `part` of the mini-batch of tick n, b samples
@@ -80,15 +125,6 @@ class Feed:
 
     def _samples(self, which: int) -> int:
         return int(self._parts[which][1].shape[int(self._per_step)])
-
-    @property
-    def validation_chunks(self) -> int:
-        return self._chunks(1)
-
-    @property
-    def chunks(self) -> int:
-        """An evaluation goes in chunks of one message's size: the same products, so the same bits, everywhere."""
-        return self._chunks(1) + self._chunks(2)
 
     def _chunks(self, which: int) -> int:
         return -(-self._samples(which) // self._rows)

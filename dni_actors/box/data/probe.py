@@ -7,10 +7,13 @@ is learned from it. So synthesizers are measured against the truth, and not agai
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from dni_actors.box.data.data import Data
 from dni_actors.box.data.feed import Feed
 from dni_actors.box.gradient.synthetic import SyntheticGradient
+from dni_actors.box.gradient.zero import ZeroGradient
 from dni_actors.box.piece import Piece
-from dni_actors.nn.arrays import Array
+from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.synthesizer import Agreement
 
 
@@ -28,10 +31,13 @@ class Probed(NamedTuple):
 
 
 class Prober:
-    """Shapes: B samples, S state width."""
+    """Of a box with samples, not streams. Shapes: B samples, S state width."""
 
-    def __init__(self, feed: Feed, every: int, pieces: Sequence[Piece], synthetic: SyntheticGradient | None) -> None:
-        self._feed, self._every, self._pieces, self._synthetic = feed, every, pieces, synthetic
+    def __init__(self, config: RunConfig, data: Data, pieces: Sequence[Piece], boundary: ZeroGradient) -> None:
+        assert isinstance(data, Feed)
+        self._feed, self._every = data, config.learning.probe_every
+        self._pieces, self._boundary = pieces, boundary
+        self.initial_state = zeros((config.rows, config.state_width), config.chain.precision)
 
     def forward(self, n: int, h_in: Array, piece: int) -> Array:
         """The state [B, S] after the probe at tick n, in a piece that is free."""
@@ -41,9 +47,10 @@ class Prober:
         return into.forward(h_in)
 
     def compare(self, exact: Array, piece: int) -> Agreement | None:
-        """With dL/d(state out) [B, S] of the true losses; None if that is zero."""
-        assert self._synthetic is not None
-        return self._synthetic.compare(self._pieces[piece], exact)
+        """With dL/d(state out) [B, S] of the true losses; None if that is zero, or the box has no synthesizer."""
+        if not isinstance(self._boundary, SyntheticGradient):
+            return None
+        return self._boundary.compare(self._pieces[piece], exact)
 
     def back(self, exact: Array | None, piece: int) -> Array:
         """dL/d(state in) [B, S] from dL/d(state out), which the last box does not need."""

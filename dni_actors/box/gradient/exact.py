@@ -16,17 +16,13 @@ class ExactGradient:
     def __init__(self, delay: int, shape: tuple[int, ...], dtype: str) -> None:
         self._delay = delay
         self._nothing = zeros(shape, dtype)
-        self.received = self._nothing
-        """dL/d(state out) [B, S] of tick n - delay, taken in tick n"""
 
-    def back(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Array:
-        """dL/d(state in) [B, S] of tick n - delay; zero while there is none. The last box's `gradient` is exact."""
-        if self._delay == 0:
-            return gradient
+    def back(self, n: int, received: Array | None, pieces: Sequence[Piece]) -> Array:
+        """dL/d(state out) [B, S], taken in tick n, of tick n - delay -> dL/d(state in) [B, S]; zeros at first."""
         if n < self._delay:
             return self._nothing
         of = pieces[(n - self._delay) % len(pieces)]
         of.at_end = None
         if of.readout is not None:
             of.own_losses()
-        return of.backward(self.received)
+        return of.backward(received)

@@ -1,31 +1,37 @@
 """A box's synthesizer at work: what it saw is stashed until the gradient comes, L ticks later, that it learns from."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from dni_actors.box.gradient.exact import ExactGradient
+from dni_actors.box.gradient.zero import ZeroGradient
+from dni_actors.box.messages import Gradient
 from dni_actors.box.piece import Piece
 from dni_actors.box.tally import Tally
 from dni_actors.config.run import RunConfig
-from dni_actors.nn.arrays import Array, Arrays, zeros
+from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.optimizer import OPTIMIZERS
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.synthesizer import Agreement, agreement, synthesizer_kind
 
 AGREEMENT = 0.95  # decay of the running cosine that trust goes by
-HALF = 0.5  # the cosine at which `--trust rate` lets a box learn at its full rate
 
 
-class SyntheticGradient:
+class SyntheticGradient(ZeroGradient):
     """Of box k. Shapes: B samples, S state width, Z = S + conditions + 1 inputs of the synthesizer, L ticks of lag."""
 
+    parameters: Parameters
+
     def __init__(self, config: RunConfig, k: int, rng: np.random.Generator) -> None:
+        super().__init__(config)
         chosen, batch, dtype = config.synthesizer, config.learning.batch, config.chain.precision
         width = config.state_width
         self._conditions = config.conditions
         self._width, self._batch, self._chosen = width, batch, chosen
         z = width + self._conditions + 1
         kind = synthesizer_kind(chosen.synthesizer)
-        shapes = kind.shapes(z, width, width * (1 + chosen.auxiliary))
-        self.parameters = Parameters(shapes, dtype)
+        self.parameters = Parameters(kind.shapes(z, width, width * (1 + chosen.auxiliary)), dtype)
         kind.initialise(self.parameters, rng)
         self._synthesizer = kind(self.parameters, batch, dtype)
         self._optimizer = OPTIMIZERS[chosen.synthesizer_optimizer](self.parameters)
@@ -36,14 +42,11 @@ class SyntheticGradient:
         self._stash = zeros((self._slots, batch, z), dtype)  # [state, y, 1] of the last ticks
         self._stash[..., -1] = 1
         self._cosine = np.zeros(1)  # running mean of the cosine between synthetic and received gradients
-        self._nothing = zeros((batch, width), dtype)
         self._own, self._used = zeros((batch, width), dtype), zeros((batch, width), dtype)
         self._mixed = zeros(self.parameters.gradients.shape, dtype)
-        self._target: Parameters | None = None  # a frozen copy, for what is sent back
-        if chosen.target_refresh:
-            self._target = Parameters(shapes, dtype)
-            self._frozen = kind(self._target, batch, dtype)
-            self._target.values[:] = self.parameters.values
+        self._sent = self._zeros  # the newest synthetic gradient
+        self._exact = ExactGradient(self._exact_late, (batch, width), dtype) if chosen.lambda_ else None
+        self._received: Array | None = None  # the exact gradient that this tick brought
 
     def predict(self, n: int, piece: Piece) -> tuple[Array, Array]:
         """Stashes what it sees of the passage. The gradient [B, S] that the message back is made with, and the one that
@@ -52,32 +55,27 @@ class SyntheticGradient:
             sent = gamma SG(z),  used = s SG(z)         (Jaderberg et al. 2016: the discount, the consumption scale)
         """
         chosen = self._chosen
-        z = self._stash[n % self._slots]
-        z[:, : self._width] = piece.state
-        if self._conditions:
-            piece.condition(z[:, self._width : -1])
-        if self._target is not None and (n % chosen.target_refresh == 0 or n == chosen.warmup):
-            self._target.values[:] = self.parameters.values
-        if n < chosen.warmup:
-            return self._nothing, self._nothing
-        trust = self._trust(1.0) if chosen.trust == "readout" else 1.0
-        own = self._head(self._synthesizer.predict(z))
-        if self._target is None and chosen.discount == chosen.synthetic_scale:
+        self._see(piece, self._stash[n % self._slots])
+        self._sent = used = self._zeros
+        if n >= chosen.warmup:
+            trust = float(np.clip(self._cosine[0], 0, 1)) if chosen.trust == "readout" else 1.0
+            self._sent = used = self._head(self._synthesizer.predict(self._stash[n % self._slots]))
+            if chosen.discount != chosen.synthetic_scale:
+                used = np.multiply(self._sent, trust * chosen.synthetic_scale, out=self._used)
             if trust * chosen.discount != 1:
-                own *= trust * chosen.discount
-            return own, own
-        np.multiply(own, trust * chosen.synthetic_scale, out=self._used)
-        if self._target is not None:
-            own = self._head(self._frozen.predict(z))
-        own *= trust * chosen.discount
-        return own, self._used
+                self._sent *= trust * chosen.discount
+        return self._sent, used
+
+    def _see(self, piece: Piece, into: Array) -> None:
+        """Fills [state, y], but for the last column of ones."""
+        into[:, : self._width] = piece.state
+        if self._conditions:
+            piece.condition(into[:, self._width : -1])
 
     def compare(self, piece: Piece, exact: Array) -> Agreement | None:
         """How the prediction for a passage agrees with the exact gradient [B, S]; nothing is stashed or learned."""
-        z = np.ones((self._batch, self._stash.shape[2]), self._stash.dtype)
-        z[:, : self._width] = piece.state
-        if self._conditions:
-            piece.condition(z[:, self._width : -1])
+        z = np.ones(self._stash.shape[1:], self._stash.dtype)
+        self._see(piece, z)
         return agreement(self._head(self._synthesizer.predict(z)), exact)
 
     def _head(self, output: Array) -> Array:
@@ -87,28 +85,40 @@ class SyntheticGradient:
         np.copyto(self._own, output[:, : self._width])
         return self._own
 
-    def weight_gradients(self, n: int, answer: Arrays, tally: Tally) -> tuple[float, float] | None:
-        """From what came in tick n: gradient [B, S], with an auxiliary head the next boundary's synthetic gradient, and
-        with lambda the exact one. The norm of the weight gradient, and the mean squared norm of the inputs; None if
-        nothing that came answers a state.
+    def learn(self, n: int, answer: Gradient, rate: float | None, tally: Tally) -> float:
+        """From what came in tick n: the gradient [B, S], with an auxiliary head the next boundary's synthetic gradient,
+        and with lambda the exact one. Not if there is no rate, or nothing that came answers a state.
 
             d/dtheta of  (1 - lambda) / 2 |SG(z) - bootstrapped|^2 + lambda / 2 |SG(z') - exact|^2     z' of long ago
+
+        Returns the norm of the weight gradient.
         """
-        gradient, *others = answer
-        aux = others.pop(0) if self._chosen.auxiliary else None
+        self._received = answer.exact
+        power = self._weight_gradients(n, answer, tally)
+        if power is None:
+            return 0.0
+        norm = self.parameters.gradient_norm()
+        if rate is not None and np.isfinite(norm):
+            self._optimizer.step(rate, power)
+        return norm
+
+    def _weight_gradients(self, n: int, answer: Gradient, tally: Tally) -> float | None:
+        """Into the parameters' gradients. The mean squared norm of the inputs; None if there is nothing to learn."""
         share, gradients, power = self._chosen.lambda_, self.parameters.gradients, 0.0
         self._mixed[:] = 0
         if (of := n - self._late) < 0:
             return None
+        assert answer.gradient is not None
         if share < 1:
             z = self._stash[of % self._slots]
-            seen = self._synthesizer.weight_gradients(z, gradient, aux)
+            seen = self._synthesizer.weight_gradients(z, answer.gradient, answer.next_synthetic)
             self._note(seen, tally)
             power = float(np.vdot(z, z)) / self._batch
         if share and (of := n - self._exact_late) >= 0:
             np.multiply(gradients, (1 - share) if share < 1 else 0.0, out=self._mixed)
+            assert answer.exact is not None
             z = self._stash[of % self._slots]
-            seen = self._synthesizer.weight_gradients(z, others[0])
+            seen = self._synthesizer.weight_gradients(z, answer.exact)
             if share == 1:
                 self._note(seen, tally)
                 power = float(np.vdot(z, z)) / self._batch
@@ -116,7 +126,7 @@ class SyntheticGradient:
             gradients += self._mixed
         elif share == 1:
             return None
-        return self.parameters.gradient_norm(), power
+        return power
 
     def _note(self, seen: Agreement | None, tally: Tally) -> None:
         if seen is not None:
@@ -124,20 +134,13 @@ class SyntheticGradient:
             self._cosine += (1 - AGREEMENT) * seen.cosine
         tally.trained(seen)
 
-    def step(self, rate: float, power: float) -> None:
-        self._optimizer.step(rate, power)
-
-    def _trust(self, whole: float) -> float:
-        return float(np.clip(self._cosine[0] / whole, 0, 1))
-
-    @property
-    def rate(self) -> float:
-        """What the box's own learning rate is multiplied by."""
-        return self._trust(HALF) if self._chosen.trust == "rate" else 1.0
+    def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
+        """dL/d(state in) [B, S], bootstrapped; what an auxiliary head and lambda want of the boundary behind."""
+        next_synthetic = self._sent if self._chosen.auxiliary else None
+        exact = None if self._exact is None else self._exact.back(n, self._received, pieces)
+        return Gradient(gradient, next_synthetic=next_synthetic, exact=exact)
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"values": self.parameters.values, "stash": self._stash, "cosine": self._cosine}
-        if self._target is not None:
-            found["target"] = self._target.values
         return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}

@@ -1,26 +1,28 @@
 """Messages as bytes: a header of fixed size, and each raw array in a frame of its own.
 
-magic  version  kind  channel  run       incarnation  index  sent     mark  arrays     four times: dtype  rows  columns
+magic  version  kind  channel  run       incarnation  index  sent     mark  fields     five times: dtype  rows  columns
 4 s    u16      u8    u8       16 bytes  u32          i64    float64  u8    u8                     u8     u32   u32
 
-Little-endian; a vector has 0 columns. What a channel's messages carry is known (protocol/layout.py): all else is
-malformed.
+Little-endian; bit i of `fields` tells whether the message has field i of its channel's (box/messages.py), and a vector
+has 0 columns. What a run's messages carry is known (protocol/layout.py): all else is malformed.
 """
 
 import math
 import struct
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from dni_actors.box.messages import Contents
 from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Channel
-from dni_actors.protocol.layout import Layout, Spec
+from dni_actors.protocol.layout import Layout, Spec, contents_of
 from dni_actors.protocol.post import Kind, Message
 
 MAGIC = b"DNIA"
-VERSION = 3
-MOST = 4  # arrays in a message
+VERSION = 4
+MOST = 5  # fields of a message
 SORT, SHAPES = struct.Struct("<4sHBB16sIqdBB"), struct.Struct("<" + MOST * "BII")
 HEADER_SIZE = SORT.size + SHAPES.size  # bytes
 CHANNELS, KINDS = tuple(Channel), tuple(Kind)
@@ -34,10 +36,29 @@ class Malformed(ValueError):
     """Bytes that are no message of this run; the text says why."""
 
 
-def shapes(specs: Sequence[Spec]) -> bytes:
-    """The header's end: dtype, rows and columns of these arrays."""
-    told = [(CODES[spec.dtype], *spec.shape, 0)[:3] for spec in specs]
-    return SHAPES.pack(*(number for three in told + [(0, 0, 0)] * (MOST - len(told)) for number in three))
+class Form(NamedTuple):
+    """A message that has some of its channel's fields."""
+
+    fields: tuple[int, ...]
+    """their places"""
+    specs: tuple[Spec, ...]
+    sizes: tuple[int, ...]
+    """bytes"""
+    shapes: bytes
+    """the header's end: dtype, rows and columns of each field"""
+
+
+def form(specs: Sequence[Spec | None], mask: int) -> Form | None:
+    """Of the fields that the mask names; None if a message of the run cannot have one of them."""
+    chosen = [(i, spec) for i, spec in enumerate(specs) if mask >> i & 1]
+    known = [(i, spec) for i, spec in chosen if spec is not None]
+    if len(known) < len(chosen):
+        return None
+    numbers = [0] * 3 * MOST
+    for i, spec in known:
+        numbers[3 * i : 3 * i + 3] = (CODES[spec.dtype], *spec.shape, 0)[:3]
+    packed = SHAPES.pack(*numbers)
+    return Form(tuple(i for i, _ in known), tuple(s for _, s in known), tuple(bytes_of(s) for _, s in known), packed)
 
 
 def bytes_of(spec: Spec) -> int:
@@ -49,26 +70,32 @@ class Frames:
 
     def __init__(self, run: bytes, layout: Layout, incarnation: int = 0) -> None:
         self.run, self.incarnation = run, incarnation
-        sizes = {channel: tuple(bytes_of(spec) for spec in specs) for channel, specs in layout.items()}
-        # By channel, and by the number of a message's arrays: what is the same in each of its messages.
-        self._shapes = {c: tuple(shapes(specs[:n]) for n in range(len(specs) + 1)) for c, specs in layout.items()}
-        self._forms = {c: tuple(zip(layout[c], sizes[c], strict=True)) for c in layout}
-        self.largest = max(HEADER_SIZE, *(size for of in sizes.values() for size in of))
+        # By channel, and by which fields a message has: what is the same in each such message.
+        self._forms = {c: tuple(form(specs, mask) for mask in range(2 ** len(specs))) for c, specs in layout.items()}
+        self._counts = {channel: len(specs) for channel, specs in layout.items()}
+        sizes = [bytes_of(spec) for specs in layout.values() for spec in specs if spec is not None]
+        self.largest = max(HEADER_SIZE, *sizes)
         """bytes of the largest frame"""
 
     def encode(self, message: Message, sent: float) -> list[bytes | Array]:
         """Header, and the arrays."""
-        kind, channel, index, incarnation, arrays, _, mark = message
-        count = len(arrays)
-        sort = SORT.pack(MAGIC, VERSION, kind, PLACES[channel], self.run, incarnation, index, sent, mark, count)
-        return [sort + self._shapes[channel][count], *arrays]
+        kind, channel, index, incarnation, contents, _, mark = message
+        mask, arrays = 0, []
+        for i, field in enumerate(contents or ()):
+            if field is not None:
+                mask |= 1 << i
+                arrays.append(field)
+        known = self._forms[channel][mask]
+        assert known is not None
+        sort = SORT.pack(MAGIC, VERSION, kind, PLACES[channel], self.run, incarnation, index, sent, mark, mask)
+        return [sort + known.shapes, *arrays]
 
     def decode(self, frames: Sequence[Buffer]) -> Message:
         """The message; Malformed if it is none, of another run, or does not carry what this run's messages do."""
         header = frames[0]
         if len(header) != HEADER_SIZE:
             raise Malformed(f"a header of {len(header)} bytes, not {HEADER_SIZE}")
-        magic, version, kind, place, run, incarnation, index, sent, mark, count = SORT.unpack_from(header)
+        magic, version, kind, place, run, incarnation, index, sent, mark, mask = SORT.unpack_from(header)
         if magic != MAGIC:
             raise Malformed("no magic number")
         if version != VERSION:
@@ -80,17 +107,24 @@ class Frames:
         channel = CHANNELS[place]
         if not math.isfinite(sent) or mark > (channel is Channel.STATE):
             raise Malformed(f"sent at {sent}, mark {mark}")
-        if count == 0 and kind == Kind.DATA and channel is not Channel.GRADIENT:
-            raise Malformed(f"an empty {channel}")
+        if kind == Kind.DATA and channel is not Channel.GRADIENT and not mask & 1:
+            raise Malformed(f"a {channel} without its first field")
         forms = self._forms[channel]
-        if len(frames) != 1 + count or count > len(forms) or (count and kind != Kind.DATA):
-            raise Malformed(f"{len(frames)} frames for {count} arrays of {channel}")
-        if header[SORT.size :] != (expected := self._shapes[channel][count]):
-            told, known = SHAPES.unpack_from(header, SORT.size), SHAPES.unpack(expected)
-            raise Malformed(f"dtypes, rows and columns {told}, not {known}")
-        arrays = []
-        for frame, (spec, size) in zip(frames[1:], forms, strict=False):
+        known = forms[mask] if mask < len(forms) else None
+        if known is None or len(frames) != 1 + len(known.fields) or (mask and kind != Kind.DATA):
+            raise Malformed(f"{len(frames)} frames for fields {mask:b} of {channel}")
+        if header[SORT.size :] != known.shapes:
+            came, expected = SHAPES.unpack_from(header, SORT.size), SHAPES.unpack(known.shapes)
+            raise Malformed(f"dtypes, rows and columns {came}, not {expected}")
+        if kind != Kind.DATA:
+            return Message(KINDS[kind], channel, index, incarnation, None, sent, bool(mark))
+        contents = self._contents(channel, known, frames[1:])
+        return Message(Kind.DATA, channel, index, incarnation, contents, sent, bool(mark))
+
+    def _contents(self, channel: Channel, known: Form, frames: Sequence[Buffer]) -> Contents:
+        fields: list[Array | None] = [None] * self._counts[channel]
+        for i, spec, size, frame in zip(known.fields, known.specs, known.sizes, frames, strict=True):
             if len(frame) != size:
                 raise Malformed(f"{len(frame)} bytes for shape {spec.shape}")
-            arrays.append(np.frombuffer(frame, spec.dtype).reshape(spec.shape))
-        return Message(KINDS[kind], channel, index, incarnation, tuple(arrays), sent, bool(mark))
+            fields[i] = np.frombuffer(frame, spec.dtype).reshape(spec.shape)
+        return contents_of(channel, fields)

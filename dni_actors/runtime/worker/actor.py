@@ -80,12 +80,12 @@ class BoxActor:
 
     def call(self, left: Any, right: Any) -> None:
         """Messages go by calls of the neighbours' actors; None at the chain's ends."""
-        self._box.wire = RayCalls(left, right, self._box.stepper.deliver)
+        self._box.wire = RayCalls(left, right, self._box.deliver)
 
     def listen(self, where: str | None, allowed: bytes, near: bool) -> str | None:
         """Messages go by sockets: opens the one for the box on the right, who has the key `allowed`; its address."""
         loop = self._box
-        wire = loop.wire = ZeroMQ(self._k, self._frames, loop.stepper.deliver, loop.connected)
+        wire = loop.wire = ZeroMQ(self._k, self._frames, loop.deliver, loop.connected)
         return None if where is None else wire.listen(where, self._keys_for(where), allowed, near)
 
     def connect(self, address: str | None, server: bytes, near: bool) -> None:

@@ -13,8 +13,9 @@ from dni_actors.observe.events import Status
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.protocol.post import Message
 from dni_actors.runtime.wires.wire import Unplugged, Wire
-from dni_actors.runtime.worker.meter import Clock
+from dni_actors.runtime.worker.delays import SlowLink
 from dni_actors.runtime.worker.stepper import Stepper
+from dni_actors.runtime.worker.timeline import Clock
 
 ASK_AFTER = 1.0  # seconds that a box waits for a message before it asks for it; then twice as long, and so on ...
 ASK_AT_LEAST_EVERY = 30.0  # ... lest asking and answering alone fill a slow link
@@ -27,6 +28,9 @@ class Loop:
     def __init__(self, config: RunConfig, k: int, incarnation: int = 0, cut: BoxCut | None = None) -> None:
         self.stepper = Stepper(config, k, self._carry, self._poll, self._wait, cut, incarnation=incarnation)
         self.wire: Wire = Unplugged()
+        self._link = SlowLink(config, k, self.stepper.deliver) if config.link_delay[1] else None
+        self.deliver = self.stepper.deliver if self._link is None else self._link.add
+        """takes what the wire brings"""
         self._error: BoxError | None = None
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"box {k}", daemon=True)
@@ -62,6 +66,8 @@ class Loop:
 
     def _poll(self, side: int) -> None:
         self.wire.poll(side)
+        if self._link is not None:
+            self._link.release()
 
     def _run(self) -> None:
         try:
@@ -79,7 +85,7 @@ class Loop:
         while not (self.stepper.done or self._stopped):
             self.stepper.advance()
         while not self._stopped:
-            self.wire.wait(ASK_AFTER, 1)
+            self._listen(ASK_AFTER, 1)
 
     def _wait(self) -> None:
         """Until the message is there that the program needs."""
@@ -89,11 +95,18 @@ class Loop:
         while not (stepper.ready or self._stopped):
             patience = ask_at - time.monotonic()
             if patience <= 0:
-                stepper.ask()
+                if not (self._link and stepper.waits_for and self._link.holds(stepper.waits_for)):
+                    stepper.ask()
                 patience = interval = min(2 * interval, ASK_AT_LEAST_EVERY)
                 ask_at = time.monotonic() + interval
-            due = stepper.next_due
-            self.wire.wait(patience if due is None else min(patience, due), side)
+            self._listen(patience, side)
+
+    def _listen(self, seconds: float, side: int) -> None:
+        """Delivers what comes, after a wait of so many seconds at most."""
+        due = None if self._link is None else self._link.next_due
+        self.wire.wait(seconds if due is None else min(seconds, due), side)
+        if self._link is not None:
+            self._link.release()
 
 
 def own_memory() -> int | None:

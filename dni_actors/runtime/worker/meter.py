@@ -1,31 +1,24 @@
-"""A box's clocks: wall and CPU time of its ticks, time waited per channel, slack; closed into rows of the metrics."""
+"""A box's clocks: CPU time of its phases, time waited per channel, slack; closed into rows of the metrics."""
 
 import math
 import time
 from collections import deque
+from collections.abc import Callable
 
 import numpy as np
 
+from dni_actors.box.messages import Contents
 from dni_actors.box.tally import Tally
 from dni_actors.config.run import RunConfig
-from dni_actors.nn.arrays import Arrays
 from dni_actors.observe.events import Row
-from dni_actors.observe.strip import LETTERS, WAITS, Marks, Strip
-from dni_actors.protocol.channel import Channel, Phase, Take
+from dni_actors.observe.strip import Strip
+from dni_actors.observe.trace import PREPARE, SLICES
+from dni_actors.protocol.channel import Channel, Phase
+from dni_actors.runtime.worker.timeline import ASIDE, AWAY, CODES, SIZE, WHAT, Clock, Spans, Timeline
 
-# Sums over the box's ticks since the run began; a window's row is the difference of two such lists.
-CPU, DELAY, WAIT_STATE, WAIT_GRADIENT, SLACK, GRADIENTS, TRAIN, FORWARD, SYNTHESIZE, BACKWARD, UPDATE = range(11)
-SQUARES, ROWS = 11, 12  # of received gradients that were measured
-PHASES = {
-    Phase.TRAIN: TRAIN,
-    Phase.FORWARD: FORWARD,
-    Phase.SYNTHESIZE: SYNTHESIZE,
-    Phase.BACKWARD: BACKWARD,
-    Phase.UPDATE: UPDATE,
-}
-WAITED = {Channel.STATE: WAIT_STATE, Channel.GRADIENT: WAIT_GRADIENT}
-MARKS = {phase: ord(letter) for phase, letter in LETTERS.items()}
-WAIT_MARKS = {channel: ord(letter) for channel, letter in WAITS.items()}
+PREPARING = CODES[PREPARE]
+PHASES = {phase: CODES[phase] for phase in Phase}
+WAITS = {channel: CODES[f"wait {channel}"] for channel in Channel}
 NORM_EVERY = 16  # gradients of which one is measured
 STRIP_EVERY = 0.25  # seconds between instants that strips end at
 
@@ -36,169 +29,180 @@ def prints(parities: list[int]) -> bytes:
     return (halves[:, 0] ^ halves[:, 1]).tobytes()
 
 
-class Clock:
-    """Seconds of training: wall time that is held during evaluations.
-
-    `shared` by the boxes of one process, it is held while any box evaluates; a box's own is held from the beginning of
-    its evaluation to the end, waiting included.
-    """
-
-    def __init__(self, shared: bool = False) -> None:
-        self.shared = shared
-        self._held_since: float | None = None
-        self._held = 0.0
-        self._start = time.perf_counter()
-
-    def now(self) -> float:
-        return (self._held_since or time.perf_counter()) - self._held - self._start
-
-    def hold(self, on: bool) -> None:
-        if on and self._held_since is None:
-            self._held_since = time.perf_counter()
-        elif not on and self._held_since is not None:
-            self._held += time.perf_counter() - self._held_since
-            self._held_since = None
-
-
 class Meter:
-    """Counts from its making on; `seconds` of training came before."""
+    """Counts from its making on; `seconds` of training came before. `settled` takes the spans of time, each once."""
 
     def __init__(
-        self, config: RunConfig, box: int, first: int, clock: Clock, seconds: float = 0.0, incarnation: int = 0
+        self,
+        config: RunConfig,
+        box: int,
+        first: int,
+        clock: Clock,
+        seconds: float = 0.0,
+        incarnation: int = 0,
+        settled: Callable[[Spans], None] | None = None,
     ) -> None:
-        self._config, self._box, self._clock, self._incarnation = config, box, clock, incarnation
-        self._first = self._window_first = self._done = first
+        self._box, self._clock, self._incarnation, self._settled_by = box, clock, incarnation, settled
+        self._first = self._row_first = self._done = first
         self._steady_first = first + math.ceil((config.ticks - first) / 10)
-        self._training, self._running = True, False
-        self._began = time.perf_counter()
-        self._cpu = 0.0  # the thread's CPU clock when it was last looked at
-        self._waiting_since: float | None = None
-        self._sums = [0.0] * 13
-        self._marks = Marks()
-        self._parities: list[int] = []  # of the weights after each tick since the last window
-        self._phase = TRAIN
-        self._before, self._seconds_before = list(self._sums), seconds
-        self._seconds_first = seconds
-        self._windows: deque[Row] = deque()
-        self.seconds = self._steady_seconds = seconds
+        self._running = False
+        self._timeline = Timeline(clock)
+        self._what, self._resumed, self._flags, self._place = PREPARING, PREPARING, AWAY, 2 * first
+        self._settled, self._cpu_settled = 0, 0.0  # instants whose spans were settled, and the CPU time in them
+        # Of the row that is going on, by what the box did: CPU time of training, and time of training itself.
+        self._cpu, self._spent, self._delays = (np.zeros(len(SLICES)) for _ in range(3))
+        self._slack = self._gradients = self._squares = self._measured = 0.0
+        self._parities: list[int] = []  # of the weights after each tick of the row
+        self._rows: deque[Row] = deque()
+        self._seconds_first = self._row_seconds = self._steady_seconds = seconds
+        self.seconds = seconds
         """of training, up to the last finished tick"""
-        self.cpu_seconds = self.elapsed = 0.0
-        """all of the thread's, and of the wall's, up to the last look; evaluations included"""
+        self.delay_seconds = 0.0
+        """emulated work so far"""
+        self._began = self._now = self._add()
+
+    def _add(self) -> float:
+        if self._timeline.count - self._settled >= SIZE // 2:
+            self.settle()
+        self._now = self._timeline.add(self._what | self._flags, self._place)
+        return self._now
+
+    def _turn(self, what: int) -> float:
+        self._what = what
+        return self._add()
 
     def run(self, on: bool) -> None:
         """The box gets the thread, or gives it back: only in between does the thread's CPU time belong to it."""
-        if not on:
-            self._look()
         self._running = on
-        self._cpu = time.thread_time()
+        self._flags = self._flags & ~AWAY if on else self._flags | AWAY
         self._hold()
+        self._add()
 
-    def train(self, on: bool) -> None:
-        """Off for an evaluation, on after it."""
-        self._look()
-        self._training = on
+    def between(self, n: int) -> None:
+        """What comes now lies before tick n and is none of it: an evaluation, a probe."""
+        self._flags |= ASIDE
         self._hold()
+        self._turn(PREPARING)
 
-    def _look(self) -> float:
-        """Sums up to now, which it returns."""
-        now = time.thread_time()
-        self.cpu_seconds += now - self._cpu
-        if self._training:
-            self._sums[CPU] += now - self._cpu
-            self._sums[self._phase] += now - self._cpu
-        self._cpu = now
-        wall = time.perf_counter()
-        self.elapsed = wall - self._began
-        return wall
+    def begin(self, n: int) -> float:
+        """Tick n begins; when."""
+        self._flags &= ~ASIDE
+        self._hold()
+        self._place = 2 * n + 1
+        return self._turn(PREPARING)
 
     def _hold(self) -> None:
-        self._clock.hold(not self._training and (self._running or not self._clock.shared))
-
-    def wait(self, channel: Channel) -> None:
-        if self._waiting_since is None:
-            self._waiting_since = self._clock.now()
-            self._marks.add(time.perf_counter(), WAIT_MARKS[channel])
-
-    def took(self, take: Take, slack: int, arrays: Arrays) -> None:
-        if self._waiting_since is not None:
-            if take.channel in WAITED:
-                self._sums[WAITED[take.channel]] += self._clock.now() - self._waiting_since
-            self._waiting_since = None
-        if take.channel is Channel.GRADIENT:
-            if arrays and self._sums[GRADIENTS] % NORM_EVERY == 0:
-                self._sums[SQUARES] += float(np.vdot(arrays[0], arrays[0]))
-                self._sums[ROWS] += len(arrays[0])
-            self._sums[SLACK] += slack
-            self._sums[GRADIENTS] += 1
+        self._clock.hold(bool(self._flags & ASIDE) and (self._running or not self._clock.shared))
 
     def work(self, phase: Phase) -> None:
-        """The box goes over to another phase; whatever lies before its first one in a tick counts as its own start."""
-        if self._training:
-            now = self._look()
-            self._phase = PHASES[phase]
-        else:
-            now = time.perf_counter()
-        self._marks.add(now, MARKS[phase])
+        """The box goes over to another phase."""
+        self._turn(PHASES[phase])
+
+    def wait(self, channel: Channel) -> None:
+        """The message is not there; told once or again."""
+        if self._what != WAITS[channel]:
+            self._resumed = self._what
+            self._turn(WAITS[channel])
+
+    def took(self, channel: Channel, slack: int, contents: Contents) -> None:
+        """A message was taken that had come so many ticks before."""
+        if self._what == WAITS[channel]:
+            self._turn(self._resumed)
+        if channel is Channel.GRADIENT:
+            gradient = contents[0]
+            if gradient is not None and self._gradients % NORM_EVERY == 0:
+                self._squares += float(np.vdot(gradient, gradient))
+                self._measured += len(gradient)
+            self._slack += slack
+            self._gradients += 1
+
+    def delayed(self, seconds: float) -> None:
+        """Work of the phase at hand that is only emulated."""
+        self.delay_seconds += seconds
+        self._delays[self._what] += seconds
+
+    def end(self, n: int, parity: int) -> float:
+        """Tick n is done, with weights of this parity; when."""
+        self._place = 2 * n + 2
+        self._turn(PREPARING)
+        self._parities.append(parity)
+        self.seconds = self._seconds_first + self._clock.at(self._now)
+        self._done = n + 1
+        if self._done == self._steady_first:
+            self._steady_seconds = self.seconds
+        return self._now
+
+    def settle(self) -> None:
+        """Adds up the spans that have come to their end."""
+        spans = self._timeline.spans(self._settled)
+        self._settled, self._cpu_settled = self._timeline.count - 1, self._cpu_settled + of_box(spans)
+        what, trains = spans.what & WHAT, spans.what & ASIDE == 0
+        ours = trains & (spans.what & AWAY == 0)
+        self._cpu += np.bincount(what, spans.cpu * ours, len(SLICES))
+        self._spent += np.bincount(what, spans.trained * trains, len(SLICES))
+        if self._settled_by is not None:
+            self._settled_by(spans)
+
+    def close_row(self, n: int, tally: Tally) -> None:
+        """Tick n is the last one of a row."""
+        self._add()
+        self.settle()
+        means, phases = tally.means(), self._cpu + self._delays
+        waits = [WAITS[channel] for channel in Channel]
+        self._rows.append(
+            Row(
+                box=self._box,
+                incarnation=self._incarnation,
+                first_tick=self._row_first,
+                last_tick=n,
+                loss=means["loss"],
+                accuracy=means["accuracy"],
+                updates=int(means["updates"] or 0),
+                seconds=self.seconds - self._row_seconds,
+                cpu_seconds=float(self._cpu.sum()),
+                delay_seconds=float(self._delays.sum()),
+                wait_state_seconds=float(self._spent[WAITS[Channel.STATE]]),
+                wait_gradient_seconds=float(self._spent[WAITS[Channel.GRADIENT]]),
+                slack=self._slack / self._gradients if self._gradients else None,
+                prepare_seconds=float(phases[PREPARING] + phases[waits].sum()),
+                train_seconds=float(phases[PHASES[Phase.TRAIN]]),
+                forward_seconds=float(phases[PHASES[Phase.FORWARD]]),
+                synthesize_seconds=float(phases[PHASES[Phase.SYNTHESIZE]]),
+                backward_seconds=float(phases[PHASES[Phase.BACKWARD]]),
+                update_seconds=float(phases[PHASES[Phase.UPDATE]]),
+                synthesizer_error=means["synthesizer_error"],
+                cosine=means["cosine"],
+                norm_ratio=means["norm_ratio"],
+                received_norm=math.sqrt(self._squares / self._measured) if self._measured else None,
+                prints=prints(self._parities),
+            )
+        )
+        self._row_seconds, self._row_first = self.seconds, n + 1
+        for sums in (self._cpu, self._spent, self._delays):
+            sums[:] = 0
+        self._slack = self._gradients = self._squares = self._measured = 0.0
+        self._parities.clear()
+        tally.reset()
+
+    def new_rows(self) -> tuple[Row, ...]:
+        """The rows closed since the last call."""
+        return tuple(self._rows.popleft() for _ in range(len(self._rows)))
 
     def strip(self) -> Strip:
         """What the box did up to the last quarter of a second of the wall clock; from any thread."""
         wall = time.time()
         until = wall // STRIP_EVERY * STRIP_EVERY
-        return self._marks.strip(time.perf_counter() - (wall - until), until)
+        return self._timeline.strip(time.perf_counter() - (wall - until), until)
 
-    def delayed(self, seconds: float) -> None:
-        self._sums[DELAY] += seconds
-        self._sums[self._phase] += seconds
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the box's thread, evaluations included, up to the newest instant; from any thread."""
+        return self._cpu_settled + of_box(self._timeline.spans(self._settled))
 
-    def ticked(self, n: int, tally: Tally, parity: int, closes: bool) -> None:
-        """Tick n is done, with weights of this parity; `closes` the window."""
-        self._look()
-        self._phase = TRAIN  # the next tick begins with it
-        self._parities.append(parity)
-        self.seconds = self._seconds_first + self._clock.now()
-        self._done = n + 1
-        if self._done == self._steady_first:
-            self._steady_seconds = self.seconds
-        if closes:
-            self._close(n, tally)
-
-    def _close(self, n: int, tally: Tally) -> None:
-        new = [now - before for now, before in zip(self._sums, self._before, strict=True)]
-        means = tally.means()
-        self._windows.append(
-            Row(
-                box=self._box,
-                incarnation=self._incarnation,
-                first_tick=self._window_first,
-                last_tick=n,
-                loss=means["loss"],
-                accuracy=means["accuracy"],
-                updates=int(means["updates"] or 0),
-                seconds=self.seconds - self._seconds_before,
-                cpu_seconds=new[CPU],
-                delay_seconds=new[DELAY],
-                wait_state_seconds=new[WAIT_STATE],
-                wait_gradient_seconds=new[WAIT_GRADIENT],
-                slack=new[SLACK] / new[GRADIENTS] if new[GRADIENTS] else None,
-                train_seconds=new[TRAIN],
-                forward_seconds=new[FORWARD],
-                synthesize_seconds=new[SYNTHESIZE],
-                backward_seconds=new[BACKWARD],
-                update_seconds=new[UPDATE],
-                synthesizer_error=means["synthesizer_error"],
-                cosine=means["cosine"],
-                norm_ratio=means["norm_ratio"],
-                received_norm=math.sqrt(new[SQUARES] / new[ROWS]) if new[ROWS] else None,
-                prints=prints(self._parities),
-            )
-        )
-        self._before, self._seconds_before, self._window_first = list(self._sums), self.seconds, n + 1
-        self._parities.clear()
-        tally.reset()
-
-    def new_rows(self) -> tuple[Row, ...]:
-        """The windows closed since the last call."""
-        return tuple(self._windows.popleft() for _ in range(len(self._windows)))
+    @property
+    def elapsed(self) -> float:
+        """Wall time, evaluations included, up to the newest instant."""
+        return self._now - self._began
 
     @property
     def steady_rate(self) -> float:
@@ -208,6 +212,7 @@ class Meter:
         seconds = self.seconds - self._seconds_first
         return (self._done - self._first) / seconds if seconds else 0.0
 
-    @property
-    def delay_seconds(self) -> float:
-        return self._sums[DELAY]
+
+def of_box(spans: Spans) -> float:
+    """Seconds of CPU in which the box had the thread."""
+    return float(spans.cpu[spans.what & AWAY == 0].sum())

@@ -1,17 +1,20 @@
-"""Keeps a box's trace (observe/trace.py): the stepper tells what comes, in the box's own thread."""
+"""Keeps a box's trace (observe/trace.py), in the box's own thread: the slices come from its timeline."""
 
 import time
 from collections import deque
 
+import numpy as np
+
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.trace import BEGIN, CODES, PREPARE, ROW, TICK, Trace
-from dni_actors.protocol.channel import Channel, Phase, Put, Take
+from dni_actors.observe.trace import BEGIN, CODES, ROW, ROWS, SLICES, TICK, Trace
+from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.protocol.schedule import traces
+from dni_actors.runtime.worker.timeline import WHAT, Spans
 
 SLIVER = 5e-6  # seconds: what is shorter is none of its own, but a part of what comes after it
-PREPARING, TICKED = CODES[PREPARE], CODES[TICK]
-PHASES = {phase: CODES[phase] for phase in Phase}
-WAITS, PUTS, TAKES = ({channel: CODES[f"{way} {channel}"] for channel in Channel} for way in ("wait", "put", "take"))
+NANOSECOND = 1e-9
+KINDS = np.array([CODES[what] for what in SLICES], np.uint8)
+PUTS, TAKES = ({channel: CODES[f"{way} {channel}"] for channel in Channel} for way in ("put", "take"))
 
 
 class Tracer:
@@ -20,61 +23,55 @@ class Tracer:
     def __init__(self, config: RunConfig, incarnation: int) -> None:
         self._config, self._incarnation = config, incarnation
         self._keeps = config.output.trace != "off"
-        self.on = False
-        """whether this tick is traced"""
-        self._tick, self._what = 0, PREPARING
-        self._resumed = PREPARING  # what the box was at when it had to wait
-        self._since = self._tick_since = 0.0
+        self._on = False  # whether this tick is traced
+        self._tick, self._tick_since = 0, 0.0
         self._rows: deque[bytes] = deque()
         self._arrived: dict[tuple[Channel, int], float] = {}
 
-    def begin(self, first: int) -> None:
+    def _add(self, kind: int, index: int, begin: float, end: float) -> None:
+        self._rows.append(ROW.pack(kind, self._tick, index, begin, end))
+
+    def start(self, first: int) -> None:
         """The box begins, or goes on from the cut before tick `first`."""
+        self._tick, self._on = first, traces(self._config, first)
         if self._keeps:
             now = time.perf_counter()
-            self._rows.append(ROW.pack(CODES[BEGIN], first, 0, now, now))
+            self._add(CODES[BEGIN], 0, now, now)
 
-    def between(self, n: int) -> None:
-        """What comes now lies before tick n, or is tick n."""
-        self.on, self._tick = traces(self._config, n), n
-        self._what, self._since = PREPARING, time.perf_counter()
+    def begin(self, now: float) -> None:
+        """The tick begins."""
+        self._tick_since = now
 
-    def tick(self) -> None:
-        if self.on:
-            self._turn(PREPARING)
-            # What lies in the tick begins later, so that readers who go by times alone see what is in what.
-            self._tick_since, self._since = self._since, time.perf_counter()
+    def end(self, now: float) -> None:
+        """The tick has ended; what comes now belongs to the next one."""
+        if self._on:
+            self._add(CODES[TICK], 0, self._tick_since, now)
+        self._tick += 1
+        self._on = traces(self._config, self._tick)
 
-    def ticked(self) -> None:
-        if self.on:
-            self._turn(PREPARING)
-            self._rows.append(ROW.pack(TICKED, self._tick, 0, self._tick_since, time.perf_counter()))
-
-    def _turn(self, to: int) -> None:
-        """What the box did until now is a slice; now it does something else."""
-        now = time.perf_counter()
-        if now - self._since >= SLIVER:
-            self._rows.append(ROW.pack(self._what, self._tick, 0, self._since, now))
-            self._since = now
-        self._what = to
-
-    def work(self, phase: Phase) -> None:
-        if self.on:
-            self._turn(PHASES[phase])
-
-    def wait(self, take: Take) -> None:
-        """The message is not there; told once or again."""
-        if self.on and self._what != WAITS[take.channel]:
-            self._resumed = self._what
-            self._turn(WAITS[take.channel])
+    def spans(self, spans: Spans) -> None:
+        """Slices of what was traced, without slivers."""
+        if not (self._keeps and len(spans.what)):
+            return
+        long = spans.end - spans.begin >= SLIVER
+        # A slice begins with the slivers before it, as far as they belong to the same place.
+        index = np.arange(len(long))
+        place_begins = np.where(np.diff(spans.place, prepend=-1) != 0, index, 0)
+        after_long = np.concatenate([[0], np.where(long, index + 1, 0)[:-1]])
+        first = np.maximum.accumulate(np.maximum(place_begins, after_long))
+        kept = long & traces(self._config, spans.place // 2)
+        rows = np.zeros(int(kept.sum()), ROWS)
+        rows["kind"], rows["tick"] = KINDS[spans.what[kept] & WHAT], spans.place[kept] // 2
+        # What lies in a tick begins later than it, so that readers who go by times alone see what is in what.
+        rows["begin"], rows["end"] = spans.begin[first[kept]] + NANOSECOND * (spans.place[kept] % 2), spans.end[kept]
+        self._rows.append(rows.tobytes())
 
     def took(self, take: Take) -> None:
-        arrived = self._arrived.pop(take, 0.0) if self._keeps else 0.0
-        if self.on:
-            if self._what == WAITS[take.channel]:
-                self._turn(self._resumed)
+        """A message was taken."""
+        arrived = self._arrived.pop((take.channel, take.index), 0.0) if self._keeps else 0.0
+        if self._on:
             now = time.perf_counter()
-            self._rows.append(ROW.pack(TAKES[take.channel], self._tick, take.index, arrived or now, now))
+            self._add(TAKES[take.channel], take.index, arrived or now, now)
 
     def arrived(self, channel: Channel, index: int, at: float) -> None:
         """A message is in the inbox since then."""
@@ -83,8 +80,8 @@ class Tracer:
 
     def put(self, put: Put, began: float) -> None:
         """The message is with the wire now."""
-        if self.on:
-            self._rows.append(ROW.pack(PUTS[put.channel], self._tick, put.index, began, time.perf_counter()))
+        if self._on:
+            self._add(PUTS[put.channel], put.index, began, time.perf_counter())
 
     def new(self) -> Trace:
         """The rows since the last call; from any thread."""

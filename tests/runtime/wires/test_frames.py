@@ -4,6 +4,7 @@ import struct
 import numpy as np
 import pytest
 
+from dni_actors.box.messages import Gradient, Score, State
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import Spec
 from dni_actors.protocol.post import Kind, Message
@@ -23,13 +24,14 @@ def as_bytes(frames):
 @pytest.mark.parametrize(
     "message",
     [
-        Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,)),
-        Message(Kind.DATA, Channel.GRADIENT, 2**40, 0, ()),
+        Message(Kind.DATA, Channel.STATE, 7, 3, State(ARRAY)),
+        Message(Kind.DATA, Channel.GRADIENT, 2**40, 0, Gradient()),
         Message(Kind.HELLO, Channel.STATE, 0),
         Message(Kind.ASK, Channel.SCORE, 5, 2**32 - 1),
-        Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,), mark=True),
-        Message(Kind.DATA, Channel.SCORE, 7, 3, (ARRAY, np.array([[1], [-5]]), np.array([0.5, 1, 2]))),
-        Message(Kind.DATA, Channel.SCORE, 7, 3, (ARRAY, np.array([[1], [-5]]))),
+        Message(Kind.DATA, Channel.STATE, 7, 3, State(ARRAY), mark=True),
+        Message(Kind.DATA, Channel.SCORE, 7, 3, Score(ARRAY, np.array([[1], [-5]]), np.array([0.5, 1, 2]))),
+        Message(Kind.DATA, Channel.SCORE, 7, 3, Score(ARRAY, np.array([[1], [-5]]))),
+        Message(Kind.DATA, Channel.SCORE, 7, 3, Score(ARRAY, sums=np.array([0.5, 1, 2]))),
     ],
     ids=str,
 )
@@ -37,14 +39,16 @@ def test_a_message_comes_out_as_it_went_in(message):
     found = FRAMES.decode(as_bytes(FRAMES.encode(message, sent=1.5)))
     assert found[:4] == message[:4]
     assert (found.sent, found.mark) == (1.5, message.mark)
-    assert len(found.arrays) == len(message.arrays)
-    for came, went in zip(found.arrays, message.arrays, strict=True):
-        np.testing.assert_array_equal(came, went)
-        assert not came.flags.writeable
+    assert type(found.contents) is type(message.contents)
+    for came, went in zip(found.contents or (), message.contents or (), strict=True):
+        assert (came is None) == (went is None)
+        if came is not None:
+            np.testing.assert_array_equal(came, went)
+            assert not came.flags.writeable
 
 
-GRADIENT = Message(Kind.DATA, Channel.GRADIENT, 7, 3, (ARRAY,))
-HEAD, BODY = as_bytes(FRAMES.encode(Message(Kind.DATA, Channel.STATE, 7, 3, (ARRAY,)), 0.0))
+GRADIENT = Message(Kind.DATA, Channel.GRADIENT, 7, 3, Gradient(ARRAY))
+HEAD, BODY = as_bytes(FRAMES.encode(Message(Kind.DATA, Channel.STATE, 7, 3, State(ARRAY)), 0.0))
 
 
 def changed(field, value):
@@ -59,16 +63,18 @@ def changed(field, value):
         ([b""], "a header of 0 bytes"),
         ([HEAD[:-1], BODY], "a header of"),
         ([changed(0, b"HTTP"), BODY], "no magic number"),
-        ([changed(1, 1), BODY], "version 1 of the protocol, not 3; install one dni_actors everywhere"),
+        ([changed(1, 1), BODY], "version 1 of the protocol, not 4; install one dni_actors everywhere"),
         ([changed(4, b"x" * 16), BODY], "of another run"),
         ([changed(2, 9), BODY], "kind 9"),
         ([changed(3, 5), BODY], "channel 5"),
         ([changed(6, -1), BODY], "index -1"),
-        ([changed(9, 7), BODY], "2 frames for 7 arrays of State"),
+        ([changed(9, 3), BODY], "2 frames for fields 11 of State"),
         ([changed(8, 2), BODY], "mark 2"),
         ([as_bytes(FRAMES.encode(GRADIENT._replace(mark=True), 0.0))[0], BODY], "mark 1"),
-        ([HEAD], "1 frames for 1 arrays of State"),
-        ([changed(9, 0)], "an empty State"),
+        ([changed(9, 8), BODY], "a State without its first field"),
+        ([changed(9, 255), BODY], "2 frames for fields 11111111 of State"),
+        ([HEAD], "1 frames for fields 1 of State"),
+        ([changed(9, 0)], "a State without its first field"),
         ([changed(7, float("inf")), BODY], "sent at inf"),
         ([changed(7, float("nan")), BODY], "sent at nan"),
         ([HEAD, BODY, BODY], "3 frames"),
@@ -101,10 +107,10 @@ def test_random_bytes_and_flipped_bits_never_do_anything_else():
             message = FRAMES.decode(frames)
         except Malformed:
             continue
-        assert all(array.shape == (2, 3) for array in message.arrays)
+        assert all(field is None or field.shape == (2, 3) for field in message.contents or ())
         assert message.index >= 0
-        assert message.arrays or message.kind is not Kind.DATA or message.channel is Channel.GRADIENT
+        assert message.contents or message.kind is not Kind.DATA
 
 
 def test_the_header_is_as_long_as_its_table_says():
-    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBB" + 4 * "BII") == 82
+    assert HEADER.size == struct.calcsize("<4sHBB16sIqdBB" + 5 * "BII") == 91

@@ -9,6 +9,7 @@ import pytest
 import zmq
 
 from dni_actors.box.errors import BoxError
+from dni_actors.box.messages import Gradient, State
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
 from dni_actors.protocol.post import Kind, Message
@@ -47,7 +48,7 @@ class Threads:
         keys = [Keys.new() if curve else None for _ in self.loops]
         self.addresses = []
         for k, loop in enumerate(self.loops):
-            wire = loop.wire = ZeroMQ(k, frames, loop.stepper.deliver, loop.connected)
+            wire = loop.wire = ZeroMQ(k, frames, loop.deliver, loop.connected)
             if k:
                 wire.connect(self.addresses[-1], keys[k], keys[k - 1].public if curve else b"")
             if k < config.boxes - 1:
@@ -133,7 +134,8 @@ def test_ten_thousand_forged_messages_of_the_neighbour_itself_change_nothing(fol
         channel, other = (Channel.GRADIENT, Channel.STATE) if to_left else (Channel.STATE, Channel.GRADIENT)
 
         def data(index, incarnation, by=frames):
-            message = Message(Kind.DATA, channel, index, incarnation, (array,))
+            contents = Gradient(array) if to_left else State(array)
+            message = Message(Kind.DATA, channel, index, incarnation, contents)
             return [bytes(frame) for frame in by.encode(message, 0.0)]
 
         header, body = data(rng.randrange(60), 3)
@@ -297,7 +299,7 @@ def test_a_box_whose_key_is_refused_says_so_even_while_it_asks():
     server = ZeroMQ(0, frames, lambda _: None, lambda: None)
     address = server.listen("tcp://127.0.0.1:*", keys, Keys.new().public)
     loop = Loop(config, 1)
-    wire = loop.wire = ZeroMQ(1, frames, loop.stepper.deliver, loop.connected)
+    wire = loop.wire = ZeroMQ(1, frames, loop.deliver, loop.connected)
     wire.connect(address, Keys.new(), keys.public)
     loop.start()
     assert eventually(lambda: loop.status().error is not None, within=20)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dni_actors.observe.timeline import aligned, aligned_messages, corrections, offsets
+from dni_actors.observe.clocks import aligned, aligned_messages, corrections, offsets
 from dni_actors.observe.trace import EVENTS, MESSAGES
 
 

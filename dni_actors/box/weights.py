@@ -1,0 +1,57 @@
+"""The weights of a box's cell and read-out, and how they move: the box's own, which step by themselves."""
+
+from contextlib import AbstractContextManager, nullcontext
+
+from dni_actors.config.run import RunConfig
+from dni_actors.nn.arrays import Array
+from dni_actors.nn.optimizer import OPTIMIZERS, ahead_of_delay
+from dni_actors.nn.parameters import Parameters
+
+
+class OwnWeights:
+    """Of one box, and the base of what else weights may be; nothing is exchanged. P weights."""
+
+    def __init__(self, config: RunConfig, parameters: Parameters) -> None:
+        name, looks_ahead = config.learning.optimizer, config.learning.delay_correction == "nesterov"
+        self._optimizer = (ahead_of_delay(name) if looks_ahead else OPTIMIZERS[name])(parameters)
+        self.parameters = parameters
+
+    @property
+    def base(self) -> Parameters:
+        """What stands for the weights of the whole chain, if that is one RNN."""
+        return self.parameters
+
+    def keep(self, passage: int) -> None:
+        """This passage goes forward now."""
+
+    def of(self, passage: int) -> AbstractContextManager[None]:
+        """While a passage goes back, the weights are those that it needs."""
+        return nullcontext()
+
+    def step(self, rate: float) -> None:
+        """One step down the gradients."""
+        self._optimizer.step(rate, 1.0)
+
+    # What boxes exchange that share their weights.
+
+    def begin(self, n: int) -> None:
+        """Tick n begins."""
+
+    def enter(self, n: int, before: Array | None, rate: float) -> None:
+        """With State n came the sum [P] of the boxes before this one; None in box 0."""
+
+    def sum(self, n: int) -> Array | None:
+        """[P], which rides on State n."""
+        return None
+
+    def receive(self, n: int, total: Array, rate: float) -> None:
+        """A total [P] came in tick n."""
+
+    def total(self) -> Array | None:
+        """[P], which goes back with this tick's gradient."""
+        return None
+
+    def state(self) -> dict[str, Array]:
+        """All that is carried from tick to tick."""
+        found = {"values": self.parameters.values}
+        return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}
