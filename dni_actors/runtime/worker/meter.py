@@ -14,11 +14,12 @@ from dni_actors.observe.events import Row
 from dni_actors.observe.strip import Strip
 from dni_actors.observe.trace import PREPARE, SLICES
 from dni_actors.protocol.channel import Channel, Phase
-from dni_actors.runtime.worker.timeline import ASIDE, AWAY, CODES, SIZE, WHAT, Clock, Spans, Timeline
+from dni_actors.runtime.worker.timeline import ASIDE, AWAY, CODES, SIZE, Clock, Spans, Timeline
 
 PREPARING = CODES[PREPARE]
 PHASES = {phase: CODES[phase] for phase in Phase}
 WAITS = {channel: CODES[f"wait {channel}"] for channel in Channel}
+OURS = slice(0, len(SLICES))  # of the codes: what the box does in a tick, with the thread
 NORM_EVERY = 16  # gradients of which one is measured
 STRIP_EVERY = 0.25  # seconds between instants that strips end at
 
@@ -49,8 +50,8 @@ class Meter:
         self._timeline = Timeline(clock)
         self._what, self._resumed, self._flags, self._place = PREPARING, PREPARING, AWAY, 2 * first
         self._settled, self._cpu_settled = 0, 0.0  # instants whose spans were settled, and the CPU time in them
-        # Of the row that is going on, by what the box did: CPU time of training, and time of training itself.
-        self._cpu, self._spent, self._delays = (np.zeros(len(SLICES)) for _ in range(3))
+        # Of the row that is going on, by what the box did: CPU time, time of training, emulated work.
+        self._cpu, self._spent, self._delays = (np.zeros(256) for _ in range(3))
         self._slack = self._gradients = self._squares = self._measured = 0.0
         self._parities: list[int] = []  # of the weights after each tick of the row
         self._rows: deque[Row] = deque()
@@ -136,10 +137,8 @@ class Meter:
         """Adds up the spans that have come to their end."""
         spans = self._timeline.spans(self._settled)
         self._settled, self._cpu_settled = self._timeline.count - 1, self._cpu_settled + of_box(spans)
-        what, trains = spans.what & WHAT, spans.what & ASIDE == 0
-        ours = trains & (spans.what & AWAY == 0)
-        self._cpu += np.bincount(what, spans.cpu * ours, len(SLICES))
-        self._spent += np.bincount(what, spans.trained * trains, len(SLICES))
+        self._cpu += np.bincount(spans.what, spans.cpu, 256)
+        self._spent += np.bincount(spans.what, spans.trained, 256)
         if self._settled_by is not None:
             self._settled_by(spans)
 
@@ -147,8 +146,8 @@ class Meter:
         """Tick n is the last one of a row."""
         self._add()
         self.settle()
-        means, phases = tally.means(), self._cpu + self._delays
-        waits = [WAITS[channel] for channel in Channel]
+        means, cpu, phases = tally.means(), self._cpu[OURS], (self._cpu + self._delays).tolist()
+        spent = (self._spent[OURS] + self._spent[AWAY : AWAY + len(SLICES)]).tolist()
         self._rows.append(
             Row(
                 box=self._box,
@@ -159,17 +158,17 @@ class Meter:
                 accuracy=means["accuracy"],
                 updates=int(means["updates"] or 0),
                 seconds=self.seconds - self._row_seconds,
-                cpu_seconds=float(self._cpu.sum()),
+                cpu_seconds=float(cpu.sum()),
                 delay_seconds=float(self._delays.sum()),
-                wait_state_seconds=float(self._spent[WAITS[Channel.STATE]]),
-                wait_gradient_seconds=float(self._spent[WAITS[Channel.GRADIENT]]),
+                wait_state_seconds=spent[WAITS[Channel.STATE]],
+                wait_gradient_seconds=spent[WAITS[Channel.GRADIENT]],
                 slack=self._slack / self._gradients if self._gradients else None,
-                prepare_seconds=float(phases[PREPARING] + phases[waits].sum()),
-                train_seconds=float(phases[PHASES[Phase.TRAIN]]),
-                forward_seconds=float(phases[PHASES[Phase.FORWARD]]),
-                synthesize_seconds=float(phases[PHASES[Phase.SYNTHESIZE]]),
-                backward_seconds=float(phases[PHASES[Phase.BACKWARD]]),
-                update_seconds=float(phases[PHASES[Phase.UPDATE]]),
+                prepare_seconds=phases[PREPARING] + sum(phases[wait] for wait in WAITS.values()),
+                train_seconds=phases[PHASES[Phase.TRAIN]],
+                forward_seconds=phases[PHASES[Phase.FORWARD]],
+                synthesize_seconds=phases[PHASES[Phase.SYNTHESIZE]],
+                backward_seconds=phases[PHASES[Phase.BACKWARD]],
+                update_seconds=phases[PHASES[Phase.UPDATE]],
                 synthesizer_error=means["synthesizer_error"],
                 cosine=means["cosine"],
                 norm_ratio=means["norm_ratio"],

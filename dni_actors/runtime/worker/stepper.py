@@ -177,22 +177,22 @@ class Stepper:
 
     def _answer(self, request: Request | None) -> object:
         """Does what the program asks for; what it is to be sent."""
-        if isinstance(request, Take):
+        if isinstance(request, Work):  # the most of them
+            self._phase = request.phase
+            self._meter.work(request.phase)
+            if self._heavy.high and request.phase in DELAYED:
+                self._labour(request.phase)
+        elif isinstance(request, Take):
             arrived = self.inbox.take(request)
             if arrived.mark:
                 self._checkpoints.marked(self.tick)
             self._meter.took(request.channel, self.tick - arrived.at_tick, arrived.contents)
             self._tracer.took(request)
             return arrived.contents
-        if isinstance(request, Put):
+        elif isinstance(request, Put):
             began = time.perf_counter()
             self.post.put(request, self._checkpoints.marks and request.channel is Channel.STATE)
             self._tracer.put(request, began)
-        elif isinstance(request, Work):
-            self._phase = request.phase
-            self._meter.work(request.phase)
-            if self._heavy.high and request.phase in DELAYED:
-                self._labour(request.phase)
         elif isinstance(request, At):
             return self._at(request.point, request.tick)
         elif isinstance(request, Found):

@@ -72,6 +72,8 @@ class Timeline:
         self._times, self._cpu, self._trained = (array("d", bytes(8 * SIZE)) for _ in range(3))
         self._places = array("q", bytes(8 * SIZE))
         self._what = bytearray(SIZE)
+        seconds: list[Array] = [np.frombuffer(column) for column in (self._times, self._cpu, self._trained)]
+        self._columns = [*seconds, np.frombuffer(self._what, np.uint8), np.frombuffer(self._places, np.int64)]
         self.count = 0
 
     def add(self, what: int, place: int) -> float:
@@ -87,10 +89,13 @@ class Timeline:
 
     def spans(self, first: int) -> Spans:
         """From instant `first` on, up to the newest one."""
-        at = np.arange(first, self.count) & MASK
-        times, cpu, trained = (np.frombuffer(column)[at] for column in (self._times, self._cpu, self._trained))
-        what, place = np.frombuffer(self._what, np.uint8)[at], np.frombuffer(self._places, np.int64)[at]
-        return Spans(what[:-1], place[:-1], times[:-1], times[1:], np.diff(cpu), np.diff(trained))
+        begin, end = first & MASK, (first & MASK) + self.count - first
+        if end <= SIZE:
+            times, cpu, trained, what, place = (column[begin:end] for column in self._columns)
+        else:  # round the ring's end
+            rest = end - SIZE
+            times, cpu, trained, what, place = (np.concatenate([c[begin:], c[:rest]]) for c in self._columns)
+        return Spans(what[:-1], place[:-1], times[:-1], times[1:], cpu[1:] - cpu[:-1], trained[1:] - trained[:-1])
 
     def strip(self, end: float, until: float) -> Strip:
         """The newest marks up to `end`, a time of the wall's clock, which is `until` on the clock that boxes share.

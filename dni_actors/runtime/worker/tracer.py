@@ -51,7 +51,10 @@ class Tracer:
 
     def spans(self, spans: Spans) -> None:
         """Slices of what was traced, without slivers."""
-        if not (self._keeps and len(spans.what)):
+        if not self._keeps:
+            return
+        wanted = traces(self._config, spans.place // 2)
+        if not np.any(wanted):
             return
         long = spans.end - spans.begin >= SLIVER
         # A slice begins with the slivers before it, as far as they belong to the same place.
@@ -59,7 +62,7 @@ class Tracer:
         place_begins = np.where(np.diff(spans.place, prepend=-1) != 0, index, 0)
         after_long = np.concatenate([[0], np.where(long, index + 1, 0)[:-1]])
         first = np.maximum.accumulate(np.maximum(place_begins, after_long))
-        kept = long & traces(self._config, spans.place // 2)
+        kept = long & wanted
         rows = np.zeros(int(kept.sum()), ROWS)
         rows["kind"], rows["tick"] = KINDS[spans.what[kept] & WHAT], spans.place[kept] // 2
         # What lies in a tick begins later than it, so that readers who go by times alone see what is in what.
