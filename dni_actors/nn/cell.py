@@ -16,7 +16,11 @@ from dni_actors.nn.rnn import RNN
 
 
 class Cell(Protocol):
-    """T steps of a recurrent layer: B samples, I inputs, state of width S."""
+    """T steps of a recurrent layer (a window of the sequence), forward and back.
+
+    Shapes: B samples, I inputs, H hidden units, state of width S. All arrays are of the type `dtype`, and
+    made once; methods return work arrays, valid until their next call, and never write into their inputs.
+    """
 
     x: Array
     """[T, B, I + 1], filled by the box before `forward`; the last column is one"""
@@ -26,37 +30,98 @@ class Cell(Protocol):
 
     @staticmethod
     def width(hidden: int) -> int:
-        """Numbers in a sample's state S, of which the first H are what a read-out sees."""
+        """How wide the state is that boxes hand on.
+
+        Args:
+            hidden: H, hidden units.
+
+        Returns:
+            S, numbers in a sample's state, of which the first H are what a read-out sees.
+        """
 
     @staticmethod
-    def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]: ...
+    def shapes(inputs: int, hidden: int) -> dict[str, tuple[int, ...]]:
+        """What weights there are.
+
+        Args:
+            inputs: I, numbers in a step's input; the column of ones that carries the bias comes on top.
+            hidden: H, hidden units.
+
+        Returns:
+            The shape of each weight, by its name, in the order of the digest.
+        """
 
     @staticmethod
-    def initialise(parameters: Parameters, rng: np.random.Generator) -> None: ...
+    def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
+        """Draws the weights that `shapes` names.
+
+        Args:
+            parameters: filled in place; zero before.
+            rng: the only source of randomness.
+        """
 
     def __init__(
         self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
-    ) -> None: ...
+    ) -> None:
+        """Makes the work arrays.
+
+        Args:
+            parameters: the weights, and room for their gradients; the box changes the weights between passages.
+            steps: T, at least 1.
+            batch: B.
+            inputs: I.
+            hidden: H.
+            dtype: of all arrays.
+        """
 
     def forward(self, h_in: Array) -> Array:
-        """State in [B, S] -> state out [B, S]; never writes into `h_in`."""
+        """Goes through all steps of `x`.
+
+        Args:
+            h_in: state before the first step [B, S].
+
+        Returns:
+            State after the last step [B, S].
+        """
 
     def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
-        """dL/d(state out) [B, S], and of losses at the steps dL/dh [T, B, H] -> dL/d(state in) [B, S], per sample;
-        never writes into its inputs."""
+        """Goes back through the last `forward`.
+
+        Args:
+            d_out: dL/d(state out) [B, S], per sample.
+            d_steps: of losses at the steps, dL/dh [T, B, H], per sample; None if there are none.
+
+        Returns:
+            dL/d(state in) [B, S], per sample.
+        """
 
     def weight_gradients(self) -> None:
-        """Fills the parameters' gradients with sums over steps and samples."""
+        """After `backward`: fills the parameters' gradients with sums over steps and samples."""
 
     def activations(self) -> dict[str, Array]:
-        """By name, the arrays that `forward` leaves for `backward`: those themselves, not copies."""
+        """What has to be kept of a passage whose way back comes many ticks later.
+
+        Returns:
+            By name, the arrays that `forward` leaves for `backward`: those themselves, not copies.
+        """
 
 
 CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 def cell_kind(name: str, activation: str = "tanh") -> type[Cell]:
-    """The cell of a name or an import path. ConfigError if there is none."""
+    """The cell of a name or an import path.
+
+    Args:
+        name: rnn, gru, lstm, dense, or package.module:Class.
+        activation: of dense cells.
+
+    Returns:
+        The class, whose methods are those of `Cell`.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
     if name in CELLS:
         return CELLS[name]
     if name == "dense":

@@ -55,7 +55,16 @@ class Synthesizer:
 
     @classmethod
     def shapes(cls, inputs: int, width: int, outputs: int) -> dict[str, tuple[int, ...]]:
-        """Weights for Z inputs, states of width S, and O outputs."""
+        """What weights there are.
+
+        Args:
+            inputs: Z, the state, what it is conditioned on, and a one.
+            width: S, numbers in a hidden state; of hidden layers, too.
+            outputs: O, S or, with an auxiliary head, 2 S.
+
+        Returns:
+            The shape of each weight, by its name, in the order of the digest.
+        """
         inner: dict[str, tuple[int, ...]] = {
             f"synthesizer_{i}": (inputs if i == 0 else width + 1, width) for i in range(cls.LAYERS)
         }
@@ -63,7 +72,12 @@ class Synthesizer:
 
     @staticmethod
     def initialise(parameters: Parameters, rng: np.random.Generator) -> None:
-        """Hidden layers of variance 1/fan-in; the last layer stays zero."""
+        """Draws hidden layers, of variance 1/fan-in; the last layer stays zero.
+
+        Args:
+            parameters: filled in place.
+            rng: the only source of randomness.
+        """
         for name, weight in parameters.items():
             if name != "synthesizer":
                 weight[:-1] = rng.standard_normal((weight.shape[0] - 1, weight.shape[1])) / np.sqrt(weight.shape[0])
@@ -81,7 +95,14 @@ class Synthesizer:
         self._output = zeros((batch, outputs), dtype)
 
     def predict(self, z: Array) -> Array:
-        """z [B, Z] -> synthetic gradient [B, O], per sample (a work array: valid until the next call)."""
+        """The synthetic gradient.
+
+        Args:
+            z: [B, Z], [h, y, 1]; never written.
+
+        Returns:
+            [B, O], per sample: a work array, valid until the next call, which the caller may write into.
+        """
         a = z
         for weight, inner in zip(self._weights, self._inner, strict=False):
             np.tanh(np.matmul(a, weight, out=self._scratch), out=inner[:, :-1])
@@ -89,10 +110,16 @@ class Synthesizer:
         return np.matmul(a, self._weights[-1], out=self._output)
 
     def weight_gradients(self, z: Array, received: Array, next_synthetic: Array | None = None) -> Agreement | None:
-        """Fills the parameters' gradients (batch means) for inputs z [B, Z] and delta [B, S]; an auxiliary head learns
-        the synthetic gradient at the next boundary [B, S] (DNI paper, 2.3).
+        """Fills the parameters' gradients: batch means of those of 1/2 || SG - delta ||^2.
 
-        Returns how the prediction made here, before any update, agrees with `received`.
+        Args:
+            z: [B, Z], as it was predicted from.
+            received: delta [B, S], the gradient that came, per sample.
+            next_synthetic: [B, S], the synthetic gradient at the next boundary, which an auxiliary head learns (DNI
+                paper, 2.3); None: it has nothing to learn from.
+
+        Returns:
+            How the prediction made here, before any update, agrees with `received`; None if that is zero.
         """
         d = self.predict(z)
         width = received.shape[1]
@@ -127,7 +154,17 @@ SYNTHESIZERS: dict[str, type[Synthesizer]] = {"linear": Synthesizer, "mlp1": One
 
 
 def synthesizer_kind(name: str) -> type[Synthesizer]:
-    """The synthesizer of a name or an import path. ConfigError if there is none."""
+    """The synthesizer of a name or an import path.
+
+    Args:
+        name: linear, mlp1, mlp2, or package.module:Class.
+
+    Returns:
+        The class, whose methods are those of `Synthesizer`.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
     if name in SYNTHESIZERS:
         return SYNTHESIZERS[name]
     if ":" in name:

@@ -45,7 +45,15 @@ class Task(Protocol):
     """held-out samples, the same in every run, as are those of the validation"""
 
     def load(self, first: int, steps: int) -> Split:
-        """The window of `steps` time steps that begins at step `first`."""
+        """Cuts all samples in time. Each box asks for its own window, in its own process: always the same samples.
+
+        Args:
+            first: the window's first time step.
+            steps: how many; 0 for a read-out alone, which needs the labels.
+
+        Returns:
+            Training, validation and test samples, as many as `train`, `validation` and `test` say.
+        """
 
 
 @runtime_checkable
@@ -53,7 +61,15 @@ class Fresh(Protocol):
     """A task whose training samples are drawn anew in each tick; those that `load` gives are none."""
 
     def draw(self, rng: np.random.Generator, count: int) -> Samples:
-        """So many whole sequences [T, N, I], and their labels."""
+        """Draws a mini-batch; every box draws the same one.
+
+        Args:
+            rng: the only source of randomness: a function of (seed, tick).
+            count: N, sequences.
+
+        Returns:
+            Whole sequences [T, N, I], and their labels.
+        """
 
 
 TRAIN, VALIDATION, TEST = range(3)
@@ -74,18 +90,59 @@ class Streaming(Protocol):
     """numbers that box 0 keeps for the task from tick to tick: a curriculum's level first, if there is one"""
 
     def chunks(self, rows: int, steps: int) -> int:
-        """Windows in an evaluation of the validation part, and in one of the test part."""
+        """How long an evaluation is.
+
+        Args:
+            rows: B, streams side by side.
+            steps: T, time steps of a tick.
+
+        Returns:
+            Ticks of the validation part, and as many of the test part.
+        """
 
     def start(self, part: int, group: int, rows: int, memory: Array) -> Array:
-        """Facts [rows, F] of a group of streams at its beginning."""
+        """Where a group of streams begins.
+
+        Args:
+            part: TRAIN, VALIDATION or TEST.
+            group: which of the groups that take turns.
+            rows: B.
+            memory: [M] what box 0 has learned about the task; may be written.
+
+        Returns:
+            Facts [B, F], whole numbers.
+        """
 
     def advance(self, facts: Array, steps: int, memory: Array) -> tuple[Array, Array]:
-        """After `steps` steps: facts [B, F] anew, and which rows begin afresh [B]: their state is zero. Box 0 may learn
-        from the losses, and note in `memory` [M] what it has learned."""
+        """Where the streams stand a tick later. Box 0 may learn from the losses that the facts bring.
+
+        Args:
+            facts: [B, F] of the tick before; never written.
+            steps: T that have gone by.
+            memory: [M]; may be written.
+
+        Returns:
+            Facts [B, F], and which rows begin afresh [B]: their hidden state is set to zero.
+        """
 
     def window(self, part: int, seed: int, facts: Array, first: int, x: Array, labels: Array) -> None:
-        """Fills x [T, B, I] and labels [T, B] from step `first` on, of the steps that the facts tell of; x may be
-        empty. Labels beyond what a row's episode still asks are -1."""
+        """Cuts the steps that the facts tell of; x may be empty.
+
+        Args:
+            part: TRAIN, VALIDATION or TEST.
+            seed: of the run.
+            facts: [B, F].
+            first: the window's first step, counted from where the facts stand.
+            x: [T, B, I], filled.
+            labels: [T, B], filled; -1 where nothing is asked.
+        """
 
     def reached(self, facts: Array) -> float:
-        """How far a curriculum has come, from facts [B, F] of an evaluation: larger is better. NaN if there is none."""
+        """How far a curriculum has come.
+
+        Args:
+            facts: [B, F] of an evaluation.
+
+        Returns:
+            Larger is better; NaN if there is no curriculum.
+        """
