@@ -78,7 +78,7 @@ def fill(box: TimeBox, cut: BoxCut) -> None:
     wrong = [f"{name} {array.shape}" for name, array in cut.arrays.items() if not fits(name, array)]
     wrong += [f"no {name}" for name in state if name not in cut.arrays and not name.startswith(PASSAGE)]
     if wrong:
-        told = f"its cut does not fit ({wrong[0]}); was it written by another version of dni_actors?"
-        raise ProtocolError(box.index, cut.tick, told)
+        problem = f"its cut does not fit ({wrong[0]}); was it written by another version of dni_actors?"
+        raise ProtocolError(box.index, cut.tick, problem)
     for name, array in cut.arrays.items():
         state[name][: len(array)] = array  # a stash that was no longer than its run goes into a longer one

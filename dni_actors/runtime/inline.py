@@ -41,12 +41,12 @@ def run(config: RunConfig, cuts: Cuts | None = None) -> Generator[Event]:
             problem = "this chain does not fit into memory; lower --hidden, --batch or --lag"
             raise RuntimeUnavailableError(problem) from error
         yield Started(tuple(Place(k, os.getpid(), node, "inline", kernels) for k in range(config.boxes)), chain.first)
-        told = time.perf_counter()
+        reported = time.perf_counter()
         try:
             for _ in chain.turns():
-                if time.perf_counter() - told > REPORT_EVERY:
+                if time.perf_counter() - reported > REPORT_EVERY:
                     yield from chain.statuses()
-                    told = time.perf_counter()
+                    reported = time.perf_counter()
         except (BoxError, KeyboardInterrupt):
             yield from chain.statuses()
             raise

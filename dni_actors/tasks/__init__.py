@@ -37,8 +37,8 @@ def find(name: str, data: str | None = None) -> Task:
     """The task of a name, of a file or of an import path, made from `data` if that is given. ConfigError if there is
     none."""
     if data is not None and name not in FROM_DATA:
-        told = f"{data!r} is for task {' or '.join(FROM_DATA)}, not {name}; drop it, or name such a task"
-        raise ConfigError("data", told)
+        problem = f"{data!r} is for task {' or '.join(FROM_DATA)}, not {name}; drop it, or name such a task"
+        raise ConfigError("data", problem)
     if data is not None:
         return FROM_DATA[name](data)
     if name.startswith(PREFIX):

@@ -78,8 +78,8 @@ def check(x: Array, labels: Array) -> None:
         raise Unfit("has NaN or infinite numbers in x; fill them in")
     if whole:
         if labels.min() < (-1 if per_step else 0) or not 0 < labels.max() < MOST_CLASSES:
-            told = f"has labels from {labels.min()} to {labels.max()}; number the classes 0, 1 and so on"
-            raise Unfit(told if labels.max() < MOST_CLASSES else f"{told}, or give floats for regression")
+            problem = f"has labels from {labels.min()} to {labels.max()}; number the classes 0, 1 and so on"
+            raise Unfit(problem if labels.max() < MOST_CLASSES else f"{problem}, or give floats for regression")
     elif np.isinf(labels).any() or (np.isnan(labels).any() and not per_step):
         raise Unfit("has NaN or infinite numbers among the labels; drop those samples")
 
@@ -138,8 +138,8 @@ def nested(name: str, column: Any) -> Array:
             raise Unfit(f"has {column.type} with empty rows in {name}; give lists of numbers")
         lengths = compute.min_max(compute.list_value_length(column)).as_py()
         if lengths["min"] != lengths["max"]:
-            told = f"from {lengths['min']} to {lengths['max']}"
-            raise Unfit(f"has lists of different lengths in {name} ({told}); pad, or cut, them to one")
+            lengths_found = f"from {lengths['min']} to {lengths['max']}"
+            raise Unfit(f"has lists of different lengths in {name} ({lengths_found}); pad, or cut, them to one")
         shape.append(lengths["min"] or 0)
         column = column.flatten()
     kind = pa.types
@@ -157,7 +157,7 @@ def file(path: str) -> File:
     try:
         return File(Path(path))
     except OSError as error:
-        told = error.strerror or str(error)
-        raise ConfigError("task", f"{PREFIX}{path} cannot be read ({told}); give a .npz or a .parquet file") from error
+        reason = error.strerror or str(error)
+        raise ConfigError("task", f"{PREFIX}{path} cannot be read ({reason}); give a .npz or a .parquet file") from error
     except Unfit as error:
         raise ConfigError("task", f"{PREFIX}{path} {error}") from error

@@ -25,15 +25,15 @@ def read_idx(path: Path, rank: int) -> Array:
     try:
         content = gzip.decompress(gzipped.read_bytes()) if gzipped.exists() else path.read_bytes()
     except (OSError, EOFError) as error:
-        told = getattr(error, "strerror", None) or str(error)
-        raise ConfigError("data", f"{path} cannot be read ({told}); give a folder of IDX files") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError("data", f"{path} cannot be read ({reason}); give a folder of IDX files") from error
     head = 4 + 4 * rank
     if len(content) < head or content[:4] != bytes((0, 0, UBYTE, rank)):
         raise ConfigError("data", f"{path} is no IDX file of bytes with {rank} dimensions; give one as MNIST has them")
     shape = struct.unpack(f">{rank}I", content[4:head])
     if len(content) - head != int(np.prod(shape, dtype=object)):
-        told = f"{len(content) - head} bytes for {' x '.join(map(str, shape))}"
-        raise ConfigError("data", f"{path} is truncated or too long ({told}); copy it anew")
+        sizes = f"{len(content) - head} bytes for {' x '.join(map(str, shape))}"
+        raise ConfigError("data", f"{path} is truncated or too long ({sizes}); copy it anew")
     return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
 
 
@@ -46,8 +46,8 @@ class ImageRows:
         for part, (images, labels) in NAMES.items():
             x, y = read_idx(folder / images, 3), read_idx(folder / labels, 1)
             if len(x) != len(y) or len(x) < VALIDATION:
-                told = f"{folder} has {len(x)} {part} images and {len(y)} labels"
-                raise ConfigError("data", f"{told}; give as many of both, {VALIDATION} or more")
+                problem = f"{folder} has {len(x)} {part} images and {len(y)} labels"
+                raise ConfigError("data", f"{problem}; give as many of both, {VALIDATION} or more")
             self._parts[part] = x, y
         x, y = self._parts["train"]
         if self._parts["test"][0].shape[1:] != x.shape[1:]:

@@ -216,9 +216,9 @@ class ZeroMQ:
         if self._lost and self._dealer is not None and time.monotonic() - self._lost > RECONNECT_AFTER:
             self._connect_again()
         if self._connect_by and time.monotonic() > self._connect_by:
-            told = f"box {self._k - 1} at {self._address} could not be reached ({self._why})"
+            problem = f"box {self._k - 1} at {self._address} could not be reached ({self._why})"
             remedy = "check what listens there and that nodes reach each other's ports, or use --wire ray"
-            raise BoxError(self._k, 0, f"{told}; {remedy}")
+            raise BoxError(self._k, 0, f"{problem}; {remedy}")
 
     def _connect_again(self) -> None:
         """After a frame that is far too large, ZeroMQ gives up a connection that it has made itself, for good."""
