@@ -158,6 +158,7 @@ def file(path: str) -> File:
         return File(Path(path))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ConfigError("task", f"{PREFIX}{path} cannot be read ({reason}); give a .npz or a .parquet file") from error
+        problem = f"{PREFIX}{path} cannot be read ({reason}); give a .npz or a .parquet file"
+        raise ConfigError("task", problem) from error
     except Unfit as error:
         raise ConfigError("task", f"{PREFIX}{path} {error}") from error
