@@ -76,6 +76,6 @@ def runtime_name(request):
     return request.param
 
 
-settings.register_profile("suite", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("suite", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("soak", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
