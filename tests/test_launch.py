@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from dni_actors.config.checks import ConfigError
+from dni_actors.runtime.driver import cluster
 from tests.processes import alive, children, eventually
 
 LAUNCH = [sys.executable, "-m", "dni_actors.launch"]
@@ -40,8 +42,8 @@ def socket_folders(place):
     return list(Path(place["env"]["TMPDIR"]).glob("dni-*"))
 
 
-def launch(place, *argv, timeout=100):
-    return subprocess.run([*LAUNCH, *argv], capture_output=True, text=True, timeout=timeout, **place)
+def launch(place, *argv):
+    return subprocess.run([*LAUNCH, *argv], capture_output=True, text=True, timeout=100, **place)
 
 
 def begin(place, *argv):
@@ -141,7 +143,7 @@ def listening(pids):
     ids=lambda value: str(value)[:30],
 )
 def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentence):
-    ended = launch(place, *argv, "--console", "quiet", timeout=15)
+    ended = launch(place, *argv, "--console", "quiet")
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"dni_actors: {sentence}")
     assert ended.stderr.count("\n") == 1
@@ -149,12 +151,12 @@ def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentenc
     assert not runs.exists() or not list(runs.iterdir())
 
 
-def test_an_address_that_is_not_ray_is_told_in_time(place):
+def test_an_address_where_something_else_listens_is_told(monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWER_WITHIN", 1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
-        ended = launch(place, "--address", address, "--console", "quiet", timeout=60)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(f"dni_actors: address: '{address}' is not a Ray cluster, or refuses us;")
+        with pytest.raises(ConfigError, match=f"address: '{address}' is not a Ray cluster, or refuses us; start one"):
+            cluster.check_answers(address)
 
 
 def test_a_terminal_gets_the_live_table(place):

@@ -95,15 +95,15 @@ class Explorer:
         """All that can happen next."""
         if self.ended(state):
             return
-        at_rest = not any(state.links)
-        for k, box in enumerate(state.boxes):
-            if self._request(box) is None:
-                continue
+        at_work = [(k, box) for k, box in enumerate(state.boxes) if self._request(box) is not None]
+        at_rest = not any(state.links) and not any(self._ready(box) for _, box in at_work)
+        for k, box in at_work:
             if self._ready(box):
-                at_rest = False
                 yield self._after(state, k, "goes on")
-            elif state.faults and not at_rest:
-                yield self._after(state, k, "asks")._replace(faults=state.faults - 1)  # too early
+            elif at_rest:  # nothing comes by itself any more
+                yield self._after(state, k, "asks")
+            elif state.faults:  # too early
+                yield self._after(state, k, "asks")._replace(faults=state.faults - 1)
         for link, (first, *rest) in ((i, queue) for i, queue in enumerate(state.links) if queue):
             to = (link // 2 + (1 if link % 2 else -1)) % len(state.boxes)
             shorter = self._with(state, link, tuple(rest))
@@ -113,10 +113,6 @@ class Explorer:
                 yield self._after(state, to, first)._replace(faults=state.faults - 1)  # will come again
                 if rest:
                     yield self._with(state, link, (*rest, first))._replace(faults=state.faults - 1)  # late
-        if at_rest:  # nothing comes by itself any more
-            for k, box in enumerate(state.boxes):
-                if self._request(box) is not None:
-                    yield self._after(state, k, "asks")
 
     def ended(self, state: State) -> bool:
         return all(self._request(box) is None for box in state.boxes)

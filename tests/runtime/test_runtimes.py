@@ -23,8 +23,14 @@ from dni_actors.runtime import started
 from dni_actors.runtime.driver import actors, supervisor
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
-from tests.conftest import WIRES
 from tests.processes import alive, eventually
+
+WIRES = {
+    "inline": {"runtime": "inline"},
+    "ray": {"wire": "ray"},
+    "zmq": {"wire": "zmq"},
+    "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
+}
 
 
 def setting(**fields):
@@ -116,9 +122,10 @@ def test_the_digest_is_that_of_the_inline_runtime_for_other_chains(ray_cluster, 
     assert finish(config, name)[0].digest == inline_digest(config)
 
 
-def test_random_delays_everywhere_leave_the_digest_alone(runtime_name, inline_digest):
+@pytest.mark.parametrize("name", ["inline", "ray", "zmq"])
+def test_random_delays_everywhere_leave_the_digest_alone(ray_cluster, inline_digest, name):
     delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
-    assert finish(delayed, runtime_name)[0].digest == inline_digest(setting())
+    assert finish(delayed, name)[0].digest == inline_digest(setting())
 
 
 @pytest.mark.parametrize("name", ["inline", "zmq"])
@@ -161,7 +168,7 @@ def known_secret(monkeypatch):
     return b"s" * 16
 
 
-def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, known_secret, sockets):
+def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_digest, known_secret, sockets):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret. (What comes
     from the neighbour itself: wires/test_zeromq.py.)"""
     config = setting(boxes=3, ticks=100, evaluate_every=0, compute_delay_ms="10")  # long enough for all of them
@@ -192,7 +199,7 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, known_se
     for event in events:
         standing.take(event)
     counts = sum((Counter(dict(status.messages)) for status in standing.statuses), Counter())
-    assert standing.digest == finish(config, "inline")[0].digest
+    assert standing.digest == inline_digest(setting(boxes=3, ticks=100, evaluate_every=0))
     assert counts["no message of this run"] == 2000
     for stranger in strangers:
         stranger.close(linger=0)
@@ -210,18 +217,30 @@ def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline
     assert min(standing.messages[what] for what in ("asked", "sent again", "came twice")) > 0
 
 
-def test_a_box_whose_forward_pass_hangs_is_replaced(ray_cluster, inline_digest, monkeypatch):
+def test_a_box_whose_forward_pass_hangs_and_one_whose_process_does_are_killed_and_replaced(
+    ray_cluster, inline_digest, monkeypatch
+):
     from tests.runtime.faulty import HangingActor
 
     monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", HangingActor)
     monkeypatch.setattr(supervisor, "STUCK_AFTER", 1.5)
     monkeypatch.setattr(supervisor, "SLOWER", 1)
-    config = setting(ticks=20, evaluate_every=0)
-    standing, _ = finish(config, "zmq")
-    assert standing.digest == inline_digest(config)
-    (loss,) = standing.losses
-    assert (loss.box, standing.restarts) == (1, [0, 1, 0])
-    assert re.fullmatch(r"its loop hangs, for \d+ s, in: forward", loss.why)
+    monkeypatch.setattr(supervisor, "SILENT_AFTER", 2.0)
+    config = setting(ticks=100, evaluate_every=0, compute_delay_ms="10")
+    standing, places, stopped = Standing(config), [], None
+    for event in run(config):
+        standing.take(event)
+        if isinstance(event, Started):
+            places.append([place.pid for place in event.places])
+        elif len(places) == 2 and stopped is None:
+            stopped = places[1][2]
+            os.kill(stopped, signal.SIGSTOP)
+    assert standing.digest == inline_digest(setting(ticks=100, evaluate_every=0))
+    first, second = standing.losses
+    assert (first.box, second.box, standing.restarts) == (1, 2, [0, 1, 1])
+    assert re.fullmatch(r"its loop hangs, for \d+ s, in: forward", first.why)
+    assert re.search(r"its process hangs, silent for \d+ s, in: ", second.why)
+    assert eventually(lambda: not alive(stopped)), "it will not wake up any more"
 
 
 def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inline_digest, monkeypatch):
