@@ -31,6 +31,7 @@ WIRES = {
     "zmq": {"wire": "zmq"},
     "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
 }
+RING = {"streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0}
 
 
 def setting(**fields):
@@ -106,18 +107,18 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("zmq", {"update": "locked", "unroll": [1, 2, 3, 4, 5, 6, 7]}),
-        ("zmq", {"task": "copy", "unroll": [4], "batch": 6, "cell": "gru", "look_ahead": 3}),
+        ("zmq", {"update": "locked", "unroll": [1, 8, 2, 12, 5]}),
+        ("zmq", RING | {"unroll": [3, 2], "task": "text"}),
         ("zmq", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
         ("zmq", {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"}),
-        ("ray", {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0}),
+        ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
-        ("zmq with curve", {"weights": "shared", "sync_every": 2, "unroll": [20, 8, 0]}),
+        ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
     ],
     ids=str,
 )
 def test_the_digest_is_that_of_the_inline_runtime_for_other_chains(ray_cluster, inline_digest, name, fields):
-    """Many boxes, one, a ring, messages of every shape. (Every update rule over real sockets: wires/test_zeromq.py.)"""
+    """Many boxes, rings, messages of every shape. (Every update rule over real sockets: wires/test_zeromq.py.)"""
     config = setting(**fields)
     assert finish(config, name)[0].digest == inline_digest(config)
 
