@@ -82,12 +82,15 @@ def streams(task: str, steps: int) -> dict[str, Fields]:
 
 def text() -> dict[str, Fields]:
     base: Fields = {"task": "text"}
+    whole: Fields = {"synthetic_scale": 1.0, "discount": 1.0}
     short, long = base | {"unroll": (5,), "ticks": 6_000}, base | {"unroll": (20,), "ticks": 1_500}
     return {
         "T 5, truncated": short | {"update": "truncated"},
         "T 5, synthetic": short,
         "T 5, synthetic, unlabelled": short | {"conditioned": False},
-        "T 5, synthetic, scale 1, discount 1": short | {"synthetic_scale": 1.0, "discount": 1.0},
+        "T 5, synthetic, synthesizer's rate 1e-3": short | {"synthesizer_learning_rate": 1e-3},
+        "T 5, synthetic, scale 1, discount 1": short | whole,
+        "T 5, synthetic, unlabelled, scale 1, discount 1": short | whole | {"conditioned": False},
         "T 20, truncated, as many characters": long | {"update": "truncated"},
         "T 20, truncated, as many ticks": long | {"update": "truncated", "ticks": 6_000},
     }

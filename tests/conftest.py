@@ -60,22 +60,6 @@ def ray_cluster(tmp_path_factory, sockets):
         ray.shutdown()
 
 
-WIRES = {
-    "inline": {"runtime": "inline"},
-    "ray": {"wire": "ray"},
-    "zmq": {"wire": "zmq"},
-    "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
-}
-
-
-@pytest.fixture(params=WIRES)
-def runtime_name(request):
-    """Every runtime in turn, and every wire: what a test says of one, it says of all."""
-    if request.param != "inline":
-        request.getfixturevalue("ray_cluster")
-    return request.param
-
-
-settings.register_profile("suite", max_examples=300, deadline=None, derandomize=True)
+settings.register_profile("suite", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("soak", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))

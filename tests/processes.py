@@ -14,7 +14,7 @@ def alive(pid: int) -> bool:
         return False
 
 
-def eventually(condition: Callable[[], bool], within: float = 30.0, every: float = 0.05) -> bool:
+def eventually(condition: Callable[[], bool], within: float = 60.0, every: float = 0.05) -> bool:
     """Whether the condition comes true before `within` seconds are over, looked at `every` so many."""
     end = time.monotonic() + within
     while time.monotonic() < end:

@@ -32,7 +32,7 @@ LIBRARIES = {  # which parts, or single modules, may import what
 }
 CLOCKS = {"time", "os", "threading", "asyncio", "socket", "subprocess", "multiprocessing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
-SCRIPTS = {"make_mnist.py"}
+SCRIPTS = {"make_mnist.py", "make_text.py"}
 
 
 def part(module: Path) -> str:

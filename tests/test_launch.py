@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from dni_actors.config.checks import ConfigError
+from dni_actors.runtime.driver import cluster
 from tests.processes import alive, children, eventually
 
 LAUNCH = [sys.executable, "-m", "dni_actors.launch"]
@@ -40,8 +42,8 @@ def socket_folders(place):
     return list(Path(place["env"]["TMPDIR"]).glob("dni-*"))
 
 
-def launch(place, *argv, timeout=100):
-    return subprocess.run([*LAUNCH, *argv], capture_output=True, text=True, timeout=timeout, **place)
+def launch(place, *argv):
+    return subprocess.run([*LAUNCH, *argv], capture_output=True, text=True, timeout=100, **place)
 
 
 def begin(place, *argv):
@@ -67,35 +69,16 @@ def test_the_seed_run_as_it_is(place):
     assert json.loads(inline.stdout.splitlines()[-1])["digest"] == result["digest"]
 
 
-def test_a_killed_box_ends_the_run_with_one_sentence(place):
-    process, folder, places = begin(place, *ENDLESS, "--max-restarts", "0")
-    family = children(process.pid)
-    os.kill(places[1]["pid"], signal.SIGKILL)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert err.startswith("dni_actors: box 1, tick ")
-    assert f"its process {places[1]['pid']} died" in err
-    assert err.count("\n") == 1
-    assert "failed: no evaluation yet after" in out
-    result = json.loads((folder / "result.json").read_text())
-    assert (result["status"], result["error"]) == ("failed", err.removeprefix("dni_actors: ").strip())
-    assert eventually(lambda: not any(alive(pid) for pid in family))
-
-
-def test_a_killed_driver_leaves_no_box_and_no_folder(place):
-    process, _, places = begin(place, *ENDLESS)
+def test_boxes_listen_on_this_machine_only_and_ctrl_c_ends_the_run_with_a_summary(place):
+    process, folder, places = begin(place, "--boxes", "6", "--hidden", "4", *ENDLESS)
+    assert len({where["pid"] for where in places}) == 6
+    family = children(process.pid) | {process.pid}
+    assert {address for address, _ in listening(family)} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    for where in places:  # each box listens once: as a worker of Ray's, not for its neighbours
+        assert len(listening({where["pid"]})) == 1
     (sockets,) = socket_folders(place)
     assert sockets.stat().st_mode & 0o777 == 0o700
-    assert sorted(path.name for path in sockets.iterdir()) == ["000", "001"]
-    process.kill()
-    process.communicate(timeout=60)
-    assert eventually(lambda: not any(alive(where["pid"]) for where in places))
-
-
-def test_ctrl_c_ends_the_run_with_a_summary(place):
-    process, folder, _ = begin(place, *ENDLESS)
-    assert len(socket_folders(place)) == 1
-    family = children(process.pid)
+    assert sorted(path.name for path in sockets.iterdir()) == [f"{k:03}" for k in range(5)]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -124,18 +107,6 @@ def test_a_reader_that_goes_away_is_no_error(place):
     ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, timeout=60, **place)
     assert ended.stdout.startswith("usage: ")
     assert ended.stderr == ""
-
-
-def test_thirty_two_boxes_start_and_listen_on_this_machine_only(place):
-    process, _, places = begin(place, "--boxes", "32", "--hidden", "4", *ENDLESS)
-    assert len({where["pid"] for where in places}) == 32
-    family = children(process.pid) | {process.pid}
-    assert {address for address, _ in listening(family)} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
-    for where in places:  # each box listens once: as a worker of Ray's, not for its neighbours
-        assert len(listening({where["pid"]})) == 1
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert eventually(lambda: not any(alive(pid) for pid in family))
 
 
 def listening(pids):
@@ -172,7 +143,7 @@ def listening(pids):
     ids=lambda value: str(value)[:30],
 )
 def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentence):
-    ended = launch(place, *argv, "--console", "quiet", timeout=15)
+    ended = launch(place, *argv, "--console", "quiet")
     assert ended.returncode == 2
     assert ended.stderr.startswith(f"dni_actors: {sentence}")
     assert ended.stderr.count("\n") == 1
@@ -180,12 +151,12 @@ def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentenc
     assert not runs.exists() or not list(runs.iterdir())
 
 
-def test_an_address_that_is_not_ray_is_told_in_time(place):
+def test_an_address_where_something_else_listens_is_told(monkeypatch):
+    monkeypatch.setattr(cluster, "ANSWER_WITHIN", 1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
-        ended = launch(place, "--address", address, "--console", "quiet", timeout=60)
-    assert ended.returncode == 2
-    assert ended.stderr.startswith(f"dni_actors: address: '{address}' is not a Ray cluster, or refuses us;")
+        with pytest.raises(ConfigError, match=f"address: '{address}' is not a Ray cluster, or refuses us; start one"):
+            cluster.check_answers(address)
 
 
 def test_a_terminal_gets_the_live_table(place):

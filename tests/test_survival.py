@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -16,10 +15,12 @@ from dni_actors.observe.trace import TICK
 from dni_actors.record.storage import Storage
 from dni_actors.record.traces import Traces
 from tests.processes import alive, children, eventually
-from tests.test_launch import LAUNCH, launch, place, socket_folders  # noqa: F401  place is a fixture
+from tests.test_launch import LAUNCH, place, socket_folders  # noqa: F401  place is a fixture
 
 RUN = ["--task", "rows", "--hidden", "16", "--batch", "8", "--seed", "7", "--console", "json", "--name", "it"]
-LONG = [*RUN, "--ticks", "4500", "--evaluate-every", "500", "--checkpoint-every", "40"]
+TICKS = 3000  # so many that every fault comes long before the end
+LONG = [*RUN, "--ticks", str(TICKS), "--evaluate-every", "500", "--checkpoint-every", "40"]
+EVALUATED = list(range(500, TICKS + 1, 500))
 
 
 class Command:
@@ -110,7 +111,7 @@ def a_cut_is_being_written(place):  # noqa: F811
     return newest and not (cuts / newest / "COMPLETE").exists()
 
 
-def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, undisturbed):  # noqa: F811
+def test_five_kills_leave_the_digest_alone(begin, place, undisturbed):  # noqa: F811
     shared = shared_memory()
     command = begin(*LONG, "--trace", "full")
     pids = command.pids()
@@ -129,40 +130,34 @@ def test_five_kills_and_a_box_that_hangs_leave_the_digest_alone(begin, place, un
         break
     pids = command.pids()
     command.event("kept")
-    os.kill(pids[0], signal.SIGSTOP)
-    told = command.until(lambda line: line.get("event") == "lost" and line["box"] == 0)
-    assert re.search(r"its process hangs, silent for \d+ s, in: ", told["why"])
-    assert eventually(lambda: not alive(pids[0])), "it will not wake up any more"
-    pids = command.pids()
-    command.event("kept")
     os.kill(pids[3], signal.SIGKILL)
     family = children(command.process.pid)
     result = command.ended()
     nothing_is_left(place, family, shared)
     assert result["digest"] == undisturbed
     traces = Traces(Storage.of(str(place["cwd"] / result["path"])) / "trace")
-    assert len(traces.overview.starts) >= 5
+    assert len(traces.overview.starts) >= 4
     told = np.concatenate(list(traces.events((TICK,))))
     assert sorted(zip(told["tick"].tolist(), told["box"].tolist(), strict=True)) == [
-        (tick, box) for tick in range(4500) for box in range(len(pids))
+        (tick, box) for tick in range(TICKS) for box in range(len(pids))
     ]
-    assert [e["tick"] for e in result["evaluations"]] == list(range(500, 4501, 500))
-    assert sum(result["restarts"]) == 6
-    assert result["cuts"][-1] == 4500
+    assert [e["tick"] for e in result["evaluations"]] == EVALUATED
+    assert sum(result["restarts"]) == 5
+    assert result["cuts"][-1] == TICKS
     replayed = subprocess.run(
         [sys.executable, "-m", "dni_actors.replay", "runs/it"], capture_output=True, text=True, timeout=100, **place
     )
-    assert re.fullmatch(r"equal: \d+ cuts and ticks 0 to 4499 of 4 boxes\n", replayed.stdout)
+    assert re.fullmatch(rf"equal: \d+ cuts and ticks 0 to {TICKS - 1} of 4 boxes\n", replayed.stdout)
     table = metrics(place)
     for k in range(4):
         mine = sorted((row["first_tick"], row["last_tick"]) for row in table if row["box"] == k)
-        assert [n for first, last in mine for n in range(first, last + 1)] == list(range(4500))
+        assert [n for first, last in mine for n in range(first, last + 1)] == list(range(TICKS))
 
 
 def nothing_is_left(place, family, shared):  # noqa: F811
     assert eventually(lambda: not [pid for pid in family if alive(pid)]), "no process is left"
     assert eventually(lambda: not socket_folders(place)), "no socket's folder is left"
-    assert shared_memory() <= shared, "no shared memory is left"
+    assert eventually(lambda: shared_memory() <= shared), "no shared memory is left, of ours or of others for long"
 
 
 def shared_memory():
@@ -176,49 +171,47 @@ def metrics(place):  # noqa: F811
     return Result.from_path(place["cwd"] / "runs" / "it").metrics.to_pylist()
 
 
-def test_a_run_whose_driver_is_killed_three_times_ends_with_the_same_digest(begin, place, undisturbed):  # noqa: F811
-    """SIGKILL while its boxes start, and twice while it learns; then it ends over Ray."""
-    shared = shared_memory()
+def test_a_run_that_is_interrupted_or_killed_goes_on_each_time_to_the_same_digest(begin, place, undisturbed):  # noqa: F811
+    shared, kept = shared_memory(), place["cwd"] / "runs" / "it" / "result.json"
+
+    # SIGTERM, as of `ray job stop`, whose SIGKILL comes soon after: the result is written before Ray is shut down.
+    command = begin(*LONG)
+    command.event("kept")
+    command.process.terminate()
+    assert eventually(kept.exists, every=0.0)
+    assert command.process.poll() is None, "Ray is still there"
+    command.process.kill()
+    command.process.wait(timeout=60)
+    assert json.loads(kept.read_text())["status"] == "interrupted"
+
+    # Ctrl-C, in another runtime.
+    command = begin(*LONG, "--runtime", "inline")
+    reached = command.event("started")["tick"]
+    assert reached > 0
+    command.event("kept")
+    command.process.send_signal(signal.SIGINT)
+    assert command.process.wait(timeout=60) == 130
+
+    # SIGKILL while its boxes start, and while it learns.
     command = begin(*LONG)
     assert eventually(lambda: box_processes(command.process.pid))
+    killed(command, place, shared)
+    command = begin(*LONG)
+    assert command.event("started")["tick"] > reached
+    for _ in range(3):
+        command.event("kept")
+    killed(command, place, shared)
+
+    result = begin("--resume", "runs/it", "--console", "json").ended()
+    assert (result["digest"], result["runtime"], result["wire"]) == (undisturbed, "ray", "zmq")
+    assert [e["tick"] for e in result["evaluations"]] == EVALUATED
+
+
+def killed(command, place, shared):  # noqa: F811
     family = children(command.process.pid)
     command.process.kill()
     assert command.process.wait(timeout=60) == -9
     nothing_is_left(place, family, shared)
-    seen = 0
-    for n in range(2):
-        command = begin(*LONG)
-        started = command.event("started")
-        assert (started["tick"] > seen) == (n > 0)
-        seen = started["tick"]
-        family = children(command.process.pid)
-        for _ in range(3):
-            command.event("kept")
-        command.process.kill()
-        assert command.process.wait(timeout=60) == -9
-        nothing_is_left(place, family, shared)
-    result = begin("--resume", "runs/it", "--console", "json").ended()
-    assert (result["digest"], result["runtime"], result["wire"]) == (undisturbed, "ray", "zmq")
-    assert [e["tick"] for e in result["evaluations"]] == list(range(500, 4501, 500))
-
-
-def test_a_run_that_is_told_to_end_goes_on_later(begin, place, undisturbed):  # noqa: F811
-    """SIGTERM as of `ray job stop`, whose SIGKILL comes 3 seconds later and finds result.json written. Then Ctrl-C."""
-    command = begin(*LONG)
-    command.event("kept")
-    command.process.terminate()
-    told = time.monotonic()
-    result = place["cwd"] / "runs" / "it" / "result.json"
-    assert eventually(result.exists, within=3.0)
-    assert time.monotonic() - told < 3.0
-    command.process.kill()
-    command.process.wait(timeout=60)
-    assert json.loads(result.read_text())["status"] == "interrupted"
-    command = begin(*LONG, "--runtime", "inline")
-    command.event("kept")
-    command.process.send_signal(signal.SIGINT)
-    assert command.process.wait(timeout=60) == 130
-    assert begin(*LONG, "--runtime", "inline").ended()["digest"] == undisturbed
 
 
 def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_from(begin, place):  # noqa: F811
@@ -227,8 +220,10 @@ def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_fro
         pids = command.pids()
         command.event("kept")
         os.kill(pids[1], signal.SIGKILL)
+    family = children(command.process.pid)
     result = command.until(lambda line: "status" in line)
     assert command.process.wait(timeout=60) == 1
+    assert eventually(lambda: not any(alive(pid) for pid in family))
     error = command.error()
     assert re.fullmatch(
         r"dni_actors: box 1, tick \d+: its process \d+ died \(killed, out of memory, or crashed\); "
@@ -237,7 +232,6 @@ def test_restarts_that_are_used_up_end_with_a_sentence_and_a_folder_to_go_on_fro
         error,
     )
     assert (result["status"], result["restarts"]) == ("failed", [0, 1, 0, 0])
-    other = launch(place, *LONG, "--seed", "8")
-    assert other.returncode == 2
-    assert other.stderr.endswith("by a run with other settings (seed 7, not 8); give those, or another name\n")
-    assert launch(place, *LONG, "--runtime", "inline").returncode == 0
+    assert result["error"] == error.removeprefix("dni_actors: ").strip()
+    assert str(pids[1]) in error
+    assert list((place["cwd"] / result["path"]).glob("cuts/*/COMPLETE"))

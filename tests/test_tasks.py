@@ -95,6 +95,15 @@ def test_binary_addition_asks_for_the_bits_of_the_sum(name, bits):
     assert [part.labels.shape[0] for part in split] == [8000, 1000, 1000]
 
 
+def test_the_text_comes_with_the_package_and_is_the_same_under_every_python():
+    task = find("text")
+    assert (task.train, task.validation, task.test, task.classes) == (420168, 23343, 23343, 62)
+    facts, labels = task.start(2, 0, 1, np.zeros(0)), np.zeros((task.test - 1, 1), np.int64)
+    task.window(2, 0, facts, 0, np.zeros((0, 1, task.inputs)), labels)
+    read = "".join((task.alphabet + "?")[c] for c in labels[:, 0])
+    assert read.endswith("domestic virtues than in its\nnational importance.\n\n\n\nFinis\n")
+
+
 class Incomplete:
     steps, inputs, classes = 1, 1, 2
 

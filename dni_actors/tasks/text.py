@@ -4,6 +4,7 @@ The first nine tenths are for training, the rest is held out, half for validatio
 are rarer than one in RARE become one: so many classes a read-out need not have.
 """
 
+import gzip
 import math
 from functools import cache
 from itertools import pairwise
@@ -15,6 +16,7 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
 from dni_actors.tasks.task import TRAIN, Split
 
+FILE = Path(__file__).with_name("data") / "persuasion.txt.gz"
 PARTS = (0.0, 0.9, 0.95, 1.0)
 RARE = 20_000
 SPREAD = (math.sqrt(5) - 1) / 2  # multiples of it, modulo 1, lie apart, however many there are
@@ -79,11 +81,9 @@ class Text:
 
 @cache
 def text_task(file: str | None = None) -> Text:
-    """Of a file, UTF-8; by default the English documentation that comes with Python itself."""
+    """Of a file, UTF-8; by default the novel that comes with the package (see data/README.md)."""
     if file is None:
-        from pydoc_data.topics import topics  # half a megabyte: when it is wanted
-
-        return Text("\n".join(topics[name] for name in sorted(topics)))
+        return Text(gzip.decompress(FILE.read_bytes()).decode("utf-8"))
     try:
         content = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -11,14 +11,14 @@ from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
 
-SCHEDULES = 2000
+SCHEDULES = 100  # of a real chain; protocol/test_every_course.py goes through all courses of smaller ones
 
 
 def digests(config, **how):
     return Chain(config, **how).run()
 
 
-def test_two_thousand_random_schedules_give_one_digest():
+def test_random_schedules_give_one_digest():
     config = tiny(boxes=4, ticks=4, lag=2, batch=5, evaluate_every=3)
     expected = digests(config)
     for seed in range(SCHEDULES):
@@ -118,32 +118,6 @@ def test_any_chain_lives_under_random_delays(seed):
     _, fields = random_setting(seed)
     config = tiny(**fields, compute_delay_ms="0:0.3", link_delay_ms="0:1")
     assert digests(config) == digests(tiny(**fields))
-
-
-class Weather:
-    """A wire that loses, repeats and holds back messages, as chance has it."""
-
-    def __init__(self, chain, rng):
-        self._carry, self._rng, self._held = chain.carry, rng, []
-        chain.carry = self
-
-    def __call__(self, k, direction, message):
-        fate = self._rng.choice(["come", "come", "come", "be lost", "come twice", "be late"])
-        if fate == "be late":
-            self._held.append((k, direction, message))
-        elif fate != "be lost":
-            for _ in range(1 + (fate == "come twice")):
-                self._carry(k, direction, message)
-        if self._held and self._rng.random() < 0.3:
-            self._carry(*self._held.pop(self._rng.randrange(len(self._held))))
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_lost_repeated_and_late_messages_leave_the_digest_alone(seed):
-    rng, fields = random_setting(seed)
-    chain = Chain(tiny(**fields), schedule=rng)
-    Weather(chain, rng)
-    assert chain.run() == digests(tiny(**fields))
 
 
 def test_a_message_that_never_comes_is_told_not_waited_for():

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from dni_actors.box.data.held_out import HeldOut
 from dni_actors.box.messages import Gradient
 from dni_actors.box.tally import Tally
+from dni_actors.box.time_box import TimeBox
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.channel import Channel, Phase
 from dni_actors.runtime.inline import Chain
@@ -69,6 +71,42 @@ def test_without_gradients_there_is_no_norm():
     meter.end(0, 0)
     meter.close_row(0, Tally())
     assert meter.new_rows()[0].received_norm is None
+
+
+class Hands:
+    """Clocks that a test turns."""
+
+    now = 100.0
+
+    def read(self):
+        return self.now
+
+    time = perf_counter = thread_time = read
+
+
+@pytest.mark.parametrize("boxes", [1, 3])
+def test_evaluations_are_no_part_of_the_training_time(monkeypatch, boxes):
+    """An update takes a second, a chunk of an evaluation a minute, and nothing else any time."""
+    hands = Hands()
+    for module in ("meter", "timeline"):
+        monkeypatch.setattr(f"dni_actors.runtime.worker.{module}.time", hands)
+
+    def takes(seconds, method):
+        def slow(*args):
+            hands.now += seconds
+            return method(*args)
+
+        return slow
+
+    monkeypatch.setattr(HeldOut, "score", takes(60, HeldOut.score))
+    monkeypatch.setattr(TimeBox, "update", takes(1, TimeBox.update))
+    chain = Chain(tiny(unroll=(7,) if boxes == 1 else (3, 2, 2), ticks=4, evaluate_every=1))
+    for stepper in chain.steppers[: boxes == 1]:
+        stepper.begin(Clock())  # as the only box of its process
+    chain.run()
+    last = chain.statuses()[-1]
+    assert last.seconds == 4 * boxes
+    assert last.elapsed == 4 * boxes + 4 * boxes * chain.steppers[0].box.held_out.chunks * 60
 
 
 def test_memory_is_that_of_this_process_alone():

