@@ -1,6 +1,5 @@
 """Keeps a run's cuts while it goes on: gathers the boxes' parts, writes them in the background, drops old ones."""
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -59,7 +58,7 @@ class CutStore:
         `ranked`: ticks, best first; the first of them that has a complete cut is kept beside the last ones.
         """
         tick = parts[0].tick
-        seen = [[x if math.isfinite(x) else None for x in e] for e in evaluations if e.tick <= tick]
+        seen = [evaluation for evaluation in evaluations if evaluation.tick <= tick]
         facts = Complete(tick, self.incarnation, [part.digest for part in parts], seen)
         with self._lock:
             self._waiting = parts, facts, ranked

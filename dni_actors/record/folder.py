@@ -4,7 +4,6 @@ import fcntl
 import os
 import re
 import secrets
-import tomllib
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ import tomli_w
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
+from dni_actors.record.run_files import CONFIG, CUTS, DIGESTS, METRICS, RunFiles
 from dni_actors.record.storage import Storage, why
 
 # What may differ when a run is taken up again: it cannot change the result.
@@ -23,7 +23,7 @@ FREE = {
 }  # fmt: skip
 DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}
 
-INSIDE = ("metrics", "digests", "cuts")  # made before config.toml, with which a run's folder is one
+INSIDE = (METRICS, DIGESTS, CUTS)  # made before config.toml, with which a run's folder is one
 
 
 def new_name(config: RunConfig) -> str:
@@ -97,11 +97,11 @@ class RunFolder:
 
     def _take_up(self) -> None:
         where = f"{self.name!r} is taken"
-        if not self.storage.exists("config.toml"):
+        if not self.storage.exists(CONFIG):
             told = f"{where}: the folder exists and holds no run; give another name or remove that folder"
             raise ConfigError("name", told)
         try:
-            before = RunConfig.of(**tomllib.loads(self.storage.read("config.toml").decode()))
+            before = RunFiles(self.storage).config()
         except (ValueError, RecursionError) as error:
             told = f"{where}, and the config.toml there cannot be used ({error}); mend it or give another name"
             raise ConfigError("name", told) from error
@@ -118,7 +118,7 @@ class RunFolder:
     def write_config(self, config: RunConfig) -> None:
         """Without the run's name: the file is there to run the same again, under another one."""
         fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
-        self.storage.write("config.toml", tomli_w.dumps(fields).encode())
+        self.storage.write(CONFIG, tomli_w.dumps(fields).encode())
 
     def discard(self) -> None:
         """Removes the folder of a run that never began."""

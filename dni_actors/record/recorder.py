@@ -1,6 +1,5 @@
 """Writes a run's folder while the run goes on, and knows what an earlier part of the run has left there."""
 
-import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -71,8 +70,7 @@ class Recorder:
     def evaluations(self) -> list[Evaluation]:
         """Those of an earlier part of the run, up to its last complete cut."""
         known = self.cuts.known()
-        several = known[-1].evaluations if known else []
-        return [Evaluation(*(math.nan if x is None else x for x in one)) for one in several]  # type: ignore[arg-type]
+        return known[-1].evaluations if known else []
 
     def settle(self, config: RunConfig) -> None:
         """What the configuration left open is known now."""
@@ -97,7 +95,7 @@ class Recorder:
             probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.probes)
             if self._metrics.add(rows) or self._probes.add(probes) or self._traces.due:
                 self._write()
-            end = standing.stops_at
+            end = standing.evaluations.stops_at
             for parts in self.cuts.gather(event):
                 tick, digests = parts[0].tick, [part.digest for part in parts]
                 if end is not None and tick > end:
@@ -107,7 +105,7 @@ class Recorder:
                     self._ends[tick] = digests
                 self._write()
                 if self.problem is None:  # a complete cut has all that came before it on the disk
-                    ranked = [evaluation.tick for evaluation in standing.ranked]
+                    ranked = [evaluation.tick for evaluation in standing.evaluations.ranked]
                     stops = self.config.learning.stop_after > 0
                     self.cuts.write(parts, standing.evaluations, ranked, wait=stops)
                 else:

@@ -3,6 +3,7 @@ what they claim to be."""
 
 import hashlib
 import json
+import math
 import random
 import tomllib
 import tracemalloc
@@ -16,6 +17,7 @@ from pyarrow import fs
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.options import read_toml
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
 from dni_actors.record.cut_files import COMPLETE, Complete, CutError
 from dni_actors.record.storage import Storage
@@ -95,8 +97,10 @@ def test_a_part_that_is_wrong_but_fits_its_hash_is_named(memory, changes, told):
         ({"digests": {}}, "it is no JSON of a cut"),
         ({"incarnation": "1"}, "it is no JSON of a cut"),
         ({"evaluations": [[1, 2]]}, "it is no JSON of a cut"),
-        ({"evaluations": [["1", 0, 0, 0, 0]]}, "it is no JSON of a cut"),
-        ({"evaluations": [[1, 0, 0, 0, []]]}, "it is no JSON of a cut"),
+        ({"evaluations": [["1", 0, 0, 0, 0, 0]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, 0, []]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, 0, "infinity"]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, 0, 10**400]]}, "it is no JSON of a cut"),
         ({"evaluations": 7}, "it is no JSON of a cut"),
     ],
     ids=str,
@@ -111,14 +115,17 @@ def test_a_list_of_parts_that_is_wrong_but_fits_its_hash_is_named(memory, change
 class Peak:
     """Bytes that Python, and Arrow, had allocated at most since the last `begin`."""
 
+    def __init__(self):
+        self._system, self._pools = pa.default_memory_pool(), []
+
     def begin(self):
-        self._pool = pa.proxy_memory_pool(pa.default_memory_pool())
-        pa.set_memory_pool(self._pool)
+        self._pools.append(pa.proxy_memory_pool(self._system))  # the old ones stay: Arrow may still hold their memory
+        pa.set_memory_pool(self._pools[-1])
         self._before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
 
     def bytes(self):
-        return tracemalloc.get_traced_memory()[1] - self._before + self._pool.max_memory()
+        return tracemalloc.get_traced_memory()[1] - self._before + self._pools[-1].max_memory()
 
 
 @pytest.fixture
@@ -131,7 +138,23 @@ def peak():
 
 
 def junk(rng):
-    return rng.choice([None, -1, 2**70, 0.5, True, "x", [], {}, ["x", 1], [[9, 0, 0, 0, 0]], [[2**70] * 5], "9" * 5000])
+    return rng.choice(
+        [
+            None,
+            -1,
+            2**70,
+            0.5,
+            True,
+            "x",
+            [],
+            {},
+            ["x", 1],
+            [[9, 0, 0, 0, 0, 0]],
+            [[2**70] * 6],
+            [["inf"] * 6],
+            "9" * 5000,
+        ]
+    )
 
 
 def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(memory, peak):
@@ -141,7 +164,7 @@ def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(memor
     """
     rng, place = random.Random(0), memory
     parts = [part(9, k) for k in range(2)]
-    cut_files.write(place, parts, Complete(9, 0, ["a", "b"], [[5, 0.5, None, 0.25, 2.0]]))
+    cut_files.write(place, parts, Complete(9, 0, ["a", "b"], [Evaluation(5, 0.5, math.inf, 0.25, math.nan, 3.0)]))
     names = [COMPLETE, "box-000.arrow", "box-001.arrow"]
     whole = {name: written(place, name) for name in names}
     size = sum(map(len, whole.values()))
