@@ -47,7 +47,7 @@ class Health:
         self._config = config
         self._patience = min(max(PATIENCE, config.ticks_per_epoch), max(1, config.ticks // 10))
         self._since: dict[tuple[int, str], int] = {}  # box and sign of illness: the tick from which on it has lasted
-        self._told: set[str] = set()  # signs
+        self._given: set[str] = set()  # signs
         self._norms: list[deque[float]] = [deque(maxlen=USUAL[1]) for _ in range(config.boxes)]  # received
         self._loss = self._first_loss = math.nan  # of the chain
         self._grown = 0  # rows in sequence
@@ -58,7 +58,7 @@ class Health:
             self._since.clear()
         if not isinstance(event, Status):
             return []
-        return [Warned(f"box {event.box}: {told}") for row in event.rows for told in self._row(row)]
+        return [Warned(f"box {event.box}: {sentence}") for row in event.rows for sentence in self._row(row)]
 
     def _row(self, row: Row) -> list[str]:
         config = self._config
@@ -78,15 +78,15 @@ class Health:
             found.append(f"synthetic gradient points away from the received one for {lasted} ticks; {remedy}")
         if lasted := self._lasts(row, "dull", last and cosine is not None and 0 <= cosine < DULL):
             little = "use --conditioned: without the label there is little to predict"
-            told = f"synthetic gradient tells next to nothing of the received one (cosine {cosine:.2f})"
-            found.append(f"{told} for {lasted} ticks; {remedy if label else little}")
+            problem = f"synthetic gradient tells next to nothing of the received one (cosine {cosine:.2f})"
+            found.append(f"{problem} for {lasted} ticks; {remedy if label else little}")
         if lasted := self._lasts(row, "long", ratio is not None and ratio > LONG):
-            told = f"synthetic gradient is {ratio:.3g} times as long as the received one for {lasted} ticks"
-            found.append(f"{told}; lower --synthesizer-learning-rate or --synthetic-scale")
+            problem = f"synthetic gradient is {ratio:.3g} times as long as the received one for {lasted} ticks"
+            found.append(f"{problem}; lower --synthesizer-learning-rate or --synthetic-scale")
         self._grown = (self._grown + 1 if growth > GROWTH and not learned else 0) if last else self._grown
         if last and self._grown >= ROWS and self._first("grown"):
-            told = f"received gradient is {growth:.3g} times as long as usual, at tick {row.last_tick}"
-            found.append(f"{told}; lower --learning-rate or --clip")
+            problem = f"received gradient is {growth:.3g} times as long as usual, at tick {row.last_tick}"
+            found.append(f"{problem}; lower --learning-rate or --clip")
         figures = [x for x in (row.loss, row.cosine, row.norm_ratio, row.received_norm) if x is not None]
         if not all(map(math.isfinite, figures)) and self._first("broken"):
             found.append(f"loss or gradient no longer finite at tick {row.last_tick}; lower --learning-rate")
@@ -112,8 +112,8 @@ class Health:
         return lasted if lasted >= self._patience and self._first(sign) else 0
 
     def _first(self, sign: str) -> bool:
-        first = sign not in self._told
-        self._told.add(sign)
+        first = sign not in self._given
+        self._given.add(sign)
         return first
 
 

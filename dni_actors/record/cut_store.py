@@ -81,9 +81,9 @@ class CutStore:
                 self._tell(Kept(facts.tick))
             except Exception as error:  # whatever it is: no reason to lose the run
                 self._give_up(facts.tick)
-                told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-                told = f"the cut at tick {facts.tick} could not be kept ({told})"
-                self.failed(f"{told}, the one before still holds; free space or check the disk")
+                reason = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+                problem = f"the cut at tick {facts.tick} could not be kept ({reason})"
+                self.failed(f"{problem}, the one before still holds; free space or check the disk")
                 continue
             with suppress(OSError):  # the next one tries again
                 self._prune(ranked)

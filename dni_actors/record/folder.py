@@ -84,8 +84,8 @@ class RunFolder:
             fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.release()
-            told = f"{self.name!r} is taken by a run that is still going on; stop that, or give another name"
-            raise ConfigError("name", told) from error
+            problem = f"{self.name!r} is taken by a run that is still going on; stop that, or give another name"
+            raise ConfigError("name", problem) from error
         except OSError:  # a filesystem without locks
             self.release()
 
@@ -98,19 +98,19 @@ class RunFolder:
     def _take_up(self) -> None:
         where = f"{self.name!r} is taken"
         if not self.storage.exists(CONFIG):
-            told = f"{where}: the folder exists and holds no run; give another name or remove that folder"
-            raise ConfigError("name", told)
+            problem = f"{where}: the folder exists and holds no run; give another name or remove that folder"
+            raise ConfigError("name", problem)
         try:
             before = RunFiles(self.storage).config()
         except (ValueError, RecursionError) as error:
-            told = f"{where}, and the config.toml there cannot be used ({error}); mend it or give another name"
-            raise ConfigError("name", told) from error
+            problem = f"{where}, and the config.toml there cannot be used ({error}); mend it or give another name"
+            raise ConfigError("name", problem) from error
         if self.config.learning.lag == "auto":
             self.config = self.config.replace(lag=before.learning.lag)
         differing = differences(before, self.config)
         if differing:
-            told = "; ".join(differing)
-            raise ConfigError("name", f"{where} by a run with other settings ({told}); give those, or another name")
+            words = "; ".join(differing)
+            raise ConfigError("name", f"{where} by a run with other settings ({words}); give those, or another name")
         self._claim_it()
         self.resumed = True
         self.write_config(self.config)
@@ -136,7 +136,7 @@ def differences(before: RunConfig, now: RunConfig) -> list[str]:
         longer = name in ("ticks", "epochs") and before.learning.decay == "none" and other > one
         if one != other and not longer:
             found[DERIVED.get(name, name).replace("unrolls", "unroll")] = f"{one}, not {other}"
-    return [f"{name} {told}" for name, told in sorted(found.items())]
+    return [f"{name} {values}" for name, values in sorted(found.items())]
 
 
 def meaning(config: RunConfig, name: str) -> Any:
@@ -144,7 +144,7 @@ def meaning(config: RunConfig, name: str) -> Any:
 
 
 def unwritable(config: RunConfig, error: OSError) -> ConfigError:
-    told = why(error)
+    reason = why(error)
     return ConfigError(
-        "storage", f"{config.output.storage!r} cannot be written ({told}); give a folder you may write to"
+        "storage", f"{config.output.storage!r} cannot be written ({reason}); give a folder you may write to"
     )
