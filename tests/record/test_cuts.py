@@ -110,7 +110,7 @@ def newer(content):
 
 
 @pytest.mark.parametrize(
-    ("name", "damage", "told"),
+    ("name", "damage", "problem"),
     [
         ("box-001.arrow", lambda b: b[: len(b) // 2], "box-001.arrow cannot be used: it is not as it was written"),
         ("box-001.arrow", lambda b: b[:50] + bytes([b[50] ^ 1]) + b[51:], "it is not as it was written"),
@@ -124,13 +124,13 @@ def newer(content):
     ],
     ids=itertools.count(),
 )
-def test_what_was_altered_is_named_and_the_cut_before_is_used(local, name, damage, told):
+def test_what_was_altered_is_named_and_the_cut_before_is_used(local, name, damage, problem):
     news = []
     store = CutStore(local, 2, news.append)
     for tick in (8, 9):
         cut_files.write(local, [part(tick, k) for k in range(2)], Complete(tick, 0, ["a", "b"], []))
     change(local, name, damage(written(local, name)))
-    with pytest.raises(CutError, match=rf"cuts/000000000009/.*{told}"):
+    with pytest.raises(CutError, match=rf"cuts/000000000009/.*{problem}"):
         cut_files.read(local, 9, 2)
     assert [one.tick for one in store.newest()] == [8, 8]
     assert [type(event) for event in news] == [Warned]

@@ -122,7 +122,7 @@ def test_resume_takes_the_settings_from_the_folder(setting, cut_short, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "words"),
     [
         ({"seed": 1}, r"seed 0, not 1"),
         ({"seed": 1, "lag": 3}, r"lag 2, not 3; seed 0, not 1"),
@@ -132,9 +132,9 @@ def test_resume_takes_the_settings_from_the_folder(setting, cut_short, tmp_path)
     ],
     ids=str,
 )
-def test_other_settings_are_refused_by_name(setting, fields, told):
+def test_other_settings_are_refused_by_name(setting, fields, words):
     run(setting())
-    with pytest.raises(ConfigError, match=rf"name: 'it' is taken by a run with other settings \({told}\); give those"):
+    with pytest.raises(ConfigError, match=rf"name: 'it' is taken by a run with other settings \({words}\); give those"):
         run(setting(**fields))
 
 
