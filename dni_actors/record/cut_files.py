@@ -20,7 +20,7 @@ from dni_actors.protocol.program import Evaluation
 from dni_actors.record.storage import Storage
 
 FORMAT = 2
-COMPLETE = "COMPLETE"
+CUTS, COMPLETE = "cuts", "COMPLETE"
 SCHEMA = pa.schema(
     [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]
 )
@@ -110,7 +110,7 @@ def check_format(facts: Any) -> None:
 
 
 def folder(storage: Storage, tick: int) -> Storage:
-    return storage / "cuts" / f"{tick:012}"
+    return storage / CUTS / f"{tick:012}"
 
 
 def write(storage: Storage, parts: Sequence[BoxCut], facts: Complete) -> None:
@@ -155,7 +155,7 @@ def hash_of(content: dict[str, Any]) -> str:
 
 def complete(storage: Storage) -> list[int]:
     """The ticks of the cuts that say they are complete, in order."""
-    cuts = storage / "cuts"
+    cuts = storage / CUTS
     return [int(name) for name in cuts.names() if name.isdecimal() and (cuts / name).exists(COMPLETE)]
 
 

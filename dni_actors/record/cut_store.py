@@ -9,7 +9,8 @@ from dni_actors.observe.events import Kept, Status, Warned
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
-from dni_actors.record.cut_files import Complete, CutError
+from dni_actors.record.cut_files import CUTS, Complete, CutError
+from dni_actors.record.run_files import MANIFEST
 from dni_actors.record.storage import Storage, why
 
 LAST = 2  # complete cuts that are kept; if the newest cannot be read, there is the one before
@@ -34,7 +35,7 @@ class CutStore:
     def marker(self) -> str | None:
         """The run's manifest, as nodes may or may not see it; None in an object store, which is there for all."""
         path = self._storage.path
-        return None if path is None else str((path / "manifest.json").resolve())
+        return None if path is None else str((path / MANIFEST).resolve())
 
     def gather(self, status: Status) -> list[list[BoxCut]]:
         """Takes a box's new parts; the cuts that are whole now, in the order of their boxes."""
@@ -92,7 +93,7 @@ class CutStore:
         """What was written of a cut that failed goes: on a full disk it would be in the way of all else."""
         with suppress(OSError):
             if tick not in cut_files.complete(self._storage):
-                (self._storage / "cuts").remove(f"{tick:012}")
+                (self._storage / CUTS).remove(f"{tick:012}")
 
     def failed(self, text: str) -> None:
         """A cut could not be kept: told once, until one can be kept again."""
@@ -107,10 +108,10 @@ class CutStore:
         """Drops all but the last complete cuts, the best one, and what may be in the making."""
         known = cut_files.complete(self._storage)
         best = next((tick for tick in ranked if tick in known and tick not in self._unusable), None)
-        for name in (self._storage / "cuts").names():
+        for name in (self._storage / CUTS).names():
             if not name.isdecimal() or int(name) in (*known[-LAST:], best) or int(name) > known[-1]:
                 continue
-            (self._storage / "cuts").remove(name)
+            (self._storage / CUTS).remove(name)
 
     def settle(self) -> None:
         """Waits until all that is to be written is, or has failed."""
@@ -162,7 +163,7 @@ class CutStore:
         with suppress(OSError):
             for later in self.complete:
                 if later > tick:
-                    (self._storage / "cuts").remove(f"{later:012}")
+                    (self._storage / CUTS).remove(f"{later:012}")
 
     def close(self) -> None:
         self.settle()

@@ -11,7 +11,8 @@ import tomli_w
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
-from dni_actors.record.run_files import CONFIG, CUTS, DIGESTS, METRICS, RunFiles
+from dni_actors.record.cut_files import CUTS
+from dni_actors.record.run_files import CONFIG, DIGESTS, METRICS, RunFiles
 from dni_actors.record.storage import Storage, why
 
 # What may differ when a run is taken up again: it cannot change the result.

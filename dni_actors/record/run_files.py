@@ -16,7 +16,7 @@ from dni_actors.record.tables import CutDigest, read_metrics, read_probes, read_
 from dni_actors.record.traces import Traces
 
 CONFIG, MANIFEST, PLACES, RESULT = "config.toml", "manifest.json", "boxes.json", "result.json"
-METRICS, DIGESTS, PROBES, TRACE, CUTS = "metrics", "digests", "probes", "trace", "cuts"
+METRICS, DIGESTS, PROBES, TRACE = "metrics", "digests", "probes", "trace"
 
 
 class RunFiles:
