@@ -19,9 +19,9 @@ from typing import Any
 
 from bench.measure import Figure, median, ours, rival, rival_figure, save, take_turns
 from dni_actors.config.run import RunConfig
+from dni_actors.observe.law import Cost, decoupled_period, locked_period
 from dni_actors.observe.standing import Standing
 from dni_actors.runtime import Runtime, started
-from dni_actors.runtime.driver.law import Cost, decoupled_period, locked_period
 from dni_actors.runtime.driver.tuning import tune
 
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes

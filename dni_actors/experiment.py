@@ -34,8 +34,7 @@ def run(
     config = config.validated().fitted(cores()).validated()
     recorder = Recorder(config.replace(kernels=kernels))
     config = recorder.config
-    standing = Standing(config)
-    standing.evaluations = recorder.evaluations()
+    standing = Standing(config, recorder.evaluations())
     shown = view(config.output.console, standing) if shown_by is None else shown_by(standing)
     sinks: list[View] = []
     results: list[Result] = []
@@ -60,6 +59,7 @@ def run(
         shown.open()
         sinks += further(standing, recorder)
         with nullcontext(running) if running is not None else started(config) as running:
+            standing.cores = running.cores
             try:
                 if config.learning.lag == "auto":
                     tuned = tune(config, running)
@@ -130,6 +130,6 @@ def early_end(standing: Standing, recorder: Recorder) -> tuple[int, list[str]] |
 
     Boxes have gone on beyond it by then, as decoupled boxes do; that does not count: the end is the same every time.
     """
-    tick = standing.stops_at
+    tick = standing.evaluations.stops_at
     digests = None if tick is None or tick == standing.config.ticks else recorder.digests_at(tick)
     return None if tick is None or digests is None else (tick, digests)

@@ -48,6 +48,19 @@ def test_the_best_cut_can_be_asked_for(trained):
     assert trained.load_model(best=True).tick == trained.best["tick"]
 
 
+def test_of_numbers_the_best_cut_is_the_one_of_least_loss_as_the_result_says(tmp_path):
+    by_accuracy = []
+    for seed in range(4):
+        name, fields = f"{seed}", {"ticks": 12, "evaluate_every": 4, "stop_after": 1000, "learning_rate": 1.0}
+        result = run(tiny(task="tiny-numbers", seed=seed, storage=str(tmp_path), name=name, **fields))
+        best = min(result.evaluations, key=lambda e: (e["validation_loss"], e["tick"]))
+        assert result.best == best
+        assert Result.from_path(tmp_path / name).load_model(best=True).tick == best["tick"]
+        cuts = [e for e in result.evaluations if e["tick"] in result.cuts]
+        by_accuracy.append(max(cuts, key=lambda e: (e["validation_accuracy"], -e["tick"])) == best)
+    assert not all(by_accuracy), "accuracy and loss disagree for some seed"
+
+
 def test_any_number_of_sequences_is_classified(trained, command, tmp_path, rng):
     x = rng.standard_normal((7, 7, 3)).astype(np.float32)
     np.save(tmp_path / "x.npy", x)

@@ -1,4 +1,6 @@
-"""Whether the boxes learn in good health: what the rows of their metrics give cause to warn of, with advice.
+"""Advice: warnings while boxes learn in bad health, and hints at what another setting would do better.
+
+Warnings, from the rows of the metrics:
 
     cosine          below 0.05 at the last boundary for an epoch; below 0 anywhere
     norm ratio      above 5: the synthetic gradient is far longer than the received one
@@ -8,20 +10,33 @@
 Only the last boundary's cosine is unbiased: upstream, where targets are made with synthetic gradients themselves, it
 flatters, and norms grow from nothing as synthesizers learn. Where the loss has fallen to a fifth the gradients are on
 their way to nothing, and say little of their synthesizers. Each sign is told once a run, of the first box to show it.
+
+A hint is given only where following it helps, and names what to give instead and what that brings. A box that waits
+says nothing by itself: it may wait because a slower one holds it back, or because others work on its core. So a larger
+lag is advised only where both sides of a boundary wait *and* the lag law (observe/law.py), from what the boxes' ticks
+cost in this run, from its links and its cores, explains that by the lag.
 """
 
 import math
 import statistics
 from collections import deque
+from itertools import pairwise
 
 from dni_actors.config.run import RunConfig
+from dni_actors.nn.losses import LOSSES
 from dni_actors.observe.events import Event, Row, Started, Status, Warned
+from dni_actors.observe.law import decoupled_period, least_lag
+from dni_actors.observe.standing import Standing
 
 DULL = 0.05  # cosine below which a synthesizer tells next to nothing
 LONG = 5.0  # norm ratio
 GROWTH, ROWS = 10.0, 3  # of the received norm: how many times what it was, for how many rows
 USUAL = 5, 100  # rows of metrics, at least and at most, that tell what a norm usually is
 LEARNED = 0.2  # share of its first row's loss at which a chain is well enough
+RUN_AWAY = 10  # times the loss of who knows nothing
+WAITED = 0.1  # share of its time for which a box waits
+FASTER = 1.1  # times as fast as it is, at least, is what a larger lag has to bring
+FRESH = 4  # lag up to which older gradients cost nothing that can be measured
 PATIENCE = 500  # ticks at least, or an epoch if that is longer, but never more than a tenth of the run
 
 
@@ -32,7 +47,7 @@ class Health:
         self._config = config
         self._patience = min(max(PATIENCE, config.ticks_per_epoch), max(1, config.ticks // 10))
         self._since: dict[tuple[int, str], int] = {}  # box and sign of illness: the tick from which on it has lasted
-        self._told: set[str] = set()  # signs
+        self._given: set[str] = set()  # signs
         self._norms: list[deque[float]] = [deque(maxlen=USUAL[1]) for _ in range(config.boxes)]  # received
         self._loss = self._first_loss = math.nan  # of the chain
         self._grown = 0  # rows in sequence
@@ -43,7 +58,7 @@ class Health:
             self._since.clear()
         if not isinstance(event, Status):
             return []
-        return [Warned(f"box {event.box}: {told}") for row in event.rows for told in self._row(row)]
+        return [Warned(f"box {event.box}: {sentence}") for row in event.rows for sentence in self._row(row)]
 
     def _row(self, row: Row) -> list[str]:
         config = self._config
@@ -63,15 +78,15 @@ class Health:
             found.append(f"synthetic gradient points away from the received one for {lasted} ticks; {remedy}")
         if lasted := self._lasts(row, "dull", last and cosine is not None and 0 <= cosine < DULL):
             little = "use --conditioned: without the label there is little to predict"
-            told = f"synthetic gradient tells next to nothing of the received one (cosine {cosine:.2f})"
-            found.append(f"{told} for {lasted} ticks; {remedy if label else little}")
+            problem = f"synthetic gradient tells next to nothing of the received one (cosine {cosine:.2f})"
+            found.append(f"{problem} for {lasted} ticks; {remedy if label else little}")
         if lasted := self._lasts(row, "long", ratio is not None and ratio > LONG):
-            told = f"synthetic gradient is {ratio:.3g} times as long as the received one for {lasted} ticks"
-            found.append(f"{told}; lower --synthesizer-learning-rate or --synthetic-scale")
+            problem = f"synthetic gradient is {ratio:.3g} times as long as the received one for {lasted} ticks"
+            found.append(f"{problem}; lower --synthesizer-learning-rate or --synthetic-scale")
         self._grown = (self._grown + 1 if growth > GROWTH and not learned else 0) if last else self._grown
         if last and self._grown >= ROWS and self._first("grown"):
-            told = f"received gradient is {growth:.3g} times as long as usual, at tick {row.last_tick}"
-            found.append(f"{told}; lower --learning-rate or --clip")
+            problem = f"received gradient is {growth:.3g} times as long as usual, at tick {row.last_tick}"
+            found.append(f"{problem}; lower --learning-rate or --clip")
         figures = [x for x in (row.loss, row.cosine, row.norm_ratio, row.received_norm) if x is not None]
         if not all(map(math.isfinite, figures)) and self._first("broken"):
             found.append(f"loss or gradient no longer finite at tick {row.last_tick}; lower --learning-rate")
@@ -97,6 +112,75 @@ class Health:
         return lasted if lasted >= self._patience and self._first(sign) else 0
 
     def _first(self, sign: str) -> bool:
-        first = sign not in self._told
-        self._told.add(sign)
+        first = sign not in self._given
+        self._given.add(sign)
         return first
+
+
+def hints(standing: Standing) -> list[str]:
+    """What the run shows that another setting would do better: a sentence each."""
+    return run_away(standing) + larger_lag(standing) + smaller_lag(standing)
+
+
+def run_away(standing: Standing) -> list[str]:
+    """Whether training has left all bounds, though every number is finite: saturated cells can do that."""
+    task, evaluations = standing.config.task, standing.evaluations
+    guessing = LOSSES[task.loss].chance(task.classes)
+    if not evaluations or not evaluations[-1].loss > RUN_AWAY * guessing:
+        return []
+    fact = f"a test loss of {evaluations[-1].loss:.3g}, where guessing has {guessing:.3g}"
+    return [f"{fact}: training has run away; lower --learning-rate"]
+
+
+def knows_lag(standing: Standing) -> bool:
+    """Whether the lag law holds for the run, and there are rows enough to go by.
+
+    In one process a box waits because others work; in lock-step for every gradient; and where states come late, too,
+    the law is another one.
+    """
+    config = standing.config
+    lagged = config.learning.update != "locked" and config.learning.unlock != "full"
+    return config.execution.runtime != "inline" and lagged and all(spent.ticks for spent in standing.spent)
+
+
+def larger_lag(standing: Standing) -> list[str]:
+    """Where boxes wait because of the lag: the one that ends it."""
+    if not knows_lag(standing):
+        return []
+    spent, lag = standing.spent, standing.config.lag
+    waits = [
+        (left.share("wait_gradient_seconds"), right.share("wait_state_seconds")) for left, right in pairwise(spent)
+    ]
+    starved = next((k for k, both in enumerate(waits) if min(both) > WAITED), None)
+    if starved is None:
+        return []
+    costs, links, cores = [of.cost for of in spent], round_trip_links(standing), standing.cores
+    enough = least_lag(costs, links, cores)
+    spared = decoupled_period(costs, links, lag, cores) - decoupled_period(costs, links, max(lag, enough), cores)
+    period = max(of.period for of in spent)
+    faster = period / max(period - spared, max(cost.tick for cost in costs))
+    if faster < FASTER:
+        return []
+    gradient, state = waits[starved]
+    fact = f"box {starved} waits {gradient:.0%} of its time for gradients, box {starved + 1} {state:.0%} for states"
+    return [f"{fact}: with --lag {enough} the run would be about {faster:.1f} times as fast"]
+
+
+def round_trip_links(standing: Standing) -> list[float]:
+    """Seconds there and back, of each boundary, as measured and as emulated; what no wire has measured counts as 0."""
+    emulated = sum(standing.config.link_delay)  # the mean, twice
+    return [(link or 0.0) + emulated for link in standing.links]
+
+
+def smaller_lag(standing: Standing) -> list[str]:
+    """Where every gradient lies ready for most of the lag, and is so old that it harms."""
+    config, spent = standing.config, standing.spent
+    learns = config.learning.update in ("synthetic", "delayed")  # others make nothing of the gradient that comes late
+    if not knows_lag(standing) or not learns or config.lag <= FRESH or len(spent) < 2:
+        return []
+    slack = min(of.slack for of in spent)
+    enough = max(2, 1 + math.ceil(config.lag - slack))
+    if 2 * enough > config.lag:
+        return []
+    fact = f"every gradient lies ready for {slack:.1f} ticks and more before its turn"
+    return [f"{fact}: --lag {enough} would be as fast, and boxes would learn from fresher gradients"]

@@ -1,7 +1,7 @@
-"""What a task goes by: one figure of an evaluation, as people read it; and which of two evaluations is the better."""
+"""What a task goes by: one figure of an evaluation, as people read it."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dni_actors.protocol.program import Evaluation
 from dni_actors.tasks import Streaming, Task
@@ -46,18 +46,3 @@ def figure(task: Task, evaluation: Evaluation) -> Figure:
     if (found := bits(task, evaluation)) is not None:
         return Figure("bits per step", found, f"{found:.3f} bits")
     return Figure("accuracy", evaluation.accuracy, f"{evaluation.accuracy:.1%}")
-
-
-def recorded(task: Task, facts: dict[str, Any]) -> Figure:
-    """Of an evaluation as result.json has it, where what is not a number is None."""
-    known = {name: value for name, value in facts.items() if value is not None}
-    return figure(task, Evaluation(**{**dict.fromkeys(Evaluation._fields, math.nan), **known}))
-
-
-def merit(task: Task, evaluation: Evaluation) -> float:
-    """What the best evaluation is chosen by, on the validation samples: larger is better."""
-    if math.isfinite(evaluation.reached):
-        return evaluation.reached
-    by_loss = task.per_step or task.loss == "squared"
-    found = -evaluation.validation_loss if by_loss else evaluation.validation_accuracy
-    return found if not math.isnan(found) else -math.inf

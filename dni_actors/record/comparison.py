@@ -10,11 +10,15 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.figure import recorded
+from dni_actors.observe.evaluations import recalled
+from dni_actors.observe.figure import figure
 from dni_actors.record.folder import new_name, unwritable
 from dni_actors.record.result import Result
 from dni_actors.record.storage import Storage
 
+OF_RESULT = (
+    "status", "error", "digest", "ticks", "test_accuracy", "ticks_per_second", "overlap", "sent", "sent_bytes", "lag"
+)  # fmt: skip
 NEAR_BEST = 0.95  # of the best mean figure: what "time to" is measured to, if nothing else is given
 
 
@@ -105,11 +109,10 @@ def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str
 
 def one_run(config: RunConfig, result: Result) -> dict[str, Any]:
     """`curve`: tick, seconds of training, and the test figure of each evaluation."""
-    shown = recorded(config.task, result.evaluations[-1]) if result.evaluations else None
-    told = {name: getattr(result, name) for name in ("status", "error", "digest", "ticks", "test_accuracy")}
-    told |= {name: getattr(result, name) for name in ("ticks_per_second", "overlap", "sent", "sent_bytes", "lag")}
-    told |= {"figure": None if shown is None else shown.value, "shown": shown, "curve": curve(config, result)}
-    return {"seed": config.learning.seed, "path": str(result.path), **told}
+    shown = figure(config.task, recalled(result.evaluations[-1])) if result.evaluations else None
+    facts = {name: getattr(result, name) for name in OF_RESULT}
+    facts |= {"figure": None if shown is None else shown.value, "shown": shown, "curve": curve(config, result)}
+    return {"seed": config.learning.seed, "path": str(result.path), **facts}
 
 
 def curve(config: RunConfig, result: Result) -> list[tuple[int, float, float]]:
@@ -118,8 +121,9 @@ def curve(config: RunConfig, result: Result) -> list[tuple[int, float, float]]:
     rows = [row for row in rows if row["box"] == config.boxes - 1]
     ends = [0] + [row["last_tick"] + 1 for row in rows]
     seconds = np.cumsum([0.0] + [row["seconds"] for row in rows])
-    told = [(facts["tick"], recorded(config.task, facts).value) for facts in result.evaluations]
-    return [(tick, float(np.interp(tick, ends, seconds)), value) for tick, value in told]
+    evaluations = [recalled(facts) for facts in result.evaluations]
+    values = [(one.tick, figure(config.task, one).value) for one in evaluations]
+    return [(tick, float(np.interp(tick, ends, seconds)), value) for tick, value in values]
 
 
 def mean(runs: Sequence[dict[str, Any]], name: str) -> float | None:

@@ -7,6 +7,7 @@ allocates no more than the files hold. What is truncated, altered, foreign or of
 
 import hashlib
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,11 +21,12 @@ from dni_actors.protocol.program import Evaluation
 from dni_actors.record.storage import Storage
 
 FORMAT = 3
-COMPLETE = "COMPLETE"
+CUTS, COMPLETE = "cuts", "COMPLETE"
 SCHEMA = pa.schema(
     [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]
 )
 TYPES = ("float16", "float32", "float64", "int64")
+INFINITIES = {str(value): value for value in (math.inf, -math.inf)}
 UNDER_WAY = "under way/"  # rows of messages still to be taken, as `under way/State/7/state`; `.../`: an empty one
 # What may go wrong with bytes that are no cut's, whatever their hash says.
 NONE_OF_OURS = (
@@ -44,8 +46,8 @@ class Complete(NamedTuple):
     incarnation: int
     digests: list[str]
     """of each box's weights"""
-    evaluations: list[list[float | None]]
-    """up to then: the fields of Evaluation; None for what is not finite"""
+    evaluations: list[Evaluation]
+    """up to then"""
 
 
 def encode(part: BoxCut) -> pa.Buffer:
@@ -113,7 +115,7 @@ def check_format(facts: Any) -> None:
 
 
 def folder(storage: Storage, tick: int) -> Storage:
-    return storage / "cuts" / f"{tick:012}"
+    return storage / CUTS / f"{tick:012}"
 
 
 def write(storage: Storage, parts: Sequence[BoxCut], facts: Complete) -> None:
@@ -125,12 +127,31 @@ def write(storage: Storage, parts: Sequence[BoxCut], facts: Complete) -> None:
         content = encode(part)
         place.write(name_of(k), content)
         hashes.append(hashlib.sha256(content).hexdigest())
-    content = {"format": FORMAT, **facts._asdict(), "parts": hashes}
+    rows = [list(map(jsonable, evaluation)) for evaluation in facts.evaluations]
+    content = {"format": FORMAT, **facts._asdict(), "evaluations": rows, "parts": hashes}
     place.write_json(COMPLETE, content | {"sha256": hash_of(content)})
 
 
 def name_of(k: int) -> str:
     return f"box-{k:03}.arrow"
+
+
+def jsonable(number: float) -> float | str | None:
+    """A number as JSON can have it, to the last digit: None for NaN, and infinities by their names."""
+    if math.isfinite(number):
+        return number
+    return None if math.isnan(number) else str(number)
+
+
+def number(stored: Any) -> float:
+    """The other way. TypeError if it is no such number."""
+    if stored is None:
+        return math.nan
+    if stored in INFINITIES:
+        return INFINITIES[stored]
+    if not isinstance(stored, int | float) or not math.isfinite(stored):
+        raise TypeError("no number")
+    return stored
 
 
 def hash_of(content: dict[str, Any]) -> str:
@@ -139,7 +160,7 @@ def hash_of(content: dict[str, Any]) -> str:
 
 def complete(storage: Storage) -> list[int]:
     """The ticks of the cuts that say they are complete, in order."""
-    cuts = storage / "cuts"
+    cuts = storage / CUTS
     return [int(name) for name in cuts.names() if name.isdecimal() and (cuts / name).exists(COMPLETE)]
 
 
@@ -149,11 +170,12 @@ def read_complete(storage: Storage, tick: int) -> tuple[Complete, list[str]]:
     try:
         content = json.loads(folder(storage, tick).read(COMPLETE))
         check_format(content)
-        told = content.pop("sha256", None)
-        if told != hash_of(content) or content["tick"] != tick:
+        stored = content.pop("sha256", None)
+        if stored != hash_of(content) or content["tick"] != tick:
             raise ValueError("it is not as it was written")
         check_fields(content)
         fields = {name: content[name] for name in Complete._fields}
+        fields["evaluations"] = [evaluation(row) for row in content["evaluations"]]
     except NONE_OF_OURS as error:
         raise CutError(f"{place} cannot be used: {reason(error, 'JSON')}") from error
     return Complete(**fields), content["parts"]
@@ -161,14 +183,18 @@ def read_complete(storage: Storage, tick: int) -> tuple[Complete, list[str]]:
 
 def check_fields(content: dict[str, Any]) -> None:
     """TypeError if a field of COMPLETE is of another type than `write` gives it."""
-    rows, number = content["evaluations"], int | float | None
-    good = isinstance(content["incarnation"], int) and isinstance(rows, list)
+    good = isinstance(content["incarnation"], int) and isinstance(content["evaluations"], list)
     good = good and all(isinstance(content[name], list) for name in ("digests", "parts"))
     good = good and all(isinstance(text, str) for text in (*content["digests"], *content["parts"]))
-    good = good and all(isinstance(row, list) and len(row) == len(Evaluation._fields) for row in rows)
-    good = good and all(isinstance(row[0], int) and all(isinstance(x, number) for x in row) for row in rows)
     if not good:
         raise TypeError("a field of another type")
+
+
+def evaluation(row: Any) -> Evaluation:
+    """TypeError if a row of COMPLETE is none."""
+    if not isinstance(row, list) or len(row) != len(Evaluation._fields) or not isinstance(row[0], int):
+        raise TypeError("no evaluation")
+    return Evaluation(row[0], *map(number, row[1:]))
 
 
 def read(storage: Storage, tick: int, boxes: int) -> list[BoxCut]:

@@ -1,6 +1,5 @@
 """Keeps a run's cuts while it goes on: gathers the boxes' parts, writes them in the background, drops old ones."""
 
-import math
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,7 +9,8 @@ from dni_actors.observe.events import Kept, Status, Warned
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
-from dni_actors.record.cut_files import Complete, CutError
+from dni_actors.record.cut_files import CUTS, Complete, CutError
+from dni_actors.record.run_files import MANIFEST
 from dni_actors.record.storage import Storage, why
 
 LAST = 2  # complete cuts that are kept; if the newest cannot be read, there is the one before
@@ -35,7 +35,7 @@ class CutStore:
     def marker(self) -> str | None:
         """The run's manifest, as nodes may or may not see it; None in an object store, which is there for all."""
         path = self._storage.path
-        return None if path is None else str((path / "manifest.json").resolve())
+        return None if path is None else str((path / MANIFEST).resolve())
 
     def gather(self, status: Status) -> list[list[BoxCut]]:
         """Takes a box's new parts; the cuts that are whole now, in the order of their boxes."""
@@ -59,7 +59,7 @@ class CutStore:
         `ranked`: ticks, best first; the first of them that has a complete cut is kept beside the last ones.
         """
         tick = parts[0].tick
-        seen = [[x if math.isfinite(x) else None for x in e] for e in evaluations if e.tick <= tick]
+        seen = [evaluation for evaluation in evaluations if evaluation.tick <= tick]
         facts = Complete(tick, self.incarnation, [part.digest for part in parts], seen)
         with self._lock:
             self._waiting = parts, facts, ranked
@@ -82,9 +82,9 @@ class CutStore:
                 self._tell(Kept(facts.tick))
             except Exception as error:  # whatever it is: no reason to lose the run
                 self._give_up(facts.tick)
-                told = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
-                told = f"the cut at tick {facts.tick} could not be kept ({told})"
-                self.failed(f"{told}, the one before still holds; free space or check the disk")
+                reason = why(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+                problem = f"the cut at tick {facts.tick} could not be kept ({reason})"
+                self.failed(f"{problem}, the one before still holds; free space or check the disk")
                 continue
             with suppress(OSError):  # the next one tries again
                 self._prune(ranked)
@@ -93,7 +93,7 @@ class CutStore:
         """What was written of a cut that failed goes: on a full disk it would be in the way of all else."""
         with suppress(OSError):
             if tick not in cut_files.complete(self._storage):
-                (self._storage / "cuts").remove(f"{tick:012}")
+                (self._storage / CUTS).remove(f"{tick:012}")
 
     def failed(self, text: str) -> None:
         """A cut could not be kept: told once, until one can be kept again."""
@@ -108,10 +108,10 @@ class CutStore:
         """Drops all but the last complete cuts, the best one, and what may be in the making."""
         known = cut_files.complete(self._storage)
         best = next((tick for tick in ranked if tick in known and tick not in self._unusable), None)
-        for name in (self._storage / "cuts").names():
+        for name in (self._storage / CUTS).names():
             if not name.isdecimal() or int(name) in (*known[-LAST:], best) or int(name) > known[-1]:
                 continue
-            (self._storage / "cuts").remove(name)
+            (self._storage / CUTS).remove(name)
 
     def settle(self) -> None:
         """Waits until all that is to be written is, or has failed."""
@@ -163,7 +163,7 @@ class CutStore:
         with suppress(OSError):
             for later in self.complete:
                 if later > tick:
-                    (self._storage / "cuts").remove(f"{later:012}")
+                    (self._storage / CUTS).remove(f"{later:012}")
 
     def close(self) -> None:
         self.settle()

@@ -4,7 +4,6 @@ import fcntl
 import os
 import re
 import secrets
-import tomllib
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,8 @@ import tomli_w
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
+from dni_actors.record.cut_files import CUTS
+from dni_actors.record.run_files import CONFIG, DIGESTS, METRICS, RunFiles
 from dni_actors.record.storage import Storage, why
 
 # What may differ when a run is taken up again: it cannot change the result.
@@ -23,7 +24,7 @@ FREE = {
 }  # fmt: skip
 DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}
 
-INSIDE = ("metrics", "digests", "cuts")  # made before config.toml, with which a run's folder is one
+INSIDE = (METRICS, DIGESTS, CUTS)  # made before config.toml, with which a run's folder is one
 
 
 def new_name(config: RunConfig) -> str:
@@ -84,8 +85,8 @@ class RunFolder:
             fcntl.flock(self._claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self.release()
-            told = f"{self.name!r} is taken by a run that is still going on; stop that, or give another name"
-            raise ConfigError("name", told) from error
+            problem = f"{self.name!r} is taken by a run that is still going on; stop that, or give another name"
+            raise ConfigError("name", problem) from error
         except OSError:  # a filesystem without locks
             self.release()
 
@@ -97,20 +98,20 @@ class RunFolder:
 
     def _take_up(self) -> None:
         where = f"{self.name!r} is taken"
-        if not self.storage.exists("config.toml"):
-            told = f"{where}: the folder exists and holds no run; give another name or remove that folder"
-            raise ConfigError("name", told)
+        if not self.storage.exists(CONFIG):
+            problem = f"{where}: the folder exists and holds no run; give another name or remove that folder"
+            raise ConfigError("name", problem)
         try:
-            before = RunConfig.of(**tomllib.loads(self.storage.read("config.toml").decode()))
+            before = RunFiles(self.storage).config()
         except (ValueError, RecursionError) as error:
-            told = f"{where}, and the config.toml there cannot be used ({error}); mend it or give another name"
-            raise ConfigError("name", told) from error
+            problem = f"{where}, and the config.toml there cannot be used ({error}); mend it or give another name"
+            raise ConfigError("name", problem) from error
         if self.config.learning.lag == "auto":
             self.config = self.config.replace(lag=before.learning.lag)
         differing = differences(before, self.config)
         if differing:
-            told = "; ".join(differing)
-            raise ConfigError("name", f"{where} by a run with other settings ({told}); give those, or another name")
+            words = "; ".join(differing)
+            raise ConfigError("name", f"{where} by a run with other settings ({words}); give those, or another name")
         self._claim_it()
         self.resumed = True
         self.write_config(self.config)
@@ -118,7 +119,7 @@ class RunFolder:
     def write_config(self, config: RunConfig) -> None:
         """Without the run's name: the file is there to run the same again, under another one."""
         fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
-        self.storage.write("config.toml", tomli_w.dumps(fields).encode())
+        self.storage.write(CONFIG, tomli_w.dumps(fields).encode())
 
     def discard(self) -> None:
         """Removes the folder of a run that never began."""
@@ -136,7 +137,7 @@ def differences(before: RunConfig, now: RunConfig) -> list[str]:
         longer = name in ("ticks", "epochs") and before.learning.decay == "none" and other > one
         if one != other and not longer:
             found[DERIVED.get(name, name).replace("unrolls", "unroll")] = f"{one}, not {other}"
-    return [f"{name} {told}" for name, told in sorted(found.items())]
+    return [f"{name} {values}" for name, values in sorted(found.items())]
 
 
 def meaning(config: RunConfig, name: str) -> Any:
@@ -144,7 +145,7 @@ def meaning(config: RunConfig, name: str) -> Any:
 
 
 def unwritable(config: RunConfig, error: OSError) -> ConfigError:
-    told = why(error)
+    reason = why(error)
     return ConfigError(
-        "storage", f"{config.output.storage!r} cannot be written ({told}); give a folder you may write to"
+        "storage", f"{config.output.storage!r} cannot be written ({reason}); give a folder you may write to"
     )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from dni_actors.config.checks import ConfigError
-from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.record import cut_files
+from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import Storage, why
 from dni_actors.record.tables import CutDigest, read_metrics, read_rows
 
@@ -20,7 +20,7 @@ class Recorded:
     def __init__(self, place: str) -> None:
         try:
             self._storage = Storage.of(place)
-            self.config = RunConfig.of(**tomllib.loads(self._storage.read("config.toml").decode()))
+            self.config = RunFiles(self._storage).config()
             self._metrics = read_metrics(self._storage / "metrics")
             digests = read_rows(self._storage / "digests", CutDigest).sort_by("incarnation").to_pylist()
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:

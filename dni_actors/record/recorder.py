@@ -1,6 +1,5 @@
 """Writes a run's folder while the run goes on, and knows what an earlier part of the run has left there."""
 
-import math
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -13,24 +12,25 @@ from dni_actors.box.data.probe import Probed
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Event, Kept, Row, Started, Status, Warned
 from dni_actors.observe.standing import Standing
+from dni_actors.protocol.cut import BoxCut
 from dni_actors.protocol.program import Evaluation
 from dni_actors.record.cut_store import CutStore
 from dni_actors.record.folder import RunFolder
 from dni_actors.record.manifest import manifest, now
 from dni_actors.record.result import Result
+from dni_actors.record.run_files import CONFIG, DIGESTS, MANIFEST, METRICS, PLACES, PROBES, RESULT, TRACE
 from dni_actors.record.storage import Storage, why
 from dni_actors.record.tables import CutDigest, GrowingTable, read_rows
 from dni_actors.record.traces import TraceTable
 
 
 class Recorder:
-    """Takes events; `close` writes how the run ended. A disk that is full is told, and stops nothing."""
+    """Takes events; `close` writes how the run ended. A disk that is full is a warning, and stops nothing."""
 
     def __init__(self, config: RunConfig) -> None:
         self._folder = RunFolder.open(config)
         self.config = self._folder.config
         """with the run's name, and what an earlier part of the run has settled"""
-        self._new_config: RunConfig | None = None  # as it is to be written anew
         try:
             self._read(self._folder.storage)
         except BaseException:
@@ -38,7 +38,8 @@ class Recorder:
             raise
         self._starts = 0
         self._manifest = manifest()
-        self._unwritten: dict[str, Any] = {"manifest.json": self._manifest}
+        self._unwritten: dict[str, Callable[[], None]] = {}  # by file
+        self._will_write(MANIFEST, self._manifest)
         self.problem: str | None = None
         """why something could not be written; after `close`: why the result could not"""
         self.discarded = False
@@ -48,18 +49,16 @@ class Recorder:
         """What an earlier part of the run has left. OSError names what cannot be read."""
         self._news: deque[Kept | Warned] = deque()
         self.cuts = CutStore(storage, self.config.boxes, self._news.append)
-        self._metrics, self._digests = (
-            GrowingTable(storage / "metrics", Row),
-            GrowingTable(storage / "digests", CutDigest),
-        )
-        self._traces = TraceTable(storage / "trace")
-        self._probes = GrowingTable(storage / "probes", Probed, makes=True)
+        self._metrics = GrowingTable(storage / METRICS, Row)
+        self._digests = GrowingTable(storage / DIGESTS, CutDigest)
+        self._probes = GrowingTable(storage / PROBES, Probed, makes=True)
+        self._traces = TraceTable(storage / TRACE)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
         # By tick: digests of cuts, for a run that may end at one of them.
         self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
 
     def _next_incarnation(self) -> int:
-        rows = read_rows(self._folder.storage / "metrics", Row)["incarnation"]
+        rows = read_rows(self._folder.storage / METRICS, Row)["incarnation"]
         last = -1 if len(rows) == 0 else pc.max(rows).as_py()
         return 1 + max((last, *(cut.incarnation for cut in self.cuts.known())))
 
@@ -71,47 +70,54 @@ class Recorder:
     def evaluations(self) -> list[Evaluation]:
         """Those of an earlier part of the run, up to its last complete cut."""
         known = self.cuts.known()
-        several = known[-1].evaluations if known else []
-        return [Evaluation(*(math.nan if x is None else x for x in one)) for one in several]  # type: ignore[arg-type]
+        return known[-1].evaluations if known else []
 
     def settle(self, config: RunConfig) -> None:
         """What the configuration left open is known now."""
-        self._new_config = config
+        self._unwritten[CONFIG] = partial(self._folder.write_config, config)
         self._write()
 
     def take(self, event: Event, standing: Standing) -> None:
         """After `standing` has."""
-        if isinstance(event, Started):
-            self.cuts.incarnation = self._incarnations + self._starts
-            self._starts += 1
-            self._manifest["kernels"] = sorted({place.kernels for place in event.places})
-            self._unwritten |= {
-                "boxes.json": [place._asdict() for place in event.places],
-                "manifest.json": self._manifest,
-            }
+        match event:
+            case Started():
+                self._started(event)
+            case Status():
+                self._reported(event, standing)
+
+    def _started(self, event: Started) -> None:
+        self.cuts.incarnation = self._incarnations + self._starts
+        self._starts += 1
+        self._manifest["kernels"] = sorted({place.kernels for place in event.places})
+        self._will_write(PLACES, [place._asdict() for place in event.places])
+        self._will_write(MANIFEST, self._manifest)
+        self._write()
+
+    def _reported(self, status: Status, standing: Standing) -> None:
+        rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in status.rows)
+        probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in status.probes)
+        node = standing.places[status.box].node if standing.places else ""
+        self._traces.take(status.box, self._incarnations + status.trace.incarnation, node, status.trace.rows)
+        if self._metrics.add(rows) or self._probes.add(probes) or self._traces.due:
             self._write()
-        elif isinstance(event, Status):
-            rows = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.rows)
-            node = standing.places[event.box].node if standing.places else ""
-            self._traces.take(event.box, self._incarnations + event.trace.incarnation, node, event.trace.rows)
-            probes = tuple(row._replace(incarnation=self._incarnations + row.incarnation) for row in event.probes)
-            if self._metrics.add(rows) or self._probes.add(probes) or self._traces.due:
-                self._write()
-            end = standing.stops_at
-            for parts in self.cuts.gather(event):
-                tick, digests = parts[0].tick, [part.digest for part in parts]
-                if end is not None and tick > end:
-                    continue  # the run has ended before it, as it turns out
-                self._digests.add(tuple(CutDigest(tick, k, self.cuts.incarnation, d) for k, d in enumerate(digests)))
-                if self.config.learning.stop_after:
-                    self._ends[tick] = digests
-                self._write()
-                if self.problem is None:  # a complete cut has all that came before it on the disk
-                    ranked = [evaluation.tick for evaluation in standing.ranked]
-                    stops = self.config.learning.stop_after > 0
-                    self.cuts.write(parts, standing.evaluations, ranked, wait=stops)
-                else:
-                    self.cuts.failed(f"no cut at tick {tick}: {self.problem}")
+        end = standing.evaluations.stops_at
+        for parts in self.cuts.gather(status):
+            if end is None or parts[0].tick <= end:  # else the run has ended before it, as it turns out
+                self._cut(parts, standing)
+
+    def _cut(self, parts: list[BoxCut], standing: Standing) -> None:
+        """A cut is whole: it is kept when all that came before it is on the disk."""
+        tick, digests = parts[0].tick, [part.digest for part in parts]
+        stops = self.config.learning.stop_after > 0
+        self._digests.add(tuple(CutDigest(tick, k, self.cuts.incarnation, d) for k, d in enumerate(digests)))
+        if stops:
+            self._ends[tick] = digests
+        self._write()
+        if self.problem is None:
+            ranked = [evaluation.tick for evaluation in standing.evaluations.ranked]
+            self.cuts.write(parts, standing.evaluations, ranked, wait=stops)
+        else:
+            self.cuts.failed(f"no cut at tick {tick}: {self.problem}")
 
     def news(self, settled: bool = False) -> list[Kept | Warned]:
         """What has happened to the cuts since the last call; all of it, after a wait, if it is to be `settled`."""
@@ -134,13 +140,11 @@ class Recorder:
         if self.problem is not None and not self.cuts.failing:
             standing.warnings.append(self.problem)
         result = Result.of(standing, self._folder.storage, status, error, cuts)
-        self._unwritten |= {
-            "result.json": result.content(),
-            "manifest.json": self._manifest | {"ended": now(), "how": status},
-        }
+        self._will_write(RESULT, result.content())
+        self._will_write(MANIFEST, self._manifest | {"ended": now(), "how": status})
         self._write(end=True)
-        if "result.json" not in self._unwritten:
-            self.problem = None  # which is told there
+        if RESULT not in self._unwritten:
+            self.problem = None  # it stands there
         self.cuts.close()
         self._folder.release()
         return result
@@ -151,26 +155,23 @@ class Recorder:
         self._folder.discard()
         self.discarded = True
 
+    def _will_write(self, name: str, content: Any) -> None:
+        """With all else, the next time; a content that was still to be written is dropped."""
+        self._unwritten[name] = partial(self._folder.storage.write_json, name, content)
+
     def _write(self, end: bool = False) -> None:
         """Writes all that is still to be written; what cannot be, waits for the next time.
 
         The trace, of which no cut needs to know, is not written with every cut.
         """
         self.problem = None
-        storage = self._folder.storage
-        jobs: dict[str, Callable[[], None]]
-        jobs = {name: partial(storage.write_json, name, content) for name, content in self._unwritten.items()}
-        if self._new_config is not None:
-            jobs["config.toml"] = partial(self._folder.write_config, self._new_config)
-        tables: dict[str, GrowingTable] = {"metrics": self._metrics, "digests": self._digests, "probes": self._probes}
+        tables: dict[str, GrowingTable] = {METRICS: self._metrics, DIGESTS: self._digests, PROBES: self._probes}
         if end or self._traces.due:
-            tables["trace"] = self._traces
-        for name, job in (jobs | {name: rows.flush for name, rows in tables.items()}).items():
+            tables[TRACE] = self._traces
+        for name, write in (self._unwritten | {name: table.flush for name, table in tables.items()}).items():
             try:
-                job()
+                write()
                 self._unwritten.pop(name, None)
-                self._new_config = None if name == "config.toml" else self._new_config
             except OSError as error:
-                told = why(error)
-                where = self._folder.storage.name
-                self.problem = f"the run's folder {where} could not be written ({told}); free space or check the disk"
+                reason, where = why(error), self._folder.storage.name
+                self.problem = f"the run's folder {where} could not be written ({reason}); free space or check the disk"

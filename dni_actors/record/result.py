@@ -1,22 +1,20 @@
 """What came out of a run."""
 
 import dataclasses
-import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from dni_actors.config.run import RunConfig
+from dni_actors.observe.advice import hints
+from dni_actors.observe.evaluations import Evaluations, recalled
 from dni_actors.observe.events import plain
 from dni_actors.observe.figure import bits, squared_error
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.model import Model
-from dni_actors.record import cut_files
+from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import Storage
-from dni_actors.record.tables import read_metrics
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +90,16 @@ class Result:
 
     @classmethod
     def of(cls, standing: Standing, storage: Storage, status: str, error: str | None, cuts: list[int]) -> "Result":
-        config, evaluations, best = standing.config, standing.evaluations, standing.best
+        """What is known of a run when it ends.
+
+        Args:
+            standing: all that the boxes have reported.
+            storage: the run's folder.
+            status: how the run ended: finished, interrupted or failed.
+            error: the sentence that ended it, if it failed.
+            cuts: ticks of the complete cuts in the folder.
+        """
+        config, evaluations, best = standing.config, standing.evaluations, standing.evaluations.best
         newest = evaluations[-1] if evaluations else None
         return cls(
             status=status,
@@ -121,7 +128,7 @@ class Result:
             seed=config.learning.seed,
             lag=config.learning.lag,
             messages=standing.messages,
-            hints=standing.hints,
+            hints=hints(standing),
             kernels=list(standing.kernels),
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
             nodes=[place.address for place in standing.places],
@@ -133,32 +140,56 @@ class Result:
 
     @classmethod
     def from_path(cls, folder: str | Path) -> "Result":
-        """Reads a run's folder, or a URI of one. FileNotFoundError if no run has ended there."""
-        storage = Storage.of(str(folder))
-        content = json.loads(storage.read("result.json"))
-        path = storage.path or str(folder)
+        """Reads the result of a run that has ended.
+
+        Args:
+            folder: the run's, or a URI of it.
+
+        Returns:
+            What result.json holds; a field that an older version did not write is None.
+
+        Raises:
+            FileNotFoundError: no run has ended there.
+            OSError: the folder cannot be read.
+            ValueError: result.json is none.
+        """
+        files = RunFiles.of(str(folder))
+        content, path = files.result(), files.storage.path or str(folder)
         known = dict.fromkeys(field.name for field in dataclasses.fields(cls))
         return cls(**{**known, **{name: value for name, value in content.items() if name in known}, "path": path})
 
     def load_model(self, best: bool = False) -> Model:
-        """The trained boxes at the run's end, or at its last complete cut; `best`: at the best cut by validation.
+        """The trained boxes, to be used.
 
-        OSError says what cannot be read.
+        Args:
+            best: as they were at the best evaluation that has a cut, which is `best` itself unless that one's cut
+                could not be kept; otherwise as they were at the run's end, or at its last complete cut.
+
+        Returns:
+            The chain at that cut; its `tick` says at which.
+
+        Raises:
+            FileNotFoundError: the folder holds no cut.
+            OSError: a file cannot be read, or a cut's is damaged; the text names it.
+            ValueError: config.toml cannot be used.
         """
-        storage = Storage.of(str(self.path))
-        ticks = cut_files.complete(storage)
+        files = RunFiles.of(str(self.path))
+        ticks = files.cuts()
         if not ticks:
-            raise FileNotFoundError(f"{storage.name} holds no cut; the run was too short, or no cut could be kept")
-        scores = {e["tick"]: e["validation_accuracy"] for e in self.evaluations if e["tick"] in ticks}
-        tick = max(scores, key=lambda tick: (scores[tick], -tick)) if best and scores else ticks[-1]
-        config = RunConfig.of(**tomllib.loads(storage.read("config.toml").decode()))
-        return Model(config, cut_files.read(storage, tick, config.boxes))
+            name = files.storage.name
+            raise FileNotFoundError(f"{name} holds no cut; the run was too short, or no cut could be kept")
+        config = files.config()
+        ranked = Evaluations(config, map(recalled, self.evaluations)).ranked if best else []
+        tick = next((evaluation.tick for evaluation in ranked if evaluation.tick in ticks), ticks[-1])
+        return Model(config, files.cut(tick, config.boxes))
 
     def content(self) -> dict[str, Any]:
-        """As in result.json."""
+        """As in result.json: what is not a finite number is None there."""
         return plain({f.name: getattr(self, f.name) for f in dataclasses.fields(self)} | {"path": str(self.path)})
 
     @property
     def metrics(self) -> pa.Table:
-        """A row per box and window of ticks (columns: observe/events.py, Row)."""
-        return read_metrics(Storage.of(str(self.path)) / "metrics")
+        """A row per box and window of ticks, in the order of ticks and boxes; times in seconds (columns:
+        observe/events.py, Row). Of ticks that were done again there are those of the last time. OSError names a file
+        that cannot be read."""
+        return RunFiles.of(str(self.path)).metrics()

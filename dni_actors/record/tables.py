@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from dni_actors.box.data.probe import Probed
 from dni_actors.observe.events import Row
 from dni_actors.record.storage import Storage
 
@@ -120,3 +121,12 @@ def read_metrics(folder: Storage, columns: Sequence[str] | None = None) -> pa.Ta
             done_again = pc.and_(pc.less(rows["incarnation"], incarnation), pc.greater_equal(rows["first_tick"], first))
             rows = rows.filter(pc.invert(done_again))
     return rows.sort_by([("first_tick", "ascending"), ("box", "ascending")])
+
+
+def read_probes(folder: Storage) -> pa.Table:
+    """The probes, by tick and box. Of those that were done again, the newest."""
+    rows = read_rows(folder, Probed)
+    newest = rows.group_by(["tick", "box"]).aggregate([("incarnation", "max")])
+    rows = rows.join(newest, ["tick", "box"])
+    rows = rows.filter(pc.equal(rows["incarnation"], rows["incarnation_max"])).drop_columns("incarnation_max")
+    return rows.sort_by([("tick", "ascending"), ("box", "ascending")])

@@ -63,12 +63,12 @@ class Comparing:
             return
         name = self._names[len(self._results)]
         self._results.append(result)
-        told = {"contender": name} | {key: result[key] for key in SHOWN}
+        facts = {"contender": name} | {key: result[key] for key in SHOWN}
         if self._kind == "json":
-            print(json.dumps({"event": "run"} | told, allow_nan=False), flush=True)
+            print(json.dumps({"event": "run"} | facts, allow_nan=False), flush=True)
         elif self._kind == "plain":
-            facts = " ".join(f"{key}={json.dumps(value)}" for key, value in told.items())
-            print(f"seconds={time.monotonic() - self._began:.0f} event=run {facts}", flush=True)
+            words = " ".join(f"{key}={json.dumps(value)}" for key, value in facts.items())
+            print(f"seconds={time.monotonic() - self._began:.0f} event=run {words}", flush=True)
 
     def tell(self, content: dict[str, Any], sentences: Sequence[str]) -> None:
         """What came out, and where it lies."""
@@ -83,12 +83,12 @@ class Comparing:
         elapsed = time.monotonic() - self._began
         left = f", about {clock(elapsed / done * (len(self._names) - done))} left" if done else ""
         head = f"run {min(done + 1, len(self._names))} of {len(self._names)}{left}"
-        time_told = clock(elapsed).rjust(9)
+        time_text = clock(elapsed).rjust(9)
         lines: list[Line] = [
             [
                 Segment("dni_actors ", BOLD),
-                cell(f"comparing: {head}", width - 11 - len(time_told), right=False),
-                Segment(time_told, DIM),
+                cell(f"comparing: {head}", width - 11 - len(time_text), right=False),
+                Segment(time_text, DIM),
             ]
         ]
         contenders = list(dict.fromkeys(self._names))
@@ -103,13 +103,13 @@ class Comparing:
     def _line(self, name: str, runs: int, results: list[dict[str, Any]], width: int) -> Line:
         marks = [self._glyphs.parts[-1] if result["status"] == "finished" else "x" for result in results]
         known = [result["test_accuracy"] for result in results if result["test_accuracy"] is not None]
-        told = f"  test {sum(known) / len(known):6.1%}" if known else ""
+        figure = f"  test {sum(known) / len(known):6.1%}" if known else ""
         last = results[-1].get("figure") if results else None
         if last is not None and not last.startswith("accuracy"):
-            told = f"  test {last}"  # of the newest run: no share, of which a mean would tell
+            figure = f"  test {last}"  # of the newest run: no share, of which a mean would tell
         shown = "".join(marks).ljust(runs, self._glyphs.wait)[: max(0, width - 44)]
         room = max(0, width - 28 - len(shown))
-        return [cell(name, 27, right=False), Segment(shown, Style(color=GREEN)), cell(told, room, right=False)]
+        return [cell(name, 27, right=False), Segment(shown, Style(color=GREEN)), cell(figure, room, right=False)]
 
 
 SHOWN = ("seed", "status", "test_accuracy", "ticks_per_second", "overlap", "sent", "sent_bytes", "path")

@@ -42,7 +42,7 @@ class PlainView:
 
     def __init__(self, standing: Standing) -> None:
         self._standing = standing
-        self._began = self._told = time.monotonic()
+        self._began = self._printed = time.monotonic()
 
     def open(self) -> None:
         config = self._standing.config
@@ -70,7 +70,7 @@ class PlainView:
             self._line(event="lost", box=event.box, why=json.dumps(event.why), restarts=sum(self._standing.restarts))
         elif isinstance(event, Warned):
             self._line(event="warning", text=json.dumps(event.text))
-        elif time.monotonic() - self._told >= LINE_EVERY:
+        elif time.monotonic() - self._printed >= LINE_EVERY:
             standing = self._standing
             facts: dict[str, Any] = {
                 "tick": f"{standing.ticks}/{standing.config.ticks}",
@@ -88,8 +88,8 @@ class PlainView:
             print(summary(result), flush=True)
 
     def _line(self, **facts: Any) -> None:
-        self._told = time.monotonic()
-        seconds = f"seconds={self._told - self._began:.0f}"
+        self._printed = time.monotonic()
+        seconds = f"seconds={self._printed - self._began:.0f}"
         print(seconds, *(f"{key}={value}" for key, value in facts.items()), flush=True)
 
 

@@ -10,6 +10,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.style import Style
 
+from dni_actors.observe.advice import hints
+from dni_actors.observe.figure import Figure
 from dni_actors.observe.standing import Standing
 from dni_actors.view.glyphs import (
     ASCII,
@@ -60,10 +62,10 @@ def frame(standing: Standing, elapsed: float, width: int, height: int, ascii_onl
     return Picture(lines)
 
 
-def waiting(standing: Standing, elapsed: float, width: int, told: str, ascii_only: bool = False) -> Picture:
+def waiting(standing: Standing, elapsed: float, width: int, line: str, ascii_only: bool = False) -> Picture:
     """Before the boxes are up."""
     glyphs = ASCII if ascii_only else UNICODE
-    return Picture([header(standing, elapsed, width, glyphs), [cell(told, width, DIM, right=False)]])
+    return Picture([header(standing, elapsed, width, glyphs), [cell(line, width, DIM, right=False)]])
 
 
 def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Line:
@@ -75,20 +77,21 @@ def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Li
     facts += [f"{learning.micro_batches} pieces"] if learning.micro_batches > 1 else []
     facts += [execution.wire if execution.runtime == "ray" else "one process", f"seed {learning.seed}"]
     name, time = "dni_actors ", clock(elapsed).rjust(9)
-    told = f" {glyphs.dot} ".join(facts) if glyphs.dot != "," else ", ".join(facts)
-    return [Segment(name, BOLD), cell(told, width - len(name) - len(time), right=False), Segment(time, DIM)]
+    line = f" {glyphs.dot} ".join(facts) if glyphs.dot != "," else ", ".join(facts)
+    return [Segment(name, BOLD), cell(line, width - len(name) - len(time), right=False), Segment(time, DIM)]
 
 
 def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     """Ticks, rate, the time that is left, and the test figure with its trend; what does not fit is left out."""
     total, done, rate = standing.config.ticks, standing.ticks, standing.ticks_per_second
     left = clock((total - done) / rate) if rate else "-:--"
+    figures = standing.evaluations.figures
     pieces: list[tuple[int, Line]] = [  # the lower the number, the longer it stays
         (1, [cell(f"{done}/{total}", 2 * len(str(total)) + 1)]),
         (4, [Segment("ETA ", DIM), cell(left, 7, right=False)]),
         (2, [cell(f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}", 6), Segment(" ticks/s", DIM)]),
-        (0, newest(standing, glyphs)),
-        (3, [cell(spark([found.value for found in standing.figures], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
+        (0, tested(figures, glyphs)),
+        (3, [cell(spark([figure.value for figure in figures], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
     ]
     least = 8
     while sum(length(piece) + 2 for _, piece in pieces) + least > width and len(pieces) > 1:
@@ -102,13 +105,14 @@ def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     return cropped(line, width)
 
 
-def newest(standing: Standing, glyphs: Glyphs) -> Line:
-    told = standing.figures
-    if not told:
+def tested(figures: Sequence[Figure], glyphs: Glyphs) -> Line:
+    """The newest test figure, and whether it went up or down."""
+    if not figures:
         return [Segment("test ", DIM), cell("-", 6), cell("", 2)]
-    change = told[-1].value - told[-2].value if len(told) > 1 else 0.0
-    trend = glyphs.trend[0 if change > 0 else 1 if change < 0 else 2] if len(told) > 1 else ""
-    return [Segment("test ", DIM), cell(told[-1].text, max(6, len(told[-1].text)), BOLD), cell(trend, 2)]
+    change = figures[-1].value - figures[-2].value if len(figures) > 1 else 0.0
+    trend = glyphs.trend[0 if change > 0 else 1 if change < 0 else 2] if len(figures) > 1 else ""
+    text = figures[-1].text
+    return [Segment("test ", DIM), cell(text, max(6, len(text)), BOLD), cell(trend, 2)]
 
 
 def legend(width: int, glyphs: Glyphs) -> Line:
@@ -121,12 +125,11 @@ def legend(width: int, glyphs: Glyphs) -> Line:
 
 def footer(standing: Standing, count: int, width: int, glyphs: Glyphs) -> list[Line]:
     """What to mind, then the last events, the newest at the end."""
-    hints = [("warning", hint) for hint in standing.hints][:count]
-    told = (hints + list(standing.story)[::-1])[:count]
-    told[len(hints) :] = told[len(hints) :][::-1]
+    advice = [("warning", hint) for hint in hints(standing)][:count]
+    newest = list(standing.story)[-(count - len(advice)) :] if len(advice) < count else []
     styles = {"warning": FAIR, "lost": BAD}
     lines = []
-    for kind, text in told:
+    for kind, text in advice + newest:
         text = text if len(text) <= width else text[: width - 1] + glyphs.more
         lines.append([cell(text, width, styles.get(kind, PLAIN), right=False)])
     return lines

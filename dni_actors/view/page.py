@@ -19,7 +19,7 @@ body{{margin:0 auto;padding:1.5rem;max-width:70rem;font:15px/1.5 system-ui,sans-
 background:{variable(PAPER)}}}
 h1{{font-size:1.5rem;margin:0 0 .2rem}}h2{{font-size:1.25rem;margin:2.2rem 0 .4rem;padding-top:.8rem;
 border-top:1px solid {variable(GRID)}}}h3{{font-size:1rem;margin:1.6rem 0 .2rem}}
-p,figcaption,.quiet{{color:{variable(FAINT)};margin:.2rem 0}}.told{{color:{variable(SERIES[-1])}}}
+p,figcaption,.quiet{{color:{variable(FAINT)};margin:.2rem 0}}.remark{{color:{variable(SERIES[-1])}}}
 figure{{margin:.6rem 0}}figure svg{{width:100%;height:auto;display:block}}
 .scroll{{overflow-x:auto}}table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}
 th,td{{text-align:left;padding:.15rem 1.2rem .15rem 0;border-bottom:1px solid {variable(GRID)};vertical-align:top;
@@ -79,8 +79,8 @@ class Page:
     def _run(self, account: Account, excerpt: Excerpt | None) -> None:
         self._section(2, account.name)
         self._parts.append(f"<p><code>{html.escape(account.place)}</code>: {html.escape(account.status)}</p>")
-        for told in remarks(account):
-            self._parts.append(f'<p class="told">{html.escape(told)}</p>')
+        for remark in remarks(account):
+            self._parts.append(f'<p class="remark">{html.escape(remark)}</p>')
         if account.restarts:
             several = ", ".join(f"{tick} (incarnation {i})" for i, tick in account.restarts)
             self._parts.append(f"<p>Went on from the cut before tick {html.escape(several)}: dotted lines.</p>")
@@ -95,17 +95,17 @@ class Page:
             "with a synthetic gradient itself.",
             "No synthesizer, or no metrics yet.",
         )
-        for what, told in (("cosine", "Cosine"), ("error", "Relative error")):
+        for what, text in (("cosine", "Cosine"), ("error", "Relative error")):
             figure = pictures.probes(account, what)
             if figure is not None:
-                told += " of the synthetic against the exact gradient, from a locked pass over held-out samples."
-                self._picture(f"{name}-probes-{what}", figure, told, "")
+                text += " of the synthetic against the exact gradient, from a locked pass over held-out samples."
+                self._picture(f"{name}-probes-{what}", figure, text, "")
         self._section(3, "Where the time went")
-        told = "What is neither a phase nor a wait is the rest: messages, Python, and waiting for a core."
-        self._picture(f"{name}-waits", pictures.waits(account), told, "No metrics yet.")
+        text = "What is neither a phase nor a wait is the rest: messages, Python, and waiting for a core."
+        self._picture(f"{name}-waits", pictures.waits(account), text, "No metrics yet.")
         self._section(3, "Slack")
-        told = "All at 0: the lag is too small for the links. All at the lag: a smaller one would do."
-        self._picture(f"{name}-slack", pictures.slack(account), told, "No gradients were waited for.")
+        text = "Ticks that a gradient lay ready before its turn. 0: the box waited for it."
+        self._picture(f"{name}-slack", pictures.slack(account), text, "No gradients were waited for.")
         settings = {k: account.settings[k] for k in SETTINGS_FIRST if k in account.settings}
         self._facts("Configuration", settings | account.settings)
         self._facts("Manifest", account.manifest)
@@ -124,19 +124,19 @@ class Page:
         else:
             without = "Nothing was traced in these ticks."
             figure = spacetime(excerpt.events, excerpt.messages, excerpt.first, excerpt.last)
-        told = ""
+        text = ""
         if figure is not None and excerpt is not None and excerpt.events is not None:
-            told = "Down: hidden states. Up: gradients, which a box takes the lag later. "
-            told += caption(excerpt.events, excerpt.first, excerpt.last)
-            told += f" Traced are ticks {excerpt.traced}; choose with --ticks A:B."
+            text = "Down: hidden states. Up: gradients, which a box takes the lag later. "
+            text += caption(excerpt.events, excerpt.first, excerpt.last)
+            text += f" Traced are ticks {excerpt.traced}; choose with --ticks A:B."
             if excerpt.nodes > 1:
-                told += " Clocks of nodes were brought together by the messages between them."
-        self._picture(f"{account.name}-spacetime", figure, told, without)
+                text += " Clocks of nodes were brought together by the messages between them."
+        self._picture(f"{account.name}-spacetime", figure, text, without)
 
     def _section(self, level: int, title: str) -> None:
         self._parts.append(f"<h{level}>{html.escape(title)}</h{level}>")
 
-    def _picture(self, name: str, figure: Figure | None, told: str, without: str) -> None:
+    def _picture(self, name: str, figure: Figure | None, text: str, without: str) -> None:
         """A figure and what it tells; or the sentence that stands there without one."""
         if figure is None:
             if without:
@@ -145,9 +145,9 @@ class Page:
         name = re.sub(r"[^\w.+=@-]", "_", name)
         unique = name if name not in self.pngs else f"{name}-{len(self.pngs)}"
         self.pngs[f"{unique}.png"] = png(figure)
-        drawing = svg(figure, f"f{len(self.pngs)}", html.escape(told, quote=True))
-        caption = f"<figcaption>{html.escape(told)}</figcaption>"
-        self._parts.append(f'<figure id="{html.escape(unique, quote=True)}">{drawing}{caption}</figure>')
+        drawing = svg(figure, f"f{len(self.pngs)}", html.escape(text, quote=True))
+        below = f"<figcaption>{html.escape(text)}</figcaption>"
+        self._parts.append(f'<figure id="{html.escape(unique, quote=True)}">{drawing}{below}</figure>')
 
     def _facts(self, title: str, facts: dict[str, Any]) -> None:
         if facts:
@@ -187,8 +187,8 @@ def remarks(account: Account) -> list[str]:
     result = account.result
     found = [f"It ended: {result['error']}"] if result.get("error") else []
     for name in ("warnings", "hints", "losses"):
-        found += [str(told) for told in result.get(name) or []]
-    return found + [f"Missing: {told}." for told in account.missing]
+        found += [str(remark) for remark in result.get(name) or []]
+    return found + [f"Missing: {problem}." for problem in account.missing]
 
 
 def plainly(value: Any) -> str:

@@ -50,8 +50,8 @@ def events(account: Account, nodes: Sequence[str], parts: Iterable[Array], messa
 def names(account: Account, nodes: Sequence[str], node: int, box: int) -> Iterator[str]:
     addresses = {place.get("node"): place.get("address") for place in account.places}
     address = addresses.get(nodes[node])
-    told = f"node {address}" if address and address != "inline" else f"node {nodes[node][:12]}"
-    yield meta("process_name", node, box, {"name": f"{account.name}: {told}"})
+    name = f"node {address}" if address and address != "inline" else f"node {nodes[node][:12]}"
+    yield meta("process_name", node, box, {"name": f"{account.name}: {name}"})
     yield meta("process_sort_index", node, box, {"sort_index": node})
     yield meta("thread_name", node, box, {"name": f"box {box:03}"})
     yield meta("thread_sort_index", node, box, {"sort_index": box})
@@ -76,8 +76,8 @@ def slices(part: Array) -> Iterator[str]:
         name, args = KINDS[kind], f'"tick":{tick}'
         where = f'"pid":{node + 1},"tid":{box + 1}'
         if name == BEGIN:
-            told = f"goes on from tick {tick}" if tick else "begins"
-            yield f'{{"ph":"i","s":"t","name":"{told}",{where},"ts":{microseconds(begin)}}}'
+            label = f"goes on from tick {tick}" if tick else "begins"
+            yield f'{{"ph":"i","s":"t","name":"{label}",{where},"ts":{microseconds(begin)}}}'
             continue
         if name == TICK:
             name = f"tick {tick}"

@@ -64,9 +64,9 @@ def spacetime(events: Array, messages: Array, first: int, last: int) -> Figure |
     axis.grid(axis="y", visible=False)
     axis.set_xlabel(f"milliseconds; ticks {first} to {last}, numbered; others are pale")
     legend: list[Patch | Line2D] = [Patch(color=PHASES.get(kind, PHASES["other"]), label=kind) for kind in used]
-    told = {Channel.STATE: "hidden state, put to taken", Channel.GRADIENT: "gradient, put to taken"}
+    labels = {Channel.STATE: "hidden state, put to taken", Channel.GRADIENT: "gradient, put to taken"}
     for channel, (colour, head) in ARROWS.items():
-        legend.append(Line2D([], [], color=colour, marker=head, markersize=4, label=told[channel]))
+        legend.append(Line2D([], [], color=colour, marker=head, markersize=4, label=labels[channel]))
     figure.legend(handles=legend, loc="outside upper left", ncols=5)
     return figure
 

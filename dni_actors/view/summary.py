@@ -12,12 +12,12 @@ def summary(result: dict[str, Any]) -> str:
         f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
         f"  {result['path']}",
     ]
-    told = [f"warning: {warning}" for warning in result["warnings"]]
+    remarks = [f"warning: {warning}" for warning in result["warnings"]]
     if restarts := sum(result["restarts"]):
-        told.append(f"boxes started again: {restarts}")
+        remarks.append(f"boxes started again: {restarts}")
     if result["status"] != "finished" and result["cuts"]:
-        told.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
-    lines[2:2] = [f"  {line}" for line in told + result["hints"]]
+        remarks.append(f"goes on from tick {result['cuts'][-1]} with --resume {result['path']}")
+    lines[2:2] = [f"  {line}" for line in remarks + result["hints"]]
     nodes, links = set(result.get("nodes", [])), [link for link in result.get("links_ms", []) if link is not None]
     if len(nodes) > 1 and links:
         lines.insert(2, f"  {len(nodes)} nodes, links of {min(links):.1f} to {max(links):.1f} ms there and back")

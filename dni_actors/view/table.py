@@ -179,7 +179,7 @@ class BoxTable:
         """The line that stands for the boxes that are not shown."""
         others = [row for k, row in enumerate(self._standing.rows) if k not in shown]
         cosines = [row.cosine for row in others if row is not None and row.cosine is not None]
-        told = f"... and {len(others)} more"
+        text = f"... and {len(others)} more"
         if cosines:
-            told += f", cosine {min(cosines):+.2f} to {max(cosines):+.2f}"
-        return [cell(told, self._width, DIM, right=False)]
+            text += f", cosine {min(cosines):+.2f} to {max(cosines):+.2f}"
+        return [cell(text, self._width, DIM, right=False)]

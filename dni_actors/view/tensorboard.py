@@ -17,8 +17,8 @@ class TensorBoard:
         try:
             from tensorboardX import SummaryWriter
         except ImportError as error:
-            told = "True needs tensorboardX, which is not installed; pip install tensorboardX"
-            raise ConfigError("tensorboard", told) from error
+            problem = "True needs tensorboardX, which is not installed; pip install tensorboardX"
+            raise ConfigError("tensorboard", problem) from error
         if folder is None:
             raise ConfigError("tensorboard", "True writes to folders of this machine only; give such a --storage")
         self._writer: Any = SummaryWriter(str(folder))

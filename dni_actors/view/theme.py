@@ -72,8 +72,8 @@ def png(figure: Figure) -> bytes:
     return content.getvalue()
 
 
-def svg(figure: Figure, name: str, told: str) -> str:
-    """An element for a page; `name`: other for each picture in it; `told`: what it shows, for those who cannot see."""
+def svg(figure: Figure, name: str, caption: str) -> str:
+    """An element for a page; `name`: other for each picture in it; `caption`: for those who cannot see."""
     content = io.StringIO()
     with style():
         figure.savefig(content, format="svg", metadata={"Date": None})
@@ -87,4 +87,4 @@ def svg(figure: Figure, name: str, told: str) -> str:
     text = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", text, count=1, flags=re.DOTALL)
     text = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", text, count=1, flags=re.DOTALL)
     text = re.sub(r"\n\s*", "\n", text)
-    return text.replace("<svg", f'<svg role="img" aria-label="{told}"', 1)
+    return text.replace("<svg", f'<svg role="img" aria-label="{caption}"', 1)

@@ -11,7 +11,7 @@ from tests.tiny import metrics_row, tiny
 TICKS = 10_000
 
 
-def told(rows, box=1, **fields):
+def warnings(rows, box=1, **fields):
     """Warnings of a chain of three boxes, of which one gives these rows, 100 ticks each."""
     health = Health(tiny(boxes=3, ticks=TICKS, **fields))
     found = []
@@ -22,8 +22,8 @@ def told(rows, box=1, **fields):
 
 
 def test_a_healthy_run_is_told_nothing():
-    assert told([{}] * 50) == []
-    assert told([{"cosine": None, "norm_ratio": None, "received_norm": None}] * 50, box=2) == []
+    assert warnings([{}] * 50) == []
+    assert warnings([{"cosine": None, "norm_ratio": None, "received_norm": None}] * 50, box=2) == []
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,13 @@ def test_a_healthy_run_is_told_nothing():
     ids=str,
 )
 def test_an_ill_box_is_told_once_with_advice(row, box, fields, sentence):
-    (text,) = told([row] * 60, box, **fields)
+    (text,) = warnings([row] * 60, box, **fields)
     assert sentence in text
 
 
 def test_what_passes_is_not_told():
     away, well = {"cosine": -0.5}, {}
-    assert told([away] * 4 + [well] + [away] * 4) == []
+    assert warnings([away] * 4 + [well] + [away] * 4) == []
 
 
 @pytest.mark.parametrize(("loss", "warned"), [(0.1, False), (0.9, True)])
@@ -61,15 +61,17 @@ def test_where_the_chain_has_learned_its_task_gradients_say_nothing_of_synthesiz
 
 
 def test_a_dull_cosine_upstream_is_no_sign():
-    assert told([{"cosine": 0.03}] * 60, box=0) == []
+    assert warnings([{"cosine": 0.03}] * 60, box=0) == []
 
 
 def test_a_received_norm_that_grows_tenfold_is_told():
-    (text,) = told([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.2}] * 3)
+    (text,) = warnings([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.2}] * 3)
     assert text.startswith("box 1: received gradient is 20 times as long as usual, at tick 1199; lower ")
-    assert told([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.09}] * 9) == []
-    assert told([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.2}, {}] * 9) == []  # a hard mini-batch is no sign
-    assert told([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.2}] * 9, box=0) == []  # nor is growth upstream
+    assert warnings([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.09}] * 9) == []
+    assert (
+        warnings([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.2}, {}] * 9) == []
+    )  # a hard mini-batch is no sign
+    assert warnings([{"received_norm": 0.01}] * 9 + [{"received_norm": 0.2}] * 9, box=0) == []  # nor is growth upstream
 
 
 def test_ticks_that_are_done_again_do_not_count_twice():

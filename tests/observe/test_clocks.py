@@ -37,8 +37,8 @@ def test_no_message_arrives_before_it_was_sent(rng):
     corrected = aligned_messages(found, added)
     assert (corrected["arrived"] >= corrected["sent"]).all()
     assert (corrected["taken"] - corrected["arrived"]) == pytest.approx(0.001)
-    told = aligned(events, added)
-    assert told["begin"] == pytest.approx([0, 0], abs=5e-3)
+    shifted = aligned(events, added)
+    assert shifted["begin"] == pytest.approx([0, 0], abs=5e-3)
     assert events["begin"].tolist() == clocks.tolist()
 
 
@@ -56,6 +56,6 @@ def test_a_node_that_is_heard_from_one_side_only_keeps_its_clock(rng):
 def test_incarnations_follow_each_other(second, expected):
     spans = np.zeros(2, EVENTS)
     spans["incarnation"], spans["begin"], spans["end"] = [0, 1], [100, 100 + second], [110, 120 + second]
-    told = aligned(spans, corrections(spans, np.zeros(1)))
-    assert told["begin"].tolist() == [0, expected]
-    assert told["end"].tolist() == [10, expected + 20]
+    shifted = aligned(spans, corrections(spans, np.zeros(1)))
+    assert shifted["begin"].tolist() == [0, expected]
+    assert shifted["end"].tolist() == [10, expected + 20]

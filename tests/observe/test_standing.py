@@ -1,41 +1,46 @@
-"""What the chain's standing says of its lag."""
+"""The chain as its boxes' statuses tell it."""
 
-import pytest
-
-from dni_actors.observe.events import Status
+from dni_actors.observe.events import Kept, Lost, Place, Started, Status, Warned
 from dni_actors.observe.standing import Standing
+from dni_actors.protocol.program import Evaluation
 from tests.tiny import metrics_row, tiny
 
-
-def hints(*rows, lag=4, **fields):
-    """Of a chain whose boxes gave these rows."""
-    standing = Standing(tiny(boxes=len(rows), lag=lag, ticks=100, **({"runtime": "ray"} | fields)))
-    for k, row in enumerate(rows):
-        told = metrics_row(k, first_tick=50, last_tick=99, **row)
-        standing.take(Status(k, 100, "done", rows=(told,), messages=(("asked", k), ("came twice", 0))))
-    assert standing.messages == ({"asked": sum(range(len(rows)))} if len(rows) > 1 else {})
-    return standing.hints
+PLACES = tuple(Place(k, 1, "node", "host", "kernels") for k in range(3))
 
 
-STARVED = ({"slack": 0.0, "wait_gradient_seconds": 0.8}, {"slack": None, "wait_state_seconds": 0.7})
+def test_what_boxes_had_counted_before_they_were_started_again_stays():
+    standing = Standing(tiny())
+    standing.take(Started(PLACES))
+    standing.take(Status(1, 5, "forward", seconds=2.0, messages=(("asked", 2),), sent=10, sent_bytes=100))
+    standing.take(Lost(1, "it was killed"))
+    standing.take(Started(PLACES, tick=4))
+    standing.take(Status(1, 6, "forward", seconds=3.0, messages=(("asked", 1),), sent=3, sent_bytes=30))
+    assert (standing.messages, standing.sent) == ({"asked": 3}, (13, 130))
+    assert [status.tick for status in standing.statuses] == [4, 6, 4]
+    assert (standing.restarts, standing.losses) == ([0, 1, 0], [Lost(1, "it was killed")])
+    assert standing.story[-1] == ("lost", "tick 5: box 1 started again: it was killed")
 
 
-def test_slack_zero_on_a_boundary_where_both_boxes_wait_means_too_small_a_lag():
-    (hint,) = hints(*STARVED)
-    assert hint.startswith("slack 0: box 0 waits 80% of its time for gradients, box 1 70% for states: the lag of 4 is")
+def test_rows_of_ticks_in_which_no_gradient_was_due_do_not_tell_what_ticks_take():
+    standing = Standing(tiny(lag=4))
+    rows = tuple(metrics_row(0, first_tick=first, last_tick=first + 1, seconds=1.0) for first in (0, 2, 4, 6))
+    standing.take(Status(0, 8, "done", rows=rows))
+    assert (standing.spent[0].ticks, standing.spent[0].period) == (4, 0.5)
 
 
-def test_a_box_that_a_slower_one_holds_back_is_as_it_should_be():
-    assert hints(STARVED[0], {"slack": None, "wait_state_seconds": 0.0}) == []
+def test_warnings_evaluations_and_cuts_are_kept_and_told_once():
+    standing = Standing(tiny(evaluate_every=4))
+    evaluation = Evaluation(4, 0.5, 0.7, 0.25, 0.8)
+    for event in (Warned("full"), Kept(4), *[Status(2, 5, "forward", evaluations=(evaluation,))] * 2):
+        standing.take(event)
+    assert (standing.warnings, standing.kept, list(standing.evaluations)) == (["full"], 4, [evaluation])
+    assert [kind for kind, _ in standing.story] == ["warning", "evaluation"]
+    assert standing.story[-1][1] == "tick 4: test 50.0%, validation 25.0%"
 
 
-def test_slack_of_the_whole_lag_everywhere_means_too_large_a_lag():
-    fresh = {"slack": 3.0, "wait_gradient_seconds": 0.0, "wait_state_seconds": 0.0}
-    (hint,) = hints(fresh, fresh, fresh | {"slack": None})
-    assert hint.startswith("slack 3.0, always: the lag of 4 is larger than needed")
-    assert hints(fresh, fresh | {"slack": 1.0}, fresh | {"slack": None}) == []
-
-
-@pytest.mark.parametrize("fields", [{"update": "locked"}, {"runtime": "inline"}], ids=str)
-def test_where_waiting_says_nothing_of_the_lag_nothing_is_said(fields):
-    assert hints(*STARVED, **fields) == []
+def test_a_run_that_ends_early_ends_at_its_cut():
+    standing = Standing(tiny(evaluate_every=2))
+    evaluations = tuple(Evaluation(tick, 0.5, 0.7, 0.25, 0.8) for tick in (2, 4, 6))
+    standing.take(Status(2, 7, "forward", evaluations=evaluations))
+    standing.end_at(4, ["a", "b", "c"])
+    assert (standing.ticks, standing.digests, len(standing.evaluations)) == (4, ["a", "b", "c"], 2)

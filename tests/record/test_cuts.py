@@ -3,10 +3,13 @@
 import errno
 import itertools
 import json
+import math
 import os
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as some
 from pyarrow import fs
 
 from dni_actors.box.messages import Gradient, State
@@ -72,12 +75,25 @@ def local(tmp_path):
 
 def test_what_comes_back_is_what_was_written(place):
     parts = [part(9, k) for k in range(3)]
-    facts = Complete(9, 2, ["a", "b", "c"], [[5, 0.5, 1.0, 0.25, 2.0, None]])
+    facts = Complete(9, 2, ["a", "b", "c"], [Evaluation(5, 0.5, 1.0, 0.25, 2.0, 3.0)])
     cut_files.write(place, parts, facts)
     assert cut_files.complete(place) == [9]
     assert cut_files.read_complete(place, 9)[0] == facts
     for came, went in zip(cut_files.read(place, 9, 3), parts, strict=True):
         same(came, went)
+
+
+NUMBERS = some.floats()
+ROWS = some.builds(Evaluation, some.integers(0, 2**40), NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+
+
+@given(some.lists(ROWS, max_size=3))
+@example([Evaluation(5, math.inf, -math.inf, math.nan, -0.0, 5e-324)])
+def test_evaluations_come_back_to_the_last_bit_whatever_they_are(evaluations):
+    memory = Storage(fs._MockFileSystem(), "it")
+    memory.make()
+    cut_files.write(memory, [part(9)], Complete(9, 0, ["a"], evaluations))
+    assert repr(cut_files.read_complete(memory, 9)[0].evaluations) == repr(evaluations)  # where NaNs are equal
 
 
 def change(place, name, content):
@@ -95,7 +111,7 @@ def newer(content):
 
 
 @pytest.mark.parametrize(
-    ("name", "damage", "told"),
+    ("name", "damage", "problem"),
     [
         ("box-001.arrow", lambda b: b[: len(b) // 2], "box-001.arrow cannot be used: it is not as it was written"),
         ("box-001.arrow", lambda b: b[:50] + bytes([b[50] ^ 1]) + b[51:], "it is not as it was written"),
@@ -109,13 +125,13 @@ def newer(content):
     ],
     ids=itertools.count(),
 )
-def test_what_was_altered_is_named_and_the_cut_before_is_used(local, name, damage, told):
+def test_what_was_altered_is_named_and_the_cut_before_is_used(local, name, damage, problem):
     news = []
     store = CutStore(local, 2, news.append)
     for tick in (8, 9):
         cut_files.write(local, [part(tick, k) for k in range(2)], Complete(tick, 0, ["a", "b"], []))
     change(local, name, damage(written(local, name)))
-    with pytest.raises(CutError, match=rf"cuts/000000000009/.*{told}"):
+    with pytest.raises(CutError, match=rf"cuts/000000000009/.*{problem}"):
         cut_files.read(local, 9, 2)
     assert [one.tick for one in store.newest()] == [8, 8]
     assert [type(event) for event in news] == [Warned]
@@ -165,7 +181,7 @@ def test_the_last_two_and_the_best_are_kept(place):
     assert store.complete == [3, 5, 6]
     assert (place / "cuts").names() == [f"{tick:012}" for tick in (3, 5, 6)]
     same(store.newest()[1], part(6, 1))
-    assert [facts.evaluations for facts in store.known()] == [[[tick, 0.5, 1.0, 0.1, 1.0, None]] for tick in (3, 5, 6)]
+    assert repr([facts.evaluations for facts in store.known()]) == repr([[evaluation(t, 0.1)] for t in (3, 5, 6)])
     store.drop_after(5)
     assert store.complete == [3, 5]
     store.close()

@@ -3,6 +3,7 @@ what they claim to be."""
 
 import hashlib
 import json
+import math
 import random
 import tomllib
 import tracemalloc
@@ -16,6 +17,7 @@ from pyarrow import fs
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.options import read_toml
+from dni_actors.protocol.program import Evaluation
 from dni_actors.record import cut_files
 from dni_actors.record.cut_files import COMPLETE, Complete, CutError
 from dni_actors.record.storage import Storage
@@ -50,15 +52,15 @@ def altered(**changes):
 def forge(place, name, content):
     """Puts another file there, with hashes that fit, if COMPLETE can have any."""
     change(place, name, content)
-    told = json.loads(written(place, COMPLETE))
+    listed = json.loads(written(place, COMPLETE))
     if name != COMPLETE:
-        told["parts"][int(name[4:7])] = hashlib.sha256(content).hexdigest()
-    told.pop("sha256", None)
-    change(place, COMPLETE, json.dumps(told | {"sha256": cut_files.hash_of(told)}).encode())
+        listed["parts"][int(name[4:7])] = hashlib.sha256(content).hexdigest()
+    listed.pop("sha256", None)
+    change(place, COMPLETE, json.dumps(listed | {"sha256": cut_files.hash_of(listed)}).encode())
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "problem"),
     [
         ({"tick": ...}, "it is no part of a cut"),
         ({"tick": None}, "it is no part of a cut"),
@@ -77,18 +79,18 @@ def forge(place, name, content):
     ],
     ids=str,
 )
-def test_a_part_that_is_wrong_but_fits_its_hash_is_named(memory, changes, told):
+def test_a_part_that_is_wrong_but_fits_its_hash_is_named(memory, changes, problem):
     cut_files.write(memory, [part(9, k) for k in range(2)], Complete(9, 0, ["a", "b"], []))
     forge(memory, "box-001.arrow", altered(**changes))
     if changes == {"name": "gradient"}:  # nothing is wrong with that but that no box has such an array
         assert "gradient" in cut_files.read(memory, 9, 2)[1].arrays
     else:
-        with pytest.raises(CutError, match=rf"cuts/000000000009/box-001\.arrow cannot be used: .*{told}"):
+        with pytest.raises(CutError, match=rf"cuts/000000000009/box-001\.arrow cannot be used: .*{problem}"):
             cut_files.read(memory, 9, 2)
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "problem"),
     [
         ({"parts": None}, "it is no JSON of a cut"),
         ({"parts": []}, "it has 0 parts for 2 boxes"),
@@ -97,30 +99,35 @@ def test_a_part_that_is_wrong_but_fits_its_hash_is_named(memory, changes, told):
         ({"digests": {}}, "it is no JSON of a cut"),
         ({"incarnation": "1"}, "it is no JSON of a cut"),
         ({"evaluations": [[1, 2]]}, "it is no JSON of a cut"),
-        ({"evaluations": [["1", 0, 0, 0, 0]]}, "it is no JSON of a cut"),
-        ({"evaluations": [[1, 0, 0, 0, []]]}, "it is no JSON of a cut"),
+        ({"evaluations": [["1", 0, 0, 0, 0, 0]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, 0, []]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, 0, "infinity"]]}, "it is no JSON of a cut"),
+        ({"evaluations": [[1, 0, 0, 0, 0, 10**400]]}, "it is no JSON of a cut"),
         ({"evaluations": 7}, "it is no JSON of a cut"),
     ],
     ids=str,
 )
-def test_a_list_of_parts_that_is_wrong_but_fits_its_hash_is_named(memory, changes, told):
+def test_a_list_of_parts_that_is_wrong_but_fits_its_hash_is_named(memory, changes, problem):
     cut_files.write(memory, [part(9, k) for k in range(2)], Complete(9, 0, ["a", "b"], []))
     forge(memory, COMPLETE, json.dumps(json.loads(written(memory, COMPLETE)) | changes).encode())
-    with pytest.raises(CutError, match=rf"cuts/000000000009/COMPLETE cannot be used: {told}"):
+    with pytest.raises(CutError, match=rf"cuts/000000000009/COMPLETE cannot be used: {problem}"):
         cut_files.read(memory, 9, 2)
 
 
 class Peak:
     """Bytes that Python, and Arrow, had allocated at most since the last `begin`."""
 
+    def __init__(self):
+        self._system, self._pools = pa.default_memory_pool(), []
+
     def begin(self):
-        self._pool = pa.proxy_memory_pool(pa.default_memory_pool())
-        pa.set_memory_pool(self._pool)
+        self._pools.append(pa.proxy_memory_pool(self._system))  # the old ones stay: Arrow may still hold their memory
+        pa.set_memory_pool(self._pools[-1])
         self._before, _ = tracemalloc.get_traced_memory()
         tracemalloc.reset_peak()
 
     def bytes(self):
-        return tracemalloc.get_traced_memory()[1] - self._before + self._pool.max_memory()
+        return tracemalloc.get_traced_memory()[1] - self._before + self._pools[-1].max_memory()
 
 
 @pytest.fixture
@@ -133,7 +140,23 @@ def peak():
 
 
 def junk(rng):
-    return rng.choice([None, -1, 2**70, 0.5, True, "x", [], {}, ["x", 1], [[9, 0, 0, 0, 0]], [[2**70] * 5], "9" * 5000])
+    return rng.choice(
+        [
+            None,
+            -1,
+            2**70,
+            0.5,
+            True,
+            "x",
+            [],
+            {},
+            ["x", 1],
+            [[9, 0, 0, 0, 0, 0]],
+            [[2**70] * 6],
+            [["inf"] * 6],
+            "9" * 5000,
+        ]
+    )
 
 
 def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(memory, peak):
@@ -143,11 +166,11 @@ def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(memor
     """
     rng, place = random.Random(0), memory
     parts = [part(9, k) for k in range(2)]
-    cut_files.write(place, parts, Complete(9, 0, ["a", "b"], [[5, 0.5, None, 0.25, 2.0]]))
+    cut_files.write(place, parts, Complete(9, 0, ["a", "b"], [Evaluation(5, 0.5, math.inf, 0.25, math.nan, 3.0)]))
     names = [COMPLETE, "box-000.arrow", "box-001.arrow"]
     whole = {name: written(place, name) for name in names}
     size = sum(map(len, whole.values()))
-    refused, most, told = Counter(), 0, {0}
+    refused, most, breaks = Counter(), 0, {0}
     for i in range(2000):
         name, forged = rng.choice(names), i % 2 == 1
         content = mutated(rng, whole[name])
@@ -159,7 +182,7 @@ def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(memor
         try:
             found = cut_files.read(place, 9, 2)
         except CutError as error:
-            told.add(str(error).count("\n"))
+            breaks.add(str(error).count("\n"))
             refused[forged] += 1
         else:
             for came, went in zip(found, parts, strict=True):
@@ -171,7 +194,7 @@ def test_two_thousand_mutated_cuts_are_refused_or_equal_and_take_no_memory(memor
             most = max(most, peak.bytes())
         for file in {name, COMPLETE}:
             change(place, file, whole[file])
-    assert told == {0}, "one line each"
+    assert breaks == {0}, "one line each"
     assert refused[False] > 950
     assert 400 < refused[True] < 1000
     assert most < 100_000 + 20 * size
@@ -194,7 +217,7 @@ def test_two_thousand_mutated_configurations_are_refused_or_usable_and_take_no_m
     """A half in their bytes, a half with a value that was never meant; what is taken means the same when it is kept."""
     rng, path = random.Random(2), tmp_path / "config.toml"
     fields = {name: value for name, value in RunConfig.of(task="rows").flat().items() if value is not None}
-    text, taken, most, told = tomli_w.dumps(fields).encode(), 0, 0, {0}
+    text, taken, most, breaks = tomli_w.dumps(fields).encode(), 0, 0, {0}
     for i in range(2000):
         value = junk(rng)
         other = fields | {rng.choice(list(fields)): value} if value is not None else fields
@@ -204,12 +227,12 @@ def test_two_thousand_mutated_configurations_are_refused_or_usable_and_take_no_m
         try:
             config = RunConfig.of(**read_toml(path))
         except ConfigError as error:
-            told.add(str(error).count("\n"))
+            breaks.add(str(error).count("\n"))
         else:
             kept = {name: value for name, value in config.flat().items() if value is not None}
             assert RunConfig.of(**tomllib.loads(tomli_w.dumps(kept))) == config
             taken += 1
         most = max(most, peak.bytes())
-    assert told == {0}, "one line each"
+    assert breaks == {0}, "one line each"
     assert 100 < taken < 1900
     assert most < 300_000 + 100 * len(text)

@@ -14,12 +14,17 @@ import pytest
 
 from dni_actors import ConfigError, Result, run
 from dni_actors.nn.digest import combine
+from dni_actors.observe.events import plain
 from dni_actors.options import parse
+from dni_actors.protocol.program import Evaluation
+from dni_actors.record.accounts import Reader
 from dni_actors.record.cut_store import CutStore
 from dni_actors.record.folder import RunFolder
+from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import Storage
 from dni_actors.runtime.inline import Chain
-from tests.tiny import tiny
+from dni_actors.tasks import TASKS, Samples, Split
+from tests.tiny import TinyNumbers, tiny
 
 
 @pytest.fixture
@@ -73,6 +78,30 @@ def test_the_same_command_goes_on_and_ends_with_the_same_digest(setting, cut_sho
     assert {row["incarnation"] for row in result.metrics.to_pylist()} == {0, 1, 2}
 
 
+class TinyFar(TinyNumbers):
+    """Numbers so large, in the samples that are only scored, that their squares overflow."""
+
+    def load(self, first, steps):
+        train, *scored = super().load(first, steps)
+        return Split(train, *(Samples(part.x, part.labels * 1e30) for part in scored))
+
+
+TASKS["tiny-far"] = TinyFar
+
+
+def test_an_infinite_loss_is_kept_as_it_is_and_the_run_goes_on(setting, cut_short, tmp_path):
+    """The evaluation at the cut is done again, and has to be equal."""
+    fields = {"task": "tiny-far", "evaluate_every": 10}
+    cut_short(35, **fields)
+    kept = Evaluation(10, 0.0, math.inf, 0.0, math.inf)
+    folder = RunFiles.of(str(tmp_path / "it"))
+    assert repr(folder.complete(folder.cuts()[-1]).evaluations[0]) == repr(kept)
+    assert repr(Reader(str(tmp_path / "it")).account().evaluations[0]) == repr(kept)
+    result = run(setting(**fields))
+    assert (result.status, result.digest) == ("finished", undisturbed(setting(**fields)))
+    assert result.evaluations[0] == result.best == plain(kept._asdict())
+
+
 def test_a_run_that_is_over_is_over(setting):
     first = run(setting())
     again = run(setting())
@@ -93,7 +122,7 @@ def test_resume_takes_the_settings_from_the_folder(setting, cut_short, tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "words"),
     [
         ({"seed": 1}, r"seed 0, not 1"),
         ({"seed": 1, "lag": 3}, r"lag 2, not 3; seed 0, not 1"),
@@ -103,9 +132,9 @@ def test_resume_takes_the_settings_from_the_folder(setting, cut_short, tmp_path)
     ],
     ids=str,
 )
-def test_other_settings_are_refused_by_name(setting, fields, told):
+def test_other_settings_are_refused_by_name(setting, fields, words):
     run(setting())
-    with pytest.raises(ConfigError, match=rf"name: 'it' is taken by a run with other settings \({told}\); give those"):
+    with pytest.raises(ConfigError, match=rf"name: 'it' is taken by a run with other settings \({words}\); give those"):
         run(setting(**fields))
 
 

@@ -45,10 +45,10 @@ def test_a_full_trace_tells_every_tick_and_both_ends_of_every_message(tmp_path, 
     assert found.overview.ticks.tolist() == list(range(20))
     assert found.overview.starts == {0: 0}
     events = whole(found)
-    told = rows(events)
+    seen = rows(events)
     for box in range(3):
-        assert told[BEGIN, box, 0, 0] == 1
-        assert all(told[TICK, box, n, 0] == 1 for n in range(20))
+        assert seen[BEGIN, box, 0, 0] == 1
+        assert all(seen[TICK, box, n, 0] == 1 for n in range(20))
     states = [m for m in messages(events) if m["channel"] == list(Channel).index(Channel.STATE)]
     assert sorted((m["from"], m["to"], m["index"], m["tick"], m["taken_tick"]) for m in states) == [
         (k, k + 1, n, n, n) for k in range(2) for n in range(20)
@@ -90,8 +90,8 @@ def test_a_run_that_is_resumed_goes_on_with_its_trace(tmp_path):
     run(tiny(ticks=30, **fields))
     found = read(tmp_path / "it")
     assert found.overview.starts == {0: 0, 1: 20}
-    told = rows(whole(found))
-    assert all(told[TICK, box, n, 0] == 1 for box in range(3) for n in range(30))
+    seen = rows(whole(found))
+    assert all(seen[TICK, box, n, 0] == 1 for box in range(3) for n in range(30))
 
 
 def recorded(tmp_path, *several):
@@ -108,9 +108,9 @@ def recorded(tmp_path, *several):
 def test_of_ticks_that_were_done_again_the_newest_count(tmp_path):
     found = recorded(tmp_path, (0, 0, range(8)), (1, 4, range(6, 8)), (2, 7, range(7, 9)))
     ticks = whole(found, kinds=(TICK,))
-    told = [(int(one["tick"]), int(one["incarnation"]), found.overview.nodes[one["node"]]) for one in ticks]
+    seen = [(int(one["tick"]), int(one["incarnation"]), found.overview.nodes[one["node"]]) for one in ticks]
     # Tick 4 and 5 were traced before, and done again untraced.
-    assert told == [(n, 0, "node 0") for n in range(4)] + [(6, 1, "node 1")] + [(n, 2, "node 2") for n in (7, 8)]
+    assert seen == [(n, 0, "node 0") for n in range(4)] + [(6, 1, "node 1")] + [(n, 2, "node 2") for n in (7, 8)]
 
 
 def test_a_lost_beginning_is_taken_from_the_ticks(tmp_path):
@@ -135,8 +135,8 @@ def test_no_trace_is_an_empty_one_and_a_damaged_one_is_told(tmp_path):
 
 def test_boxes_trace_without_pyarrow():
     code = "import sys, dni_actors.runtime.worker.tracer; print('pyarrow' in sys.modules, 'matplotlib' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told == "False False\n"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert printed == "False False\n"
     assert json.dumps(SLICES)  # plain names
 
 

@@ -29,10 +29,10 @@ def lines(width, height=24, of=None, **fields):
 
 @pytest.mark.parametrize("width", range(60, 201))
 def test_no_line_is_longer_than_the_terminal_and_the_strips_end_at_its_edge(width):
-    told = lines(width)
-    assert max(map(len, told)) <= width
-    assert {len(line) for line in told[3:7]} == {width}
-    assert "test  " in told[1]
+    shown = lines(width)
+    assert max(map(len, shown)) <= width
+    assert {len(line) for line in shown[3:7]} == {width}
+    assert "test  " in shown[1]
 
 
 def many(boxes, rows=(), lost=()):
@@ -49,28 +49,28 @@ def many(boxes, rows=(), lost=()):
 def test_a_frame_is_lower_than_the_terminal_whatever_happens(height):
     crowded = many(28, lost=range(9))
     crowded.take(Warned("the disk is full"))
-    told = lines(80, height, crowded)
-    assert len(told) < height
-    assert any("more" in line for line in told) == (height < 40)
-    assert "the disk is full" in told[-1]
-    assert "0/1250" in told[1]
+    shown = lines(80, height, crowded)
+    assert len(shown) < height
+    assert any("more" in line for line in shown) == (height < 40)
+    assert "the disk is full" in shown[-1]
+    assert "0/1250" in shown[1]
 
 
 def test_of_many_boxes_the_worst_are_shown_in_their_order():
     rows = [(k, {"cosine": 0.1 if k == 17 else 0.9}) for k in range(28)]
 
     def shown(found):
-        told = lines(80, 10, found)
-        assert any("... and 25 more, cosine " in line for line in told)
-        return [line.split()[0] for line in told if line[:3].strip().isdigit()]
+        shown = lines(80, 10, found)
+        assert any("... and 25 more, cosine " in line for line in shown)
+        return [line.split()[0] for line in shown if line[:3].strip().isdigit()]
 
     assert shown(many(28, rows)) == ["0", "1", "17"]
     assert shown(many(28, rows, lost=[20])) == ["0", "17", "20"]
 
 
 def test_without_unicode_all_is_ascii_and_without_colour_nothing_is_coloured():
-    told = drawn(200, ascii_only=True).export_text()
-    told.encode("ascii")
+    shown = drawn(200, ascii_only=True).export_text()
+    shown.encode("ascii")
     console = Console(file=io.StringIO(), width=160, force_terminal=True, color_system="truecolor", no_color=True)
     console.print(frame(standing(), 12.0, 160, 24))
     assert "38;2" not in console.file.getvalue()
@@ -106,6 +106,6 @@ def test_probes_have_a_column_of_their_own_where_they_are_made():
     assert "exact" not in lines(100, of=found)[2]
     found.config = found.config.replace(probe_every=10)
     found.take(Status(2, 50, "forward", probes=(Probed(40, 2, 0, -0.25, 1.5, 2.0),)))
-    told = lines(100, of=found)
-    assert "exact" in told[2]
-    assert [("-0.25" in line) for line in told[3:10]] == [k == 2 for k in range(7)]
+    shown = lines(100, of=found)
+    assert "exact" in shown[2]
+    assert [("-0.25" in line) for line in shown[3:10]] == [k == 2 for k in range(7)]

@@ -69,8 +69,8 @@ def test_a_librarys_chatter_stands_above_the_table_and_the_last_frame_stays_whol
     assert b"\x1b[?25h" in came  # the cursor is back
     head = next(i for i, line in enumerate(lines) if line.startswith("dni_actors "))
     above = lines[:head]
-    for told in ("E0000 chttp2: chatter of a library", "half a line, and its end", "a line of Python's"):
-        assert told in above
+    for text in ("E0000 chttp2: chatter of a library", "half a line, and its end", "a line of Python's"):
+        assert text in above
     assert lines[head + 2].split()[:3] == ["box", "doing", "tick"]
     assert [line.split()[0] for line in lines[head + 3 : head + 7]] == ["0", "1", "2", "3"]
     assert lines[-1] == "afterwards"

@@ -12,8 +12,8 @@ from typing import Any
 
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Row, Status, Tuned
+from dni_actors.observe.law import Cost, busy, least_lag, round_trips
 from dni_actors.runtime import Runtime
-from dni_actors.runtime.driver.law import Cost, busy, least_lag, round_trips
 
 LOCKED_TICKS, OWN_TICKS = 12, 24
 ALONE: dict[str, Any] = {"evaluate_every": 0, "trace": "off"}  # nothing beside the ticks
