@@ -54,7 +54,15 @@ class TinyNumbers(Tiny):
         return Split(*(Samples(of.x, y) for of, y in zip(window, wanted, strict=True)))
 
 
-TASKS |= {"tiny": Tiny, "tiny-steps": TinySteps, "tiny-numbers": TinyNumbers}
+class TinyFar(TinyNumbers):
+    """Numbers so large, in the samples that are only scored, that their squares overflow."""
+
+    def load(self, first: int, steps: int) -> Split:
+        train, *scored = super().load(first, steps)
+        return Split(train, *(Samples(part.x, part.labels * 1e30) for part in scored))
+
+
+TASKS |= {"tiny": Tiny, "tiny-steps": TinySteps, "tiny-numbers": TinyNumbers, "tiny-far": TinyFar}
 
 
 def tiny(**fields: Any) -> RunConfig:

@@ -133,13 +133,13 @@ def run_away(standing: Standing) -> list[str]:
 
 
 def knows_lag(standing: Standing) -> bool:
-    """Whether the lag law holds for the run, and there are rows enough to go by.
+    """Whether the lag law holds for the run, and there are rows to go by.
 
-    In one process a box waits because others work; in lock-step for every gradient; and where states come late, too,
-    the law is another one.
+    In one process a box waits because others work; in lock-step for every gradient; where states come late, too, the
+    law is another one; and who gave `--lag auto` has had the same law's answer, and is not sent back to it.
     """
     config = standing.config
-    lagged = config.learning.update != "locked" and config.learning.unlock != "full"
+    lagged = config.learning.update != "locked" and config.learning.unlock != "full" and not standing.tuned
     return config.execution.runtime != "inline" and lagged and all(spent.ticks for spent in standing.spent)
 
 
@@ -155,15 +155,16 @@ def larger_lag(standing: Standing) -> list[str]:
     if starved is None:
         return []
     costs, links, cores = [of.cost for of in spent], round_trip_links(standing), standing.cores
-    enough = least_lag(costs, links, cores)
-    spared = decoupled_period(costs, links, lag, cores) - decoupled_period(costs, links, max(lag, enough), cores)
+    enough = max(lag, least_lag(costs, links, cores))
+    now, then = (decoupled_period(costs, links, of, cores) for of in (lag, enough))
     period = max(of.period for of in spent)
-    faster = period / max(period - spared, max(cost.tick for cost in costs))
+    faster = period / max(period - (now - then), then)  # what the law does not explain stays
     if faster < FASTER:
         return []
     gradient, state = waits[starved]
     fact = f"box {starved} waits {gradient:.0%} of its time for gradients, box {starved + 1} {state:.0%} for states"
-    return [f"{fact}: with --lag {enough} the run would be about {faster:.1f} times as fast"]
+    older = ", learning from older gradients" if enough > FRESH and learns_late(standing) else ""
+    return [f"{fact}: with --lag {enough} the run would be about {faster:.1f} times as fast{older}"]
 
 
 def round_trip_links(standing: Standing) -> list[float]:
@@ -172,13 +173,17 @@ def round_trip_links(standing: Standing) -> list[float]:
     return [(link or 0.0) + emulated for link in standing.links]
 
 
+def learns_late(standing: Standing) -> bool:
+    """Whether boxes learn from the gradient that comes late; others make nothing of it."""
+    return standing.config.learning.update in ("synthetic", "delayed")
+
+
 def smaller_lag(standing: Standing) -> list[str]:
     """Where every gradient lies ready for most of the lag, and is so old that it harms."""
     config, spent = standing.config, standing.spent
-    learns = config.learning.update in ("synthetic", "delayed")  # others make nothing of the gradient that comes late
-    if not knows_lag(standing) or not learns or config.lag <= FRESH or len(spent) < 2:
-        return []
     slack = min(of.slack for of in spent)
+    if not knows_lag(standing) or not learns_late(standing) or config.lag <= FRESH or math.isinf(slack):
+        return []
     enough = max(2, 1 + math.ceil(config.lag - slack))
     if 2 * enough > config.lag:
         return []

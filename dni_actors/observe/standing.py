@@ -9,7 +9,7 @@ from dni_actors.box.data.probe import Probed
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import combine
 from dni_actors.observe.evaluations import Evaluations
-from dni_actors.observe.events import Event, Kept, Lost, Place, Row, Started, Status, Warned
+from dni_actors.observe.events import Event, Kept, Lost, Place, Row, Started, Status, Tuned, Warned
 from dni_actors.observe.figure import Figure, figure
 from dni_actors.observe.spent import Spent
 from dni_actors.observe.strip import Strip
@@ -29,6 +29,8 @@ class Standing:
         self.config = config
         self.cores: float = math.inf
         """that the boxes share"""
+        self.tuned = False
+        """the lag was measured before the run"""
         self.places: tuple[Place, ...] = ()
         self.statuses = [Status(k, 0, "starting") for k in range(config.boxes)]
         self.rows: list[Row | None] = [None] * config.boxes
@@ -67,6 +69,8 @@ class Standing:
                 self.story.append(("warning", f"tick {self.ticks}: {event.text}"))
             case Kept():
                 self.kept = event.tick
+            case Tuned():
+                self.tuned = True
 
     def _reported(self, status: Status) -> None:
         box = status.box

@@ -1,12 +1,16 @@
 """What a run shows that another setting would do better: said only where following it helps."""
 
 import math
+import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.advice import hints
-from dni_actors.observe.events import Status
+from dni_actors.observe.events import Status, Tuned
+from dni_actors.observe.law import Cost, decoupled_period
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.program import Evaluation
 from tests.tiny import metrics_row, tiny
@@ -39,7 +43,7 @@ def test_where_the_lag_makes_both_sides_of_a_boundary_wait_the_one_that_ends_it_
     (hint,) = hints(standing(*STARVED, transit=link(4)))
     assert hint == (
         "box 0 waits 50% of its time for gradients, box 1 50% for states: "
-        "with --lag 8 the run would be about 2.0 times as fast"
+        "with --lag 8 the run would be about 2.0 times as fast, learning from older gradients"
     )
 
 
@@ -60,6 +64,39 @@ def test_boxes_that_wait_for_what_the_law_does_not_know_are_promised_no_more_tha
 
 def test_a_box_that_a_slower_one_holds_back_is_as_it_should_be():
     assert hints(standing(STARVED[0], {"slack": None, "wait_state_seconds": 0.0}, transit=link(4))) == []
+
+
+SECONDS = some.floats(1e-4, 0.1)
+COSTS = some.builds(Cost, train=SECONDS, forward=SECONDS, backward=SECONDS, update=SECONDS, cpu=some.just(0.0))
+
+
+def by_the_law(costs, link, lag, cores):
+    """Of a run that is exactly as fast as the lag law says."""
+    costs = [cost._replace(cpu=cost.tick) for cost in costs]
+    period = decoupled_period(costs, [2 * link] * (len(costs) - 1), lag, cores)
+    rows = []
+    for cost in costs:
+        wait = (period - cost.tick) * 50
+        waits = {"wait_gradient_seconds": wait, "wait_state_seconds": wait, "seconds": period * 50}
+        work = {"train": cost.train, "forward": cost.forward, "synthesize": 0.0, "backward": cost.backward}
+        phases = {f"{name}_seconds": seconds * 50 for name, seconds in (work | {"update": cost.update}).items()}
+        rows.append(waits | phases | {"cpu_seconds": cost.cpu * 50, "slack": 0.0})
+    return standing(*rows, lag=lag, cores=cores, transit=link), period
+
+
+@given(
+    some.lists(COSTS, min_size=2, max_size=4),
+    some.floats(0.0, 1.0),
+    some.integers(1, 20),
+    some.sampled_from([1, 2, 64]),
+)
+def test_who_follows_a_hint_gets_what_it_promised_and_no_other_one(costs, link, lag, cores):
+    before, period = by_the_law(costs, link, lag, cores)
+    for hint in hints(before):
+        better, promised = re.search(r"with --lag (\d+) the run would be about ([\d.]+) times", hint).groups()
+        after, shorter = by_the_law(costs, link, int(better), cores)
+        assert hints(after) == []
+        assert period / shorter == pytest.approx(float(promised), abs=0.051)
 
 
 READY = {"slack": 7.0, "wait_gradient_seconds": 0.0, "wait_state_seconds": 0.0}
@@ -84,6 +121,12 @@ def test_where_older_gradients_do_no_harm_nothing_is_said(fields):
 )
 def test_where_the_law_does_not_hold_nothing_is_said(fields):
     assert hints(standing(*STARVED, transit=link(4), **fields)) == []
+
+
+def test_a_lag_that_was_measured_for_the_run_is_not_sent_back_to_be_measured():
+    found = standing(*STARVED, transit=link(4))
+    found.take(Tuned(4, 0.08, 0.02))
+    assert hints(found) == []
 
 
 def test_training_that_has_run_away_is_told():

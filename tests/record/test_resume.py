@@ -5,6 +5,7 @@ import json
 import math
 import os
 import resource
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager, suppress
@@ -23,8 +24,7 @@ from dni_actors.record.folder import RunFolder
 from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import Storage
 from dni_actors.runtime.inline import Chain
-from dni_actors.tasks import TASKS, Samples, Split
-from tests.tiny import TinyNumbers, tiny
+from tests.tiny import tiny
 
 
 @pytest.fixture
@@ -78,27 +78,36 @@ def test_the_same_command_goes_on_and_ends_with_the_same_digest(setting, cut_sho
     assert {row["incarnation"] for row in result.metrics.to_pylist()} == {0, 1, 2}
 
 
-class TinyFar(TinyNumbers):
-    """Numbers so large, in the samples that are only scored, that their squares overflow."""
+KILLED = """
+import os, signal, sys
+from dni_actors.experiment import run
+from dni_actors.observe.events import Kept
+from tests.tiny import tiny
 
-    def load(self, first, steps):
-        train, *scored = super().load(first, steps)
-        return Split(train, *(Samples(part.x, part.labels * 1e30) for part in scored))
+class Killer:
+    def __init__(self, standing): pass
+    def open(self): pass
+    def close(self, result): pass
+    def show(self, event):
+        if event == Kept(30):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+run(tiny(**eval(sys.argv[1])), shown_by=Killer)
+"""
 
 
-TASKS["tiny-far"] = TinyFar
-
-
-def test_an_infinite_loss_is_kept_as_it_is_and_the_run_goes_on(setting, cut_short, tmp_path):
+def test_an_infinite_loss_is_kept_as_it_is_and_a_killed_run_goes_on(tmp_path):
     """The evaluation at the cut is done again, and has to be equal."""
-    fields = {"task": "tiny-far", "evaluate_every": 10}
-    cut_short(35, **fields)
+    fields = {"task": "tiny-far", "ticks": 60, "evaluate_every": 10, "stop_after": 1000}  # a cut at each, at once
+    fields |= {"storage": str(tmp_path), "name": "it"}
+    child = subprocess.run([sys.executable, "-c", KILLED, repr(fields)], cwd=Path(__file__).parents[2], check=False)
+    assert child.returncode == -signal.SIGKILL
     kept = Evaluation(10, 0.0, math.inf, 0.0, math.inf)
     folder = RunFiles.of(str(tmp_path / "it"))
     assert repr(folder.complete(folder.cuts()[-1]).evaluations[0]) == repr(kept)
     assert repr(Reader(str(tmp_path / "it")).account().evaluations[0]) == repr(kept)
-    result = run(setting(**fields))
-    assert (result.status, result.digest) == ("finished", undisturbed(setting(**fields)))
+    result = run(tiny(**fields))
+    assert (result.status, result.digest) == ("finished", undisturbed(tiny(**fields)))
     assert result.evaluations[0] == result.best == plain(kept._asdict())
 
 
