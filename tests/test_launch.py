@@ -16,7 +16,10 @@ from pathlib import Path
 import pytest
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.nn.digest import combine
+from dni_actors.options import parse
 from dni_actors.runtime.driver import cluster
+from dni_actors.runtime.inline import Chain
 from tests.processes import alive, children, eventually
 
 LAUNCH = [sys.executable, "-m", "dni_actors.launch"]
@@ -65,8 +68,7 @@ def test_the_seed_run_as_it_is(place):
     assert (result["status"], result["runtime"], result["wire"], result["ticks"]) == ("finished", "ray", "zmq", 1600)
     assert result["test_accuracy"] >= 0.975
     assert len({where["pid"] for where in lines[0]["boxes"]}) == 3
-    inline = launch(place, "--console", "json", "--runtime", "inline", "--kernels", "native")
-    assert json.loads(inline.stdout.splitlines()[-1])["digest"] == result["digest"]
+    assert combine(Chain(parse(["--runtime", "inline", "--kernels", "native"])).run()) == result["digest"]
 
 
 def test_boxes_listen_on_this_machine_only_and_ctrl_c_ends_the_run_with_a_summary(place):

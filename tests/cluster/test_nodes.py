@@ -124,20 +124,18 @@ def test_a_box_that_hangs_on_another_node_is_gone_when_it_is_replaced(begin, nod
     assert not any(nodes("left").values())
 
 
-def test_a_run_without_room_says_so_and_gives_up_in_time(begin, nodes):
-    command = begin("none", "--ticks", "10", "--placement", "strict-spread", "--placement-timeout", "4")
-    assert "has no room for 6 of 6 boxes of 1 CPU each (strict-spread)" in command.event("warned")["text"]
-    assert command.until(lambda line: "status" in line)["status"] == "failed"
-    assert command.process.wait(timeout=60) == 1
-    assert "and none came within 4 s; add nodes, free some, use fewer --boxes" in command.error()
-    assert not any(nodes("left").values())
-
-
-def test_what_is_interrupted_leaves_nothing_in_the_cluster_and_goes_on(begin, nodes, place):
+def test_a_run_without_room_gives_up_in_time_and_one_that_is_interrupted_can_go_on_and_neither_leaves_anything(
+    begin, nodes, place
+):
+    roomless = begin("none", "--ticks", "10", "--placement", "strict-spread", "--placement-timeout", "4")
     command = begin(
         "stopped", "--ticks", "100000", "--checkpoint-every", "50", "--resources-per-box", "memory=1000,room=1"
     )
     command.event("kept")
+    assert "has no room for 6 of 6 boxes of 1 CPU each (strict-spread)" in roomless.event("warned")["text"]
+    assert roomless.until(lambda line: "status" in line)["status"] == "failed"
+    assert roomless.process.wait(timeout=60) == 1
+    assert "and none came within 4 s; add nodes, free some, use fewer --boxes" in roomless.error()
     command.process.terminate()
     result = command.until(lambda line: "status" in line)
     assert command.process.wait(timeout=60) == 143

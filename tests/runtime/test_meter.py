@@ -109,6 +109,21 @@ def test_evaluations_are_no_part_of_the_training_time(monkeypatch, boxes):
     assert last.elapsed == 4 * boxes + 4 * boxes * chain.steppers[0].box.held_out.chunks * 60
 
 
+def test_a_wait_counts_for_the_channel_that_was_waited_for(monkeypatch):
+    hands = Hands()
+    monkeypatch.setattr("dni_actors.runtime.worker.meter.time", hands)
+    meter = Meter(tiny(ticks=1), 0, 0, Clock())
+    for seconds, channel in ((3, Channel.GRADIENT), (5, Channel.STATE), (0, Channel.STATE)):
+        if seconds:
+            meter.wait(channel)
+        hands.now += seconds
+        meter.took(Take(channel, 0), 0, ())
+        hands.now += 10  # at work
+    meter.ticked(0, Tally(), 0, True)
+    (row,) = meter.new_rows()
+    assert (row.wait_gradient_seconds, row.wait_state_seconds, row.seconds) == (3, 5, 38)
+
+
 def test_memory_is_that_of_this_process_alone():
     before = own_memory()
     if before is None:

@@ -111,7 +111,6 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
         ("zmq", {"update": "locked", "unroll": [1, 8, 2, 12, 5]}),
         ("zmq", RING | {"unroll": [3, 2], "task": "text"}),
         ("zmq", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
-        ("zmq", {"task": "mnist01", "unroll": [1, 1, 0], "batch": 20, "lag": 3, "precision": "float64"}),
         ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
         ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
@@ -124,10 +123,13 @@ def test_the_digest_is_that_of_the_inline_runtime_for_other_chains(ray_cluster, 
     assert finish(config, name)[0].digest == inline_digest(config)
 
 
-@pytest.mark.parametrize("name", ["inline", "ray", "zmq"])
-def test_random_delays_everywhere_leave_the_digest_alone(ray_cluster, inline_digest, name):
-    delayed = setting(compute_delay_ms="0:6", link_delay_ms="0:10")
-    assert finish(delayed, name)[0].digest == inline_digest(setting())
+@pytest.mark.parametrize("name", ["inline", "zmq"])
+def test_random_delays_everywhere_are_felt_and_leave_the_digest_alone(ray_cluster, inline_digest, name):
+    """A lower bound, not a timing: with a lag of 2, every second tick waits for a link of 4 ms and back."""
+    standing, rows = finish(setting(compute_delay_ms="2:6", link_delay_ms="4:10", evaluate_every=0), name)
+    assert standing.digest == inline_digest(setting())
+    assert 12 * 3 * 0.002 <= sum(row.delay_seconds for row in rows) <= 12 * 3 * 0.006
+    assert standing.seconds >= 10 / 2 * 2 * 0.004
 
 
 @pytest.mark.parametrize("name", ["inline", "zmq"])
@@ -150,17 +152,6 @@ def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_dige
             standing.take(event)
     assert round_trip >= 0.006, "two links"
     assert standing.digest == inline_digest(setting(lag=lag))
-
-
-@pytest.mark.parametrize("name", ["inline", "zmq"])
-def test_slow_links_and_heavy_boxes_are_felt(ray_cluster, name):
-    """A lower bound, not a timing: lock-step, forward and backward of 3 boxes (1 ms each), 2 links of 4 ms and back."""
-    slow = setting(update="locked", compute_delay_ms="3", link_delay_ms="4", evaluate_every=0)
-    standing, rows = finish(slow, name)
-    assert standing.seconds >= 12 * (3 * 2 + 4 * 4) / 1000
-    assert sum(row.delay_seconds for row in rows) == pytest.approx(12 * 3 * 3 / 1000)
-    waited = sum(row.wait_gradient_seconds for row in rows if row.box == 0)
-    assert waited >= 12 * 4 * 4 / 1000 or name == "inline"
 
 
 @pytest.fixture

@@ -94,11 +94,13 @@ CASES = {
 MORE = {
     "shared weights": {"weights": "shared", "sync_every": 2},
     "noise": {"update": "noise", "update_probability": 0.5},
+    "float64, a read-out alone": {"precision": "float64", "unroll": (3, 4, 0)},
 }
 
 
 def setting(**fields):
-    return tiny(**{"boxes": 4, "ticks": 60, "hidden": 16, "evaluate_every": 7} | fields)
+    size = {} if "unroll" in fields else {"boxes": 4}
+    return tiny(**size | {"ticks": 60, "hidden": 16, "evaluate_every": 7} | fields)
 
 
 @pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
@@ -112,7 +114,7 @@ def test_the_digest_is_that_of_the_inline_runtime(folder, case, curve):
 
 @pytest.mark.parametrize("case", CASES)
 def test_lost_repeated_late_and_garbled_messages_leave_the_digest_alone(folder, case):
-    config, relays = setting(**CASES[case]), []
+    config, relays = setting(**CASES[case], ticks=30), []
 
     def between(address, k):
         relays.append(Weather(address, folder, seed=k))
