@@ -11,7 +11,9 @@ import pytest
 from hypothesis import settings
 
 import tests.tiny  # noqa: F401  registers the tiny task
-from dni_actors.runtime.driver.cluster import LOCAL, OBJECT_STORE, ONE_THREAD, QUIET, variables
+from dni_actors.runtime.driver.cluster import ONE_THREAD, QUIET
+from dni_actors.runtime.driver.joined import variables
+from dni_actors.runtime.driver.private import LOCAL, OBJECT_STORE
 from dni_actors.runtime.kernels import single_blas_thread
 
 

@@ -19,7 +19,7 @@ from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
 from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime import started
-from dni_actors.runtime.driver import actors, supervisor
+from dni_actors.runtime.driver import actors, limits
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import WIRES
@@ -200,8 +200,8 @@ def test_a_box_whose_forward_pass_hangs_is_replaced(ray_cluster, inline_digest, 
     from tests.runtime.faulty import HangingActor
 
     monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", HangingActor)
-    monkeypatch.setattr(supervisor, "STUCK_AFTER", 1.5)
-    monkeypatch.setattr(supervisor, "SLOWER", 1)
+    monkeypatch.setattr(limits, "STUCK_AFTER", 1.5)
+    monkeypatch.setattr(limits, "SLOWER", 1)
     config = setting(ticks=20, evaluate_every=0)
     standing, _ = finish(config, "zmq")
     assert standing.digest == inline_digest(config)
@@ -212,7 +212,7 @@ def test_a_box_whose_forward_pass_hangs_is_replaced(ray_cluster, inline_digest, 
 
 def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inline_digest, monkeypatch):
     """It was stopped, and could not be killed, as on a node out of reach: what it still says is of the past."""
-    monkeypatch.setattr(supervisor, "SILENT_AFTER", 1.5)
+    monkeypatch.setattr(limits, "SILENT_AFTER", 1.5)
     out_of_reach = []
 
     def give_up(several, k):
