@@ -11,10 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+from dni_actors.runtime.driver import processes
 from tests.processes import alive, children, eventually
 
 LAUNCH = [sys.executable, "-m", "dni_actors.launch"]
@@ -30,13 +33,13 @@ def place(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     sockets = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # a short name: 107 bytes are all that a socket's may have
-    given = {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100", "TMPDIR": str(sockets), "RAY_TMPDIR": "/tmp"}
+    given = {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100", "TMPDIR": str(sockets)}
     yield {"cwd": work, "env": kept | given}
-    assert eventually(lambda: not list(sockets.glob("dni-*"))), "the sockets' folder is gone, however a run ends"
+    assert eventually(lambda: not list(sockets.iterdir())), "the private folder is gone, however a run ends"
     shutil.rmtree(sockets)
 
 
-def socket_folders(place):
+def private_folders(place):
     return list(Path(place["env"]["TMPDIR"]).glob("dni-*"))
 
 
@@ -84,17 +87,65 @@ def test_a_killed_box_ends_the_run_with_one_sentence(place):
 
 def test_a_killed_driver_leaves_no_box_and_no_folder(place):
     process, _, places = begin(place, *ENDLESS)
-    (sockets,) = socket_folders(place)
-    assert sockets.stat().st_mode & 0o777 == 0o700
-    assert sorted(path.name for path in sockets.iterdir()) == ["000", "001"]
+    (private,) = private_folders(place)
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in (private / "0").iterdir()) == ["000", "001"], "sockets of the boxes"
+    assert list(private.glob("r/session_latest/sockets/*")), "and of Ray"
     process.kill()
     process.communicate(timeout=60)
     assert eventually(lambda: not any(alive(where["pid"]) for where in places))
 
 
+# As another user: tries to get at each file named on its input, and says what it could do.
+STRANGER = """
+import os, socket, sys
+for name in sys.stdin.read().splitlines():
+    for what, attempt in (
+        ("list", lambda: os.listdir(os.path.dirname(name))),
+        ("read", lambda: open(name, "rb").read(1)),
+        ("write", lambda: open(name, "ab").close()),
+        ("connect", lambda: socket.socket(socket.AF_UNIX).connect(name)),
+        ("remove", lambda: os.unlink(name)),
+        ("replace", lambda: socket.socket(socket.AF_UNIX).bind(name + "x")),
+    ):
+        try:
+            attempt()
+        except PermissionError:
+            continue
+        except OSError as error:
+            print(what, name, error)
+        else:
+            print(what, name)
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv, to be somebody else"
+)
+def test_another_user_gets_at_nothing_of_a_run(place):
+    process, _, _ = begin(place, *ENDLESS)
+    used = {Path(file.path) for file in open_files(children(process.pid) | {process.pid})}
+    (private,) = private_folders(place)
+    files = sorted({*private.rglob("*"), *(path for path in used if private.parent in path.parents)})
+    assert sum(path.is_socket() for path in files) >= 4, "of the boxes, of the raylet, of the object store"
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", shutil.which("python3"), "-c", STRANGER]
+    tried = subprocess.run(
+        nobody, input="\n".join(map(str, files)), capture_output=True, text=True, timeout=60, cwd="/"
+    )
+    assert (tried.returncode, tried.stdout, tried.stderr) == (0, "", "")
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def open_files(pids):
+    for process in processes.known(pids):
+        with suppress(psutil.Error):
+            yield from process.open_files()
+
+
 def test_ctrl_c_ends_the_run_with_a_summary(place):
     process, folder, _ = begin(place, *ENDLESS)
-    assert len(socket_folders(place)) == 1
+    assert len(private_folders(place)) == 1
     family = children(process.pid)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
