@@ -22,7 +22,7 @@ from dni_actors.runtime import started
 from dni_actors.runtime.driver import actors, limits
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
-from tests.conftest import WIRES
+from tests.conftest import WIRES, Shared
 from tests.processes import alive, eventually
 
 
@@ -33,15 +33,19 @@ def setting(**fields):
     return RunConfig.of(**{**chosen, **fields})
 
 
-def run(config):
-    with started(config) as running:
-        yield from running.run(config)
+def run(config, fresh=False):
+    """Its events; in `fresh` processes, or in those that other tests use, too."""
+    if config.execution.runtime == "ray" and not fresh:
+        yield from Shared.running.run(config)
+    else:
+        with started(config) as running:
+            yield from running.run(config)
 
 
-def finish(config, name, rows=None):
+def finish(config, name, rows=None, fresh=False):
     """Runs to the end: how the chain stands then, and the rows of its metrics (added to `rows`)."""
     standing, rows = Standing(config), [] if rows is None else rows
-    for event in run(config.replace(**WIRES[name])):
+    for event in run(config.replace(**WIRES[name]), fresh):
         standing.take(event)
         rows += getattr(event, "rows", ())
     return standing, rows
@@ -191,7 +195,7 @@ def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline
 
     monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", LossyActor)
     config = setting(evaluate_every=0)
-    standing, _ = finish(config, "ray")
+    standing, _ = finish(config, "ray", fresh=True)
     assert standing.digest == inline_digest(config)
     assert min(standing.messages[what] for what in ("asked", "sent again", "came twice")) > 0
 
@@ -203,7 +207,7 @@ def test_a_box_whose_forward_pass_hangs_is_replaced(ray_cluster, inline_digest, 
     monkeypatch.setattr(limits, "STUCK_AFTER", 1.5)
     monkeypatch.setattr(limits, "SLOWER", 1)
     config = setting(ticks=20, evaluate_every=0)
-    standing, _ = finish(config, "zmq")
+    standing, _ = finish(config, "zmq", fresh=True)
     assert standing.digest == inline_digest(config)
     (loss,) = standing.losses
     assert (loss.box, standing.restarts) == (1, [0, 1, 0])
@@ -225,7 +229,7 @@ def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inlin
     config = setting(ticks=100, evaluate_every=0, compute_delay_ms="10", **WIRES["ray"])
     standing, sleeper = Standing(config), None
     try:
-        for event in run(config):
+        for event in run(config, fresh=True):
             standing.take(event)
             if isinstance(event, Started) and sleeper is not None:
                 os.kill(sleeper, signal.SIGCONT)
@@ -251,7 +255,7 @@ def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_
 
 def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
     config = setting(ticks=100_000, evaluate_every=0, max_restarts=0)
-    events = run(config)
+    events = run(config, fresh=True)
     started = next(events)
     assert isinstance(started, Started)
     victim = started.places[1].pid
@@ -266,11 +270,48 @@ def test_a_killed_process_ends_the_run_naming_box_and_pid(ray_cluster):
 
 
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
-    events = run(setting(ticks=100_000, evaluate_every=0))
+    events = run(setting(ticks=100_000, evaluate_every=0), fresh=True)
     started = next(events)
     assert len({place.pid for place in started.places}) == 3
     events.close()
     assert eventually(lambda: not any(alive(place.pid) for place in started.places))
+
+
+def test_processes_serve_one_run_after_the_other_as_other_boxes_of_other_chains(ray_cluster, inline_digest):
+    """Also after a run that is closed half-way, and one that fails; a process that dies meanwhile is replaced."""
+    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
+    with started(setting()) as running:
+
+        def pids(config, upto=None):
+            events, found = running.run(config), []
+            for event in events:
+                if isinstance(event, Started):
+                    found.append({place.pid for place in event.places})
+                elif upto is not None and event.tick > upto:
+                    events.close()
+                last = event
+            return found, last
+
+        first, _ = pids(setting(ticks=100_000, evaluate_every=0), upto=10)
+        with pytest.raises(NonFiniteError):
+            pids(wild)
+        standing = Standing(setting(update="locked"))
+        for event in running.run(setting(update="locked")):
+            standing.take(event)
+        assert [{place.pid for place in standing.places}] == first
+        assert standing.digest == inline_digest(setting(update="locked"))
+        os.kill(standing.places[1].pid, signal.SIGKILL)
+        again = Standing(setting())
+        for event in running.run(setting()):
+            again.take(event)
+        assert again.digest == inline_digest(setting())
+        assert len({place.pid for place in again.places} & first[0]) == 2
+        four = Standing(setting(boxes=4))
+        for event in running.run(setting(boxes=4)):
+            four.take(event)
+        assert four.digest == inline_digest(setting(boxes=4))
+    everyone = first[0] | {place.pid for place in (*again.places, *four.places)}
+    assert eventually(lambda: not any(alive(pid) for pid in everyone))
 
 
 def test_evaluations_are_no_part_of_the_training_time(runtime_name):

@@ -12,9 +12,10 @@ from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place, Status, Warned
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.runtime.driver import limits, processes
+from dni_actors.runtime.driver.below import RayLostError
 from dni_actors.runtime.driver.joined import last_line
 from dni_actors.runtime.driver.placement import Placement
-from dni_actors.runtime.driver.pool import Pool, end, unused
+from dni_actors.runtime.driver.pool import Pool, unused
 from dni_actors.runtime.driver.questions import Questions
 from dni_actors.runtime.driver.sockets import Sockets
 from dni_actors.runtime.wires.frames import VERSION
@@ -47,8 +48,8 @@ def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableE
 
 
 class Actors:
-    """The actors of a run. Every method may raise Deaths, BoxError for what a living box could not do, or that Ray is
-    gone (RayBelow.check)."""
+    """The actors of a run. Every method but `end` may raise Deaths, BoxError for what a living box could not do, or
+    that Ray is gone (RayBelow.check)."""
 
     def __init__(self, config: RunConfig, pool: Pool) -> None:
         import ray
@@ -117,13 +118,14 @@ class Actors:
         self._actors[k] = self._make(k)
 
     def _kill(self, k: int) -> None:
-        place = self.places[k]
+        place, self.places[k] = self.places[k], None
         # Ray asks the process to end itself, which one that hangs does not hear, and ends it only after a while.
         if place is not None and self._near(place):
             processes.kill(processes.known([place.pid]))
-        with suppress(self._ray.exceptions.RayError):
+            if self._below.room.private:
+                return  # nothing of Ray's is needed, whose parts may hang, too
+        with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
             self._ray.kill(self._actors[k], no_restart=True)
-        self.places[k] = None
 
     def _near(self, place: Place) -> bool:
         """Whether it is on the driver's node."""
@@ -217,14 +219,21 @@ class Actors:
 
     def end(self, rest: bool) -> None:
         """`rest`: boxes that can, wait for the next run; otherwise all of them end."""
-        if self._placement is None:
-            return
-        if rest and self._rest():
-            self._pool.give(self._placement, self._actors)
-        else:
-            end(self._placement, self._actors)
-        self.forget()
         self._sockets.close()
+        placement, actors = self._placement, self._actors
+        if placement is None:
+            return
+        try:
+            self._below.check()
+        except (RayLostError, RuntimeUnavailableError):
+            return  # who is left ends by itself; Ray would have to be waited for
+        if rest and self._rest():
+            self._pool.give(placement, actors)
+        else:
+            for k in range(len(actors)):
+                self._kill(k)
+            placement.close()
+        self.forget()
 
     def _rest(self) -> bool:
         if any(place is None for place in self.places):

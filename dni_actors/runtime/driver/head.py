@@ -18,16 +18,17 @@ class HeadLostError(RuntimeUnavailableError):
 class Head:
     """The head at host:port, and the socket's file of this machine's raylet, if one is given."""
 
-    lost = False
-
     def __init__(self, address: str, raylet: str = "") -> None:
         host, _, port = address.rpartition(":")
         self._address, self._place = address, (host.strip("[]"), int(port))
         self._raylet = raylet
         self._answered = self._looked = time.monotonic()
+        self._lost: HeadLostError | None = None
 
     def check(self) -> None:
         """HeadLostError when it has not answered for long. Looks now and then, however often it is called."""
+        if self._lost is not None:
+            raise self._lost
         now = time.monotonic()
         if now - self._looked < LOOK_EVERY:
             return
@@ -44,9 +45,9 @@ class Head:
             raise self._gone("Ray's node on this machine has ended (nobody listens at its raylet's socket)")
 
     def _gone(self, problem: str) -> HeadLostError:
-        self.lost = True
         remedy = "start a cluster again; the same command with --resume goes on from the last complete cut"
-        return HeadLostError(f"{problem}; {remedy}")
+        self._lost = HeadLostError(f"{problem}; {remedy}")
+        return self._lost
 
 
 def listens(file: str) -> bool:

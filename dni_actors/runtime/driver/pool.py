@@ -1,8 +1,10 @@
 """Processes of boxes, for one run after the other in the same runtime: starting them takes longer than a short run."""
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
+from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.runtime.driver.below import RayBelow
 from dni_actors.runtime.driver.placement import Placement
 
@@ -45,7 +47,9 @@ class Pool:
     def close(self) -> None:
         placement, actors = self._placement, self._actors
         self.forget()
-        end(placement, actors)
+        with suppress(RuntimeUnavailableError):  # then they end by themselves
+            self.below.check()
+            end(placement, actors)
 
 
 def end(placement: Placement | None, actors: list[Any]) -> None:

@@ -64,6 +64,9 @@ def run(pool: Pool, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
                 errors, lost = whose(error, below, config.boxes)
                 if lost is None:
                     actors.hold()
+                else:
+                    actors.forget()
+                    pool.forget()
                 pause = 0.0
                 for one in errors:
                     at = BoxDiedError(one.box, watch.ticks[one.box], one.cause)
@@ -74,8 +77,6 @@ def run(pool: Pool, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
                     for one in errors:
                         actors.replace(one.box)
                 else:
-                    actors.forget()
-                    pool.forget()
                     below.renew()
                 cut = kept.newest()
     finally:
