@@ -8,7 +8,7 @@ from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.runtime.driver.below import RayBelow
 from dni_actors.runtime.driver.placement import Placement
 
-_names: Counter[str] = Counter()  # given to actors of this process: Ray wants each name once
+_names: Counter[str] = Counter()  # given to actors and groups of this process: Ray wants each name once
 
 
 def unused(name: str) -> str:
@@ -33,7 +33,7 @@ class Pool:
             self._actors = actors[boxes:]
             return placement, actors[:boxes]
         end(placement, actors)
-        return Placement(self.below.room, boxes, name), []
+        return Placement(self.below.room, boxes, unused(name)), []
 
     def give(self, placement: Placement, actors: list[Any]) -> None:
         """Back, after a run."""

@@ -44,7 +44,8 @@ class PrivateRay:
 
     def _start(self) -> None:
         try:
-            self._warden = Warden(parent())
+            with interrupts_held():
+                self._warden = Warden(parent())
         except (WardenError, OSError) as error:
             problem = f"no private folder can be made ({error}); set TMPDIR to a folder that you may write to"
             raise RuntimeUnavailableError(problem) from error
@@ -105,7 +106,7 @@ def init(folder: str) -> None:
                     log_to_driver=False,
                     logging_level=logging.ERROR,
                     _temp_dir=folder,
-                    _system_config=SYSTEM_CONFIG,
+                    _system_config=dict(SYSTEM_CONFIG),  # to which Ray adds, of its session
                 )
             return
         except Exception as error:

@@ -63,10 +63,11 @@ def main(parent: str) -> None:
     except OSError as error:
         print("failed", error)
         return
-    print("made", folder, flush=True)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-    os.dup2(1, 2)
     known: list[psutil.Process] = []  # psutil tells them from later ones with the same number
+    with suppress(BrokenPipeError):  # the driver is gone already
+        print("made", folder, flush=True)
+    for standard in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), standard)
     for line in sys.stdin:
         for pid in map(int, line.split()):
             with suppress(psutil.Error):
