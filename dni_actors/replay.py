@@ -62,7 +62,7 @@ def main() -> int:
 def replay(recorded: Recorded, first: int, until: int | None, inspected: int | None) -> int:
     bare: dict[str, Any] = {"compute_delay_ms": "0", "link_delay_ms": "0", "evaluate_every": 0, "trace": "off"}
     config = recorded.config.replace(runtime="inline", **bare)
-    prints = [recorded.prints(k) for k in range(config.boxes)]
+    prints = [recorded.prints(k, until) for k in range(config.boxes)]
     last = min(map(len, prints)) - 1
     end = last if until is None else until
     begun = recorded.cut_before(first)

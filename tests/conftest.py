@@ -11,7 +11,11 @@ import pytest
 from hypothesis import settings
 
 import tests.tiny  # noqa: F401  registers the tiny task
-from dni_actors.runtime.driver.cluster import LOCAL, OBJECT_STORE, ONE_THREAD, QUIET, variables
+from dni_actors.config.run import RunConfig
+from dni_actors.runtime import Runtime, started
+from dni_actors.runtime.driver.cluster import ONE_THREAD, QUIET
+from dni_actors.runtime.driver.joined import variables
+from dni_actors.runtime.driver.private import LOCAL, OBJECT_STORE
 from dni_actors.runtime.kernels import single_blas_thread
 
 
@@ -34,6 +38,12 @@ def sockets():
     shutil.rmtree(folder, ignore_errors=True)
 
 
+class Shared:
+    """A runtime over the shared Ray, whose boxes' processes serve all runs of tests that need no others."""
+
+    running: Runtime
+
+
 @pytest.fixture(scope="session")
 def ray_cluster(tmp_path_factory, sockets):
     """One local Ray for all tests, as the product starts its own, with CPUs to spare."""
@@ -51,12 +61,13 @@ def ray_cluster(tmp_path_factory, sockets):
         ray.init(
             address="local",
             _temp_dir="/tmp/ray",
-            num_cpus=8,
+            num_cpus=16,
             include_dashboard=False,
             log_to_driver=False,
             object_store_memory=OBJECT_STORE,
         )
-        yield ray
+        with started(RunConfig.of(task="rows")) as Shared.running:
+            yield ray
         ray.shutdown()
 
 

@@ -1,17 +1,16 @@
 """Real processes: are they alive, and waiting until they are not."""
 
-import os
 import time
 from collections.abc import Callable
+
+import psutil
+
+from dni_actors.runtime.driver import processes
 
 
 def alive(pid: int) -> bool:
     """Whether a process runs (a zombie does not)."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    return any(processes.alive(process) for process in processes.known([pid]))
 
 
 def eventually(condition: Callable[[], bool], within: float = 60.0, every: float = 0.05) -> bool:
@@ -26,15 +25,16 @@ def eventually(condition: Callable[[], bool], within: float = 60.0, every: float
 
 def children(pid: int) -> set[int]:
     """All descendants of a process."""
-    parents: dict[int, int] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
-            try:
-                with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
-                    parents[int(entry)] = int(file.read().rpartition(")")[2].split()[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-    found = {pid}
-    while new := {child for child, parent in parents.items() if parent in found} - found:
-        found |= new
-    return found - {pid}
+    return {process.pid for process in descendants(pid)}
+
+
+def descendants(pid: int, named: str = "") -> list[psutil.Process]:
+    """Those of a process whose command line has this in it."""
+    found = []
+    for process in processes.below(psutil.Process(pid)):
+        try:
+            if named in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -22,6 +22,7 @@ LIBRARIES = {  # which parts, or single modules, may import what
     "ray": {"runtime"},
     "zmq": {"runtime"},
     "threadpoolctl": {"runtime"},
+    "psutil": {"runtime"},
     "pyarrow": {"record", "tasks/file.py"},
     "rich": {"view"},
     "matplotlib": {"view"},

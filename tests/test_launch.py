@@ -11,14 +11,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.digest import combine
 from dni_actors.options import parse
-from dni_actors.runtime.driver import cluster
+from dni_actors.runtime.driver import joined, processes
 from dni_actors.runtime.inline import Chain
 from tests.processes import alive, children, eventually
 
@@ -35,13 +37,13 @@ def place(tmp_path):
     work = tmp_path / "work"
     work.mkdir()
     sockets = Path(tempfile.mkdtemp(prefix="t", dir="/tmp"))  # a short name: 107 bytes are all that a socket's may have
-    given = {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100", "TMPDIR": str(sockets), "RAY_TMPDIR": "/tmp"}
+    given = {"RAY_AUTH_TOKEN_PATH": str(token), "COLUMNS": "100", "TMPDIR": str(sockets)}
     yield {"cwd": work, "env": kept | given}
-    assert eventually(lambda: not list(sockets.glob("dni-*"))), "the sockets' folder is gone, however a run ends"
+    assert eventually(lambda: not list(sockets.iterdir())), "the private folder is gone, however a run ends"
     shutil.rmtree(sockets)
 
 
-def socket_folders(place):
+def private_folders(place):
     return list(Path(place["env"]["TMPDIR"]).glob("dni-*"))
 
 
@@ -71,6 +73,59 @@ def test_the_seed_run_as_it_is(place):
     assert combine(Chain(parse(["--runtime", "inline", "--kernels", "native"])).run()) == result["digest"]
 
 
+PYTHON = "/usr/bin/python3"  # which everybody may run, wherever the project's own lies
+# As another user: tries to get at each file named on its input, and says what it could do.
+STRANGER = """
+import os, socket, sys
+for name in sys.stdin.read().splitlines():
+    for what, attempt in (
+        ("list", lambda: os.listdir(os.path.dirname(name))),
+        ("read", lambda: open(name, "rb").read(1)),
+        ("write", lambda: open(name, "ab").close()),
+        ("connect", lambda: socket.socket(socket.AF_UNIX).connect(name)),
+        ("remove", lambda: os.unlink(name)),
+        ("replace", lambda: socket.socket(socket.AF_UNIX).bind(name + "x")),
+    ):
+        try:
+            attempt()
+        except PermissionError:
+            continue
+        except OSError as error:
+            print(what, name, error)
+        else:
+            print(what, name)
+"""
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv") or not os.access(PYTHON, os.X_OK),
+    reason="needs root, setpriv and the system's Python, to be somebody else",
+)
+def test_another_user_gets_at_nothing_of_a_run(place):
+    """Files in its folder, and whatever sockets and files below /tmp its processes have open, wherever they lie."""
+    Path(place["env"]["TMPDIR"]).chmod(0o1777)
+    process, _, _ = begin(place, *ENDLESS)
+    (private,) = private_folders(place)
+    found = {*private.rglob("*"), *of_processes(children(process.pid) | {process.pid})}
+    files = sorted(path for path in found if path.exists() and place["cwd"] not in path.parents)
+    assert sum(path.is_socket() for path in files) >= 4, "of the boxes, of the raylet, of the object store"
+    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PYTHON, "-c", STRANGER]
+    tried = subprocess.run(
+        nobody, input="\n".join(map(str, files)), capture_output=True, text=True, timeout=60, cwd="/"
+    )
+    assert (tried.returncode, tried.stdout, tried.stderr) == (0, "", "")
+    process.kill()
+    process.communicate(timeout=60)
+
+
+def of_processes(pids):
+    """Files below /tmp, and sockets' files, that they have open."""
+    for process in processes.known(pids):
+        with suppress(psutil.Error):
+            yield from (Path(file.path) for file in process.open_files() if file.path.startswith("/tmp/"))
+            yield from (Path(one.laddr) for one in process.net_connections("unix") if one.laddr.startswith("/"))
+
+
 def test_boxes_listen_on_this_machine_only_and_ctrl_c_ends_the_run_with_a_summary(place):
     process, folder, places = begin(place, "--boxes", "6", "--hidden", "4", *ENDLESS)
     assert len({where["pid"] for where in places}) == 6
@@ -78,9 +133,12 @@ def test_boxes_listen_on_this_machine_only_and_ctrl_c_ends_the_run_with_a_summar
     assert {address for address, _ in listening(family)} <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     for where in places:  # each box listens once: as a worker of Ray's, not for its neighbours
         assert len(listening({where["pid"]})) == 1
-    (sockets,) = socket_folders(place)
-    assert sockets.stat().st_mode & 0o777 == 0o700
-    assert sorted(path.name for path in sockets.iterdir()) == [f"{k:03}" for k in range(5)]
+    (private,) = private_folders(place)
+    assert private.stat().st_mode & 0o777 == 0o700
+    assert sorted(path.name for path in (private / "0").iterdir()) == [f"{k:03}" for k in range(5)], (
+        "sockets of the boxes"
+    )
+    assert list(private.glob("r/session_latest/sockets/*")), "and of Ray"
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -154,11 +212,11 @@ def test_wrong_input_ends_with_one_sentence_and_exit_code_2(place, argv, sentenc
 
 
 def test_an_address_where_something_else_listens_is_told(monkeypatch):
-    monkeypatch.setattr(cluster, "ANSWER_WITHIN", 1)
+    monkeypatch.setattr(joined, "ANSWER_WITHIN", 1)
     with socket.create_server(("127.0.0.1", 0)) as mute:
         address = f"127.0.0.1:{mute.getsockname()[1]}"
         with pytest.raises(ConfigError, match=f"address: '{address}' is not a Ray cluster, or refuses us; start one"):
-            cluster.check_answers(address)
+            joined.check_answers(address)
 
 
 def test_a_terminal_gets_the_live_table(place):

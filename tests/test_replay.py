@@ -1,8 +1,11 @@
 """The replay of a recorded run: equal, or down to the tick and the box in which it differs."""
 
+import re
 import sys
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dni_actors import replay, run
@@ -90,6 +93,33 @@ def test_wrong_input_is_one_sentence(tmp_path, command, argv, told):
 def test_a_folder_without_a_run_is_one_sentence(tmp_path, command):
     told = f"dni_actors: run: '{tmp_path}/it' holds no run that can be read (No such file or directory); give a folder"
     assert command() == (2, f"{told} such as runs/NAME\n")
+
+
+@pytest.mark.parametrize(
+    ("missing", "hole", "remedy"),
+    [
+        (lambda row: row["box"] == 1 and 20 <= row["first_tick"] < 30, "20 to 29", "replay what comes before with --u"),
+        (
+            lambda row: row["box"] == 2 and row["first_tick"] >= 50,
+            "50 to 59",
+            "replay what comes before with --until 49",
+        ),
+        (lambda row: row["box"] == 0 and row["first_tick"] < 10, "0 to 9", "do the run again"),
+        (lambda row: True, "0 to 59", "do the run again"),
+    ],
+    ids=["middle", "end", "beginning", "all"],
+)
+def test_a_hole_in_the_record_is_an_error_that_names_the_ticks(tmp_path, command, missing, hole, remedy):
+    record(tmp_path)
+    (part,) = (tmp_path / "it" / "metrics").iterdir()
+    table = pq.read_table(part)
+    pq.write_table(pa.Table.from_pylist([row for row in table.to_pylist() if not missing(row)], table.schema), part)
+    code, problem = command()
+    assert code == 2
+    assert re.search(rf"no metrics of box \d for ticks {hole}: its record has a hole; {remedy}", problem)
+    first = int(hole.split()[0])
+    if first:
+        assert command("--until", str(first - 1))[0] == 0, "before it, all is there"
 
 
 def test_ticks_inside_a_window_are_compared_too(tmp_path, command, a_bit_flips):

@@ -14,8 +14,8 @@ import pytest
 from dni_actors.observe.trace import TICK
 from dni_actors.record.storage import Storage
 from dni_actors.record.traces import Traces
-from tests.processes import alive, children, eventually
-from tests.test_launch import LAUNCH, place, socket_folders  # noqa: F401  place is a fixture
+from tests.processes import alive, children, descendants, eventually
+from tests.test_launch import LAUNCH, place, private_folders  # noqa: F401  place is a fixture
 
 RUN = ["--task", "rows", "--hidden", "16", "--batch", "8", "--seed", "7", "--console", "json", "--name", "it"]
 TICKS = 3000  # so many that every fault comes long before the end
@@ -93,15 +93,7 @@ def undisturbed():
 
 def box_processes(driver):
     """Processes of boxes, by what Ray calls them."""
-    found = set()
-    for pid in children(driver):
-        try:
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as file:
-                if "BoxActor" in file.read():
-                    found.add(pid)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
+    return {process.pid for process in descendants(driver, "BoxActor")}
 
 
 def a_cut_is_being_written(place):  # noqa: F811
@@ -154,9 +146,50 @@ def test_five_kills_leave_the_digest_alone(begin, place, undisturbed):  # noqa: 
         assert [n for first, last in mine for n in range(first, last + 1)] == list(range(TICKS))
 
 
+def part_of_ray(driver, name):
+    """The one process of this name in its command line."""
+    (process,) = descendants(driver, name)
+    return process.pid
+
+
+def test_a_ray_that_is_lost_is_started_again_and_one_that_hangs_does_not_keep_the_command(begin, place, undisturbed):  # noqa: F811
+    """Its raylet, an agent of that, and the GCS are killed; a box and a worker stop as they start; and at last the GCS
+    and the raylet stop, so that Ray cannot be shut down."""
+    shared = shared_memory()
+    command = begin(*LONG)
+    driver, family = command.process.pid, set()
+    pids = command.pids()
+    command.event("kept")
+    known = box_processes(driver)
+    os.kill(pids[1], signal.SIGKILL)
+    assert eventually(lambda: box_processes(driver) - known, every=0.0)
+    (starting,) = box_processes(driver) - known
+    os.kill(starting, signal.SIGSTOP)
+    command.event("lost")
+    assert command.event("lost")["why"] == "its process died while it was started"
+    assert not alive(starting)
+    for name in ("raylet/raylet", "RuntimeEnvAgent", "gcs_server"):
+        command.pids()
+        command.event("kept")
+        family |= children(driver)
+        os.kill(part_of_ray(driver, name), signal.SIGKILL)
+        why = command.until(lambda line: line.get("event") == "lost" and "Ray" in line["why"])["why"]
+        lost = "gcs_server" if name == "gcs_server" else "raylet"
+        assert why == f"Ray's {lost} ended: it is started again, with all boxes"
+    command.pids()
+    family |= children(driver)
+    command.until(lambda line: line.get("tick", 0) >= TICKS - 300)
+    for name in ("gcs_server", "raylet/raylet"):
+        os.kill(part_of_ray(driver, name), signal.SIGSTOP)
+    result = command.ended()
+    nothing_is_left(place, family, shared)
+    assert result["digest"] == undisturbed
+    assert [e["tick"] for e in result["evaluations"]] == EVALUATED
+
+
 def nothing_is_left(place, family, shared):  # noqa: F811
     assert eventually(lambda: not [pid for pid in family if alive(pid)]), "no process is left"
-    assert eventually(lambda: not socket_folders(place)), "no socket's folder is left"
+    assert eventually(lambda: not private_folders(place)), "no private folder is left"
     assert eventually(lambda: shared_memory() <= shared), "no shared memory is left, of ours or of others for long"
 
 

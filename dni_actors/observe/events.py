@@ -77,6 +77,8 @@ class Status:
     """ticks it has finished"""
     state: str
     """what it does: a phase, `wait State 7`, or `done`"""
+    number: int = 0
+    """counts a box's statuses since it began or went back to a cut: one that comes again has the number it had"""
     turns: int = 0
     """requests of its program that were answered: while it works, they go up"""
     seconds: float = 0.0

@@ -1,5 +1,6 @@
 """A recorded run, read back: settings, what its boxes left behind tick by tick and cut by cut, and its cuts."""
 
+import json
 import tomllib
 from collections.abc import Sequence
 
@@ -28,6 +29,7 @@ class Recorded:
             told = f"{place!r} holds no run that can be read ({told}); give a folder such as runs/NAME"
             raise ConfigError("run", told) from error
         self._place = place
+        self._ends_at = self._end()
         self._digests = {(row["tick"], row["box"]): row["digest"] for row in digests}  # the last time counts
 
     @property
@@ -40,13 +42,37 @@ class Recorded:
         """Of a box's weights at a cut."""
         return self._digests.get((tick, box))
 
-    def prints(self, box: int) -> Array:
-        """[ticks] uint32: what the weights were after each tick; ticks that are not recorded lie beyond the end."""
-        rows = [row for row in self._metrics.select(["box", "first_tick", "prints"]).to_pylist() if row["box"] == box]
+    def _end(self) -> int:
+        """The ticks of a run that has finished; 0 of another one, whose boxes have come to wherever they were."""
+        try:
+            result = json.loads(self._storage.read("result.json"))
+        except (OSError, ValueError):
+            return 0
+        return int(result["ticks"]) if result.get("status") == "finished" else 0
+
+    def prints(self, box: int, until: int | None = None) -> Array:
+        """What the weights of a box were after each tick.
+
+        Args:
+            box: Which one.
+            until: The last tick of interest; None: the last one recorded.
+
+        Returns:
+            [ticks] uint32, from tick 0 on.
+
+        Raises:
+            ConfigError: Rows are missing before that, with later ones there, or in a run that has finished.
+        """
         found = b""
-        for row in rows:
-            if row["first_tick"] * 4 != len(found):
-                break  # rows are missing: what comes after them is not recorded
+        rows = [row for row in self._metrics.select(["box", "first_tick", "prints"]).to_pylist() if row["box"] == box]
+        for row in [*rows, {"first_tick": self._ends_at, "prints": b""}]:
+            ticks = len(found) // 4
+            if row["first_tick"] > ticks:
+                if until is not None and until < ticks:
+                    break
+                hole = f"no metrics of box {box} for ticks {ticks} to {row['first_tick'] - 1}"
+                remedy = f"replay what comes before with --until {ticks - 1}" if ticks else "do the run again"
+                raise ConfigError("run", f"{self._place!r} holds {hole}: its record has a hole; {remedy}")
             found += row["prints"]
         return np.frombuffer(found, "<u4")
 

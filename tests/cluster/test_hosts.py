@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from dni_actors import Result
 from tests.cluster.hosts import ADDRESSES, hindrance, hosts
 from tests.processes import eventually
 
@@ -79,4 +80,8 @@ def test_a_partition_of_ten_seconds_heals_without_a_restart(digest, tmp_path):
     assert result["digest"] == digest(*flags)
     assert result["restarts"] == [0, 0, 0, 0]
     assert result["messages"]["asked"] > 0, "boxes have waited, and asked"
+    rows = Result.from_path(result["path"]).metrics.to_pylist()
+    for k in range(4):
+        ticks = [n for row in rows if row["box"] == k for n in range(row["first_tick"], row["last_tick"] + 1)]
+        assert ticks == list(range(3000)), "what a box reports arrives once, in a partition too"
     assert result["warnings"] == []

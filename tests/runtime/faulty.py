@@ -25,8 +25,8 @@ class LossyCalls(RayCalls):
 
 
 class LossyActor(BoxActor):
-    def __init__(self, config, k, run):
-        super().__init__(config, k, run)
+    def __init__(self):
+        super().__init__()
         loop.ASK_AFTER = 0.05
 
     def call(self, left, right):
@@ -36,8 +36,8 @@ class LossyActor(BoxActor):
 class HangingActor(BoxActor):
     """Box 1 comes to its sixth forward pass and no further, but for when it has been started again."""
 
-    def stand(self, incarnation, cut):
-        told = super().stand(incarnation, cut)
+    def stand(self, config, run, incarnation, cut):
+        key = super().stand(config, run, incarnation, cut)
         if incarnation == 0 and self._k == 1:
             box = self._box.stepper.box
             forward, left = box.forward, iter(range(5))
@@ -48,4 +48,4 @@ class HangingActor(BoxActor):
                 return forward(*args)
 
             vars(box)["forward"] = hanging
-        return told
+        return key

@@ -84,12 +84,18 @@ class Hands:
     time = perf_counter = thread_time = read
 
 
-@pytest.mark.parametrize("boxes", [1, 3])
-def test_evaluations_are_no_part_of_the_training_time(monkeypatch, boxes):
-    """An update takes a second, a chunk of an evaluation a minute, and nothing else any time."""
+def turned(monkeypatch):
+    """Every clock of a box."""
     hands = Hands()
     for module in ("meter", "timeline"):
         monkeypatch.setattr(f"dni_actors.runtime.worker.{module}.time", hands)
+    return hands
+
+
+@pytest.mark.parametrize("boxes", [1, 3])
+def test_evaluations_are_no_part_of_the_training_time(monkeypatch, boxes):
+    """An update takes a second, a chunk of an evaluation a minute, and nothing else any time."""
+    hands = turned(monkeypatch)
 
     def takes(seconds, method):
         def slow(*args):
@@ -110,16 +116,16 @@ def test_evaluations_are_no_part_of_the_training_time(monkeypatch, boxes):
 
 
 def test_a_wait_counts_for_the_channel_that_was_waited_for(monkeypatch):
-    hands = Hands()
-    monkeypatch.setattr("dni_actors.runtime.worker.meter.time", hands)
+    hands = turned(monkeypatch)
     meter = Meter(tiny(ticks=1), 0, 0, Clock())
     for seconds, channel in ((3, Channel.GRADIENT), (5, Channel.STATE), (0, Channel.STATE)):
         if seconds:
             meter.wait(channel)
         hands.now += seconds
-        meter.took(Take(channel, 0), 0, ())
+        meter.took(channel, 0, Gradient())
         hands.now += 10  # at work
-    meter.ticked(0, Tally(), 0, True)
+    meter.end(0, 0)
+    meter.close_row(0, Tally())
     (row,) = meter.new_rows()
     assert (row.wait_gradient_seconds, row.wait_state_seconds, row.seconds) == (3, 5, 38)
 

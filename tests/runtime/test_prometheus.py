@@ -1,6 +1,7 @@
 """Gauges for Prometheus. That a real exporter shows them is tried where ray[default] is installed."""
 
 import importlib.util
+import json
 import urllib.request
 
 import pytest
@@ -60,12 +61,14 @@ def test_a_report_sets_the_gauges_of_its_box_and_of_the_run(exported):
     assert (exported["dni_ticks_per_second", None], exported["dni_test_accuracy", None]) == (3.0, 0.9)
 
 
-def test_where_no_node_exports_a_warning_says_so(exported, monkeypatch):
+def test_where_no_node_exports_a_warning_goes_the_way_of_all_events(exported, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("ray.nodes", lambda: [{"MetricsExportPort": -1}])
-    standing = Standing(tiny(runtime="ray"))
-    shown(standing, Started(PLACES), Started(PLACES), Status(1, 5, "forward"))
-    (warning,) = standing.warnings
+    fields = {"task": "rows", "boxes": 2, "hidden": 4, "ticks": 5, "storage": str(tmp_path), "console": "json"}
+    result = run(RunConfig.of(**fields, prometheus=True, name="silent"))
+    (warning,) = result.warnings
     assert "install ray[default] on the nodes" in warning
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["text"] for line in lines if line.get("event") == "warned"] == [warning]
     assert not exported
 
 

@@ -21,9 +21,10 @@ from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
 from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime import started
-from dni_actors.runtime.driver import actors, supervisor
+from dni_actors.runtime.driver import actors, limits
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
+from tests.conftest import Shared
 from tests.processes import alive, eventually
 
 WIRES = {
@@ -42,15 +43,19 @@ def setting(**fields):
     return RunConfig.of(**{**chosen, **fields})
 
 
-def run(config):
-    with started(config) as running:
-        yield from running.run(config)
+def run(config, fresh=False):
+    """Its events; in `fresh` processes, or in those that other tests use, too."""
+    if config.execution.runtime == "ray" and not fresh:
+        yield from Shared.running.run(config)
+    else:
+        with started(config) as running:
+            yield from running.run(config)
 
 
-def finish(config, name, rows=None):
+def finish(config, name, rows=None, fresh=False):
     """Runs to the end: how the chain stands then, and the rows of its metrics (added to `rows`)."""
     standing, rows = Standing(config), [] if rows is None else rows
-    for event in run(config.replace(**WIRES[name])):
+    for event in run(config.replace(**WIRES[name]), fresh):
         standing.take(event)
         rows += getattr(event, "rows", ())
     return standing, rows
@@ -207,7 +212,7 @@ def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline
 
     monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", LossyActor)
     config = setting(evaluate_every=0)
-    standing, _ = finish(config, "ray")
+    standing, _ = finish(config, "ray", fresh=True)
     assert standing.digest == inline_digest(config)
     assert min(standing.messages[what] for what in ("asked", "sent again", "came twice")) > 0
 
@@ -218,12 +223,12 @@ def test_a_box_whose_forward_pass_hangs_and_one_whose_process_does_are_killed_an
     from tests.runtime.faulty import HangingActor
 
     monkeypatch.setattr("dni_actors.runtime.worker.actor.BoxActor", HangingActor)
-    monkeypatch.setattr(supervisor, "STUCK_AFTER", 1.5)
-    monkeypatch.setattr(supervisor, "SLOWER", 1)
-    monkeypatch.setattr(supervisor, "SILENT_AFTER", 2.0)
+    monkeypatch.setattr(limits, "STUCK_AFTER", 1.5)
+    monkeypatch.setattr(limits, "SLOWER", 1)
+    monkeypatch.setattr(limits, "SILENT_AFTER", 2.0)
     config = setting(ticks=100, evaluate_every=0, compute_delay_ms="10")
     standing, places, stopped = Standing(config), [], None
-    for event in run(config):
+    for event in run(config, fresh=True):
         standing.take(event)
         if isinstance(event, Started):
             places.append([place.pid for place in event.places])
@@ -240,7 +245,7 @@ def test_a_box_whose_forward_pass_hangs_and_one_whose_process_does_are_killed_an
 
 def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inline_digest, monkeypatch):
     """It was stopped, and could not be killed, as on a node out of reach: what it still says is of the past."""
-    monkeypatch.setattr(supervisor, "SILENT_AFTER", 1.5)
+    monkeypatch.setattr(limits, "SILENT_AFTER", 1.5)
     out_of_reach = []
 
     def give_up(several, k):
@@ -253,7 +258,7 @@ def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inlin
     config = setting(ticks=100, evaluate_every=0, compute_delay_ms="10", **WIRES["ray"])
     standing, sleeper = Standing(config), None
     try:
-        for event in run(config):
+        for event in run(config, fresh=True):
             standing.take(event)
             if isinstance(event, Started) and sleeper is not None:
                 os.kill(sleeper, signal.SIGCONT)
@@ -278,11 +283,48 @@ def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_
 
 
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
-    events = run(setting(ticks=100_000, evaluate_every=0))
+    events = run(setting(ticks=100_000, evaluate_every=0), fresh=True)
     started = next(events)
     assert len({place.pid for place in started.places}) == 3
     events.close()
     assert eventually(lambda: not any(alive(place.pid) for place in started.places))
+
+
+def test_processes_serve_one_run_after_the_other_as_other_boxes_of_other_chains(ray_cluster, inline_digest):
+    """Also after a run that is closed half-way, and one that fails; a process that dies meanwhile is replaced."""
+    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
+    with started(setting()) as running:
+
+        def pids(config, upto=None):
+            events, found = running.run(config), []
+            for event in events:
+                if isinstance(event, Started):
+                    found.append({place.pid for place in event.places})
+                elif upto is not None and event.tick > upto:
+                    events.close()
+                last = event
+            return found, last
+
+        first, _ = pids(setting(ticks=100_000, evaluate_every=0), upto=10)
+        with pytest.raises(NonFiniteError):
+            pids(wild)
+        standing = Standing(setting(update="locked"))
+        for event in running.run(setting(update="locked")):
+            standing.take(event)
+        assert [{place.pid for place in standing.places}] == first
+        assert standing.digest == inline_digest(setting(update="locked"))
+        os.kill(standing.places[1].pid, signal.SIGKILL)
+        again = Standing(setting())
+        for event in running.run(setting()):
+            again.take(event)
+        assert again.digest == inline_digest(setting())
+        assert len({place.pid for place in again.places} & first[0]) == 2
+        four = Standing(setting(boxes=4))
+        for event in running.run(setting(boxes=4)):
+            four.take(event)
+        assert four.digest == inline_digest(setting(boxes=4))
+    everyone = first[0] | {place.pid for place in (*again.places, *four.places)}
+    assert eventually(lambda: not any(alive(pid) for pid in everyone))
 
 
 def test_one_thread_has_an_overlap_of_one_at_most():

@@ -41,7 +41,7 @@ def doors(monkeypatch):
 
     def tell():
         addresses = [answer for answer in found if isinstance(answer, str) and answer.startswith("tcp:")]
-        keys = [answer[1] for answer in found if isinstance(answer, tuple) and isinstance(answer[1], bytes)]
+        keys = [answer for answer in found if isinstance(answer, bytes)]
         return list(zip(addresses, keys[:-1], strict=True))
 
     return tell

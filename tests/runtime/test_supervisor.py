@@ -4,9 +4,11 @@ import pytest
 
 from dni_actors.box.errors import BoxDiedError, BoxError
 from dni_actors.observe.events import Place, Status
-from dni_actors.runtime.driver import supervisor
+from dni_actors.runtime.driver import watch as watching
 from dni_actors.runtime.driver.actors import Deaths, check_versions
-from dni_actors.runtime.driver.supervisor import BACK_OFF, SILENT_AFTER, STALLED_AFTER, STUCK_AFTER, Mending, Watch
+from dni_actors.runtime.driver.limits import SILENT_AFTER, STALLED_AFTER, STUCK_AFTER
+from dni_actors.runtime.driver.supervisor import BACK_OFF, Mending
+from dni_actors.runtime.driver.watch import Watch
 from dni_actors.runtime.wires.frames import VERSION
 from tests.tiny import tiny
 
@@ -43,8 +45,8 @@ def test_restarts_are_counted_for_each_box_whatever_the_progress():
 class Clock:
     def __init__(self, monkeypatch):
         self.now = 1000.0
-        monkeypatch.setattr(supervisor.time, "monotonic", lambda: self.now)
-        monkeypatch.setattr(supervisor.time, "sleep", lambda seconds: None)
+        monkeypatch.setattr(watching.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(watching.time, "sleep", lambda seconds: None)
 
 
 class Played:

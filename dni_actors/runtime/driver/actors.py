@@ -1,13 +1,9 @@
 """The driver's hands on the boxes of a run: Ray actors that are made, wired up, asked, killed and replaced."""
 
-import os
 import secrets
-import shutil
-import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +11,14 @@ from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableErro
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place, Status, Warned
 from dni_actors.protocol.cut import BoxCut
-from dni_actors.runtime.driver.cluster import Room, last_line
-from dni_actors.runtime.driver.head import Head
+from dni_actors.runtime.driver import limits, processes
+from dni_actors.runtime.driver.below import RayLostError
+from dni_actors.runtime.driver.joined import last_line
 from dni_actors.runtime.driver.placement import Placement
+from dni_actors.runtime.driver.pool import Pool, unused
+from dni_actors.runtime.driver.questions import Questions
+from dni_actors.runtime.driver.sockets import Sockets
 from dni_actors.runtime.wires.frames import VERSION
-
-START_WITHIN = 300  # seconds for all boxes to be up
-ANSWER_WITHIN = 1.0  # seconds for an answer that should be there already
-STAND_WITHIN = 60  # seconds for those that are up already to be ready to go on
-FAR = 4  # times as long may a box on another node leave a call unanswered
 
 
 class Deaths(Exception):
@@ -38,8 +33,8 @@ def check_versions(boxes: Sequence[tuple[Place, int]]) -> None:
     """BoxError names the first box that speaks another version of the protocol than this process."""
     for place, version in boxes:
         if version != VERSION:
-            told = f"on {place.address} it speaks version {version} of the protocol, the driver {VERSION}"
-            raise BoxError(place.box, 0, f"{told}; install the same dni_actors on all nodes")
+            problem = f"on {place.address} it speaks version {version} of the protocol, the driver {VERSION}"
+            raise BoxError(place.box, 0, f"{problem}; install the same dni_actors on all nodes")
 
 
 def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableError:
@@ -47,27 +42,26 @@ def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableE
     if isinstance(cause, BoxError | RuntimeUnavailableError):
         return cause
     if isinstance(cause, MemoryError):
-        told = f"box {box} does not fit into its machine's memory; lower --hidden, --batch or --lag"
-        return RuntimeUnavailableError(told)
+        problem = f"box {box} does not fit into its machine's memory; lower --hidden, --batch or --lag"
+        return RuntimeUnavailableError(problem)
     return BoxError(box, 0, f"{type(cause).__name__}: {cause}")
 
 
 class Actors:
-    """The actors of a run. Every method may raise Deaths, or BoxError for what a living box could not do."""
+    """The actors of a run. Every method but `end` may raise Deaths, BoxError for what a living box could not do, or
+    that Ray is gone (RayBelow.check)."""
 
-    def __init__(self, config: RunConfig, room: Room) -> None:
+    def __init__(self, config: RunConfig, pool: Pool) -> None:
         import ray
 
-        self._ray, self._config, self._room = ray, config, room
+        self._ray, self._config, self._pool, self._below = ray, config, pool, pool.below
         self._secret = secrets.token_bytes(16)
-        self._folders: list[str] = []
-        self._generation = [0] * config.boxes
-        self._asked: dict[Any, tuple[int, float]] = {}  # status calls under way: box, and since when
         self._incarnation = -1
         self.places: list[Place | None] = [None] * config.boxes
-        self._placement = Placement(room, config.boxes, self.name)
+        self._placement: Placement | None = None
         self._actors: list[Any] = []
-        self._head = Head(ray.get_runtime_context().gcs_address)
+        self._sockets = Sockets(config, self._below.room.folder)
+        self._questions = Questions(ray, [])
 
     @property
     def name(self) -> str:
@@ -77,47 +71,61 @@ class Actors:
     def begin(self) -> Iterator[Warned]:
         """At first, and after some were replaced: waits until all are up, or have failed. If there are no nodes with
         room for them, tells what it waits for. RuntimeUnavailableError: in vain."""
-        if not self._actors:
+        self._below.check()
+        boxes = range(self._config.boxes)
+        if self._placement is None:
+            self._placement, self._actors = self._pool.take(len(boxes), self.name)
             yield from self._placement.reserve()
-            self._actors = [self._make(k) for k in range(self._config.boxes)]
-        started = [a.__ray_ready__.remote() for a, place in zip(self._actors, self.places, strict=True) if not place]
-        end = time.monotonic() + START_WITHIN
+        placement = self._placement
+        if len(self._actors) < len(boxes):
+            self._actors += [self._make(k) for k in boxes[len(self._actors) :]]
+        new = [k for k in boxes if self.places[k] is None]
+        calls = [self._actors[k].place.remote(k) for k in new]
+        patience = Patience(self._below, limits.STAND_WITHIN)
 
         def settled() -> bool:
-            _, late = self._ray.wait(started, num_returns=len(started), timeout=ANSWER_WITHIN)
-            return not late or time.monotonic() > end
+            up, late = self._ray.wait(calls, num_returns=len(calls), timeout=limits.GLANCE)
+            if not placement.whole:
+                patience.renew()  # there is no room for them now
+            return not late or patience.over(len(up))
 
-        yield from self._placement.patiently(settled)
+        yield from placement.patiently(settled)
+        found = self._gather(new, calls)
+        for place, _ in found:
+            self.places[place.box] = place
+        check_versions(found)
+        self._below.watch([place.pid for place, _ in found if self._near(place)])
 
     def _make(self, k: int) -> Any:
         from dni_actors.runtime.worker.actor import BoxActor
 
+        assert self._placement is not None
         remote: Any = self._ray.remote(BoxActor)
-        again = f".{self._generation[k]}" if self._generation[k] else ""
+        environment = self._below.room.environment
         return remote.options(
-            name=f"{self.name}/box-{k:03}{again}",
+            name=unused(f"{self.name}/box-{k:03}"),
             **self._placement.options(k),
             max_restarts=0,
             max_task_retries=0,
             enable_task_events=False,
-            runtime_env={"env_vars": self._room.environment} if self._room.environment else None,
-        ).remote(self._config, k, self._secret)
+            runtime_env={"env_vars": environment} if environment else None,
+        ).remote()
 
     def replace(self, k: int) -> None:
         """Makes sure that box k's process is gone, and starts another one."""
+        self._below.check()
         self._kill(k)
-        self._generation[k] += 1
         self._actors[k] = self._make(k)
 
     def _kill(self, k: int) -> None:
-        place = self.places[k]
-        with suppress(self._ray.exceptions.RayError):
-            self._ray.kill(self._actors[k], no_restart=True)
+        place, self.places[k] = self.places[k], None
         # Ray asks the process to end itself, which one that hangs does not hear, and ends it only after a while.
         if place is not None and self._near(place):
-            with suppress(OSError):
-                os.kill(place.pid, signal.SIGKILL)
-        self.places[k] = None
+            processes.kill(processes.known([place.pid]))
+            if self._below.room.private:
+                return  # nothing of Ray's is needed, whose parts may hang, too
+        with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
+            self._ray.kill(self._actors[k], no_restart=True)
 
     def _near(self, place: Place) -> bool:
         """Whether it is on the driver's node."""
@@ -132,17 +140,14 @@ class Actors:
     def stand(self, cut: Sequence[BoxCut] | None) -> tuple[Place, ...]:
         """Brings every box to the cut, or the beginning, connects the neighbours, lets all of them start; where they
         run. What boxes of the incarnation before still say is no longer heard."""
-        self._asked.clear()
+        self._questions = Questions(self._ray, self._actors)
         self._incarnation += 1
-        self._drop_folders()
         parts: Sequence[BoxCut | None] = cut or [None] * len(self._actors)
-        calls = [a.stand.remote(self._incarnation, part) for a, part in zip(self._actors, parts, strict=True)]
-        found = self._all(calls)
-        places = tuple(place for place, _, _ in found)
-        self.places = list(places)
-        check_versions([(place, version) for place, _, version in found])
+        places = tuple(place for place in self.places if place is not None)
+        given = (self._config, self._secret, self._incarnation)
+        keys = self._all([a.stand.remote(*given, part) for a, part in zip(self._actors, parts, strict=True)])
         if self._config.execution.wire == "zmq":
-            self._open_sockets(places, [key for _, key, _ in found])
+            self._sockets.open(self._actors, places, keys, self._all)
         else:
             pairs = [self._config.neighbours(k) for k in range(len(self._actors))]
             several = [[None if k is None else self._actors[k] for k in pair] for pair in pairs]
@@ -150,44 +155,25 @@ class Actors:
         self._all([actor.start.remote() for actor in self._actors])
         return places
 
-    def _open_sockets(self, places: Sequence[Place], keys: list[bytes]) -> None:
-        """Socket files between neighbours on one node, TCP between nodes; a box lets in its right neighbour only."""
-        ring = self._config.streaming is not None
-        boundaries = [*pairwise(places), *([(places[-1], places[0])] if ring else [])]
-        near = [left.node == right.node for left, right in boundaries]
-        file = [same and self._config.execution.wire_security == "auto" for same in near]
-        folders: dict[str, str] = {}
-        wheres = []
-        for k, (left, _) in enumerate(boundaries):
-            host = f"[{left.address}]" if ":" in left.address else left.address
-            if file[k] and left.node not in folders:
-                (folders[left.node],) = self._all([self._actors[k].folder.remote()], first=k)
-                self._folders += [folders[left.node]] if self._room.private else []
-            wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file[k] else f"tcp://{host}:*")
-        nobody = (None, b"", True)
-        rights = [*zip(wheres, keys[1:] + keys[:1], near, strict=False), *([] if ring else [nobody])]
-        addresses = self._all([a.listen.remote(*right) for a, right in zip(self._actors, rights, strict=True)])
-        lefts = [*zip(addresses, keys, near, strict=False)]
-        lefts = [lefts[-1] if ring else nobody, *lefts[: len(places) - 1]]
-        self._all([a.connect.remote(*left) for a, left in zip(self._actors, lefts, strict=True)])
-
     def _all(self, calls: list[Any], first: int = 0) -> list[Any]:
         """The answers to calls of the boxes from the first one on, in their order."""
-        boxes = range(first, first + len(calls))
-        _, late = self._ray.wait(calls, num_returns=len(calls), timeout=STAND_WITHIN)
-        hanging = [k for k, call in zip(boxes, calls, strict=True) if call in late and self.places[k] is not None]
-        if hanging:
-            raise Deaths([BoxDiedError(k, 0, f"its process hangs, silent for {STAND_WITHIN} s") for k in hanging])
-        _, late = self._ray.wait(calls, num_returns=len(calls), timeout=START_WITHIN - STAND_WITHIN)
-        if late:
-            raise RuntimeUnavailableError(
-                f"{len(late)} of {len(calls)} boxes were not up after {START_WITHIN} s; "
-                "use fewer --boxes, or free the cluster's CPUs"
-            )
+        patience = Patience(self._below, limits.STAND_WITHIN)
+        late = calls
+        while late and not patience.over():
+            _, late = self._ray.wait(calls, num_returns=len(calls), timeout=limits.GLANCE)
+        return self._gather(range(first, first + len(calls)), calls)
+
+    def _gather(self, boxes: Sequence[int], calls: list[Any]) -> list[Any]:
+        """The answers that are there; Deaths of those who have none."""
+        self._below.check()
+        answered, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0) if calls else ([], [])
         answers: list[Any] = []
         dead: list[BoxDiedError] = []
         problems: list[BoxError | RuntimeUnavailableError] = []
         for k, call in zip(boxes, calls, strict=True):
+            if call not in answered:
+                dead.append(BoxDiedError(k, 0, f"its process hangs, silent for {limits.STAND_WITHIN:.0f} s"))
+                continue
             try:
                 answers.append(self._ray.get(call))
             except self._ray.exceptions.RayTaskError as error:
@@ -204,58 +190,84 @@ class Actors:
         return answers
 
     def ask(self, boxes: Iterable[int]) -> None:
-        """Sends a status call to each of these boxes that has none under way. HeadLostError: Ray is gone."""
-        self._head.check()
-        busy = {k for k, _ in self._asked.values()}
-        for k in sorted(set(boxes) - busy):
-            self._asked[self._actors[k].status.remote()] = (k, time.monotonic())
+        """Sends a status call to each of these boxes that has none under way."""
+        self._below.check()
+        self._questions.ask(boxes)
 
     def answers(self, timeout: float) -> Iterator[Status | BoxDiedError]:
         """What the boxes asked have to say within the time, or that they are dead."""
-        if not self._asked:
-            return
-        answered, _ = self._ray.wait(list(self._asked), num_returns=len(self._asked), timeout=timeout)
-        for call in answered:
-            k, _ = self._asked.pop(call)
-            try:
-                status: Status = self._ray.get(call)
-            except self._ray.exceptions.ActorUnavailableError:
-                continue  # out of reach is not dead: it is asked again
-            except self._ray.exceptions.RayError as error:
-                usual = isinstance(error, self._ray.exceptions.ActorDiedError)
-                why = "killed, out of memory, or crashed" if usual else last_line(error)
-                place = self.places[k]
-                yield BoxDiedError(k, 0, f"its process {place.pid if place else ''} died ({why})")
-                continue
-            yield status
+        for answer in self._questions.answers(timeout):
+            if isinstance(answer, BoxDiedError):
+                place = self.places[answer.box]
+                answer = BoxDiedError(answer.box, 0, f"its process {place.pid if place else ''} died ({answer.cause})")
+            yield answer
 
     def silent(self, seconds: float) -> list[int]:
         """Boxes that have left a status call unanswered for so long; for longer, if a cut link may be why."""
-        now = time.monotonic()
         near = [place is None or self._near(place) for place in self.places]
-        limits = [seconds if here else FAR * seconds for here in near]
-        late = {call: k for call, (k, since) in self._asked.items() if now - since > limits[k]}
-        if not late:
-            return []
-        # It may be this process that was away: then answers have come meanwhile, or come now.
-        answered, _ = self._ray.wait(list(late), num_returns=len(late), timeout=ANSWER_WITHIN)
-        return [k for call, k in late.items() if call not in answered]
+        return self._questions.silent(lambda k: seconds if near[k] else limits.FAR * seconds)
 
     def hold(self) -> None:
         """The boxes may not be asked for a while."""
         for actor in self._actors:
             actor.hold.options(num_returns=0).remote()
 
-    def end(self) -> None:
-        if self._head.lost:
-            return  # who is left ends by itself
-        for actor in self._actors:
-            with suppress(self._ray.exceptions.RayError):  # it, or all of Ray, is gone already
-                self._ray.kill(actor, no_restart=True)
-        self._placement.close()
-        self._drop_folders()
+    def forget(self) -> None:
+        """Ray was lost, and all boxes with it: they begin anew."""
+        self._placement, self._actors = None, []
+        self.places = [None] * self._config.boxes
 
-    def _drop_folders(self) -> None:
-        """On this machine they are gone at once, without waiting for the janitor."""
-        while self._folders:
-            shutil.rmtree(self._folders.pop(), ignore_errors=True)
+    def end(self, rest: bool) -> None:
+        """`rest`: boxes that can, wait for the next run; otherwise all of them end."""
+        self._sockets.close()
+        placement, actors = self._placement, self._actors
+        if placement is None:
+            return
+        try:
+            self._below.check()
+        except (RayLostError, RuntimeUnavailableError):
+            return  # who is left ends by itself; Ray would have to be waited for
+        if rest and self._rest():
+            self._pool.give(placement, actors)
+        else:
+            for k in range(len(actors)):
+                self._kill(k)
+            placement.close()
+        self.forget()
+
+    def _rest(self) -> bool:
+        if any(place is None for place in self.places):
+            return False
+        calls = [actor.rest.remote() for actor in self._actors]
+        rested, late = self._ray.wait(calls, num_returns=len(calls), timeout=limits.REST_WITHIN)
+        try:
+            self._ray.get(rested)
+        except self._ray.exceptions.RayError:
+            return False
+        return not late
+
+
+class Patience:
+    """Of who waits for boxes: `limit` seconds, and as long again whenever one more has answered.
+
+    What stands still on this machine is ended sooner; and that Ray is gone is seen at once.
+    """
+
+    def __init__(self, below: Any, limit: float) -> None:
+        self._below, self._limit = below, limit
+        self._answers = 0
+        self.renew()
+
+    def renew(self) -> None:
+        self._since = self._looked = time.monotonic()
+
+    def over(self, answers: int = 0) -> bool:
+        self._below.check()
+        now = time.monotonic()
+        if answers > self._answers:
+            self._answers = answers
+            self.renew()
+        elif now - self._looked > limits.SILENT_AFTER:
+            self._looked = now
+            self._below.rouse()
+        return now - self._since > self._limit

@@ -11,7 +11,7 @@ from typing import Any
 
 from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.observe.events import Warned
-from dni_actors.runtime.driver.cluster import Room
+from dni_actors.runtime.driver.below import Room
 
 TELL_AFTER = 3.0  # seconds of waiting before it is told
 GLANCE = 0.5  # seconds between two looks
@@ -43,6 +43,10 @@ class Placement:
         own = {OWN_OPTIONS[name]: amount for name, amount in self._room.resources.items() if name in OWN_OPTIONS}
         others = {name: amount for name, amount in self._room.resources.items() if name not in OWN_OPTIONS}
         return given | own | {"resources": others or None, "scheduling_strategy": place}
+
+    def serves(self, boxes: int) -> bool:
+        """Whether so many boxes may have these places."""
+        return self._group is None or boxes == self._boxes
 
     @property
     def whole(self) -> bool:

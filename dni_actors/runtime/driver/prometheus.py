@@ -1,8 +1,10 @@
 """Metrics of a run for Prometheus, through Ray's own exporter on the node of the driver (`ray.util.metrics`)."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Event, Started, Status, Warned
 from dni_actors.observe.standing import Standing
 
@@ -23,6 +25,21 @@ OF_RUN = {
     "dni_test_accuracy": "Of the newest evaluation.",
     "dni_validation_accuracy": "Of the newest evaluation.",
 }
+
+
+def exports() -> bool:
+    """Whether a node of Ray's, which is up, exports metrics: its exporter is a part of ray[default]."""
+    import ray
+
+    return any(node.get("MetricsExportPort", -1) > 0 for node in ray.nodes())
+
+
+def cautions(config: RunConfig) -> Iterator[Warned]:
+    """That gauges go nowhere, if they are asked for."""
+    if config.output.prometheus and not exports():
+        yield Warned(
+            "--prometheus: no node exports metrics; install ray[default] on the nodes and start Ray there anew"
+        )
 
 
 class Prometheus:
@@ -48,14 +65,10 @@ class Prometheus:
         self._gauges.clear()
 
     def _begin(self) -> None:
-        """Ray is up. Its exporter is a part of ray[default]; without it gauges go nowhere, and that is told."""
-        import ray
+        """Ray is up."""
         from ray.util.metrics import Gauge
 
-        if not any(node.get("MetricsExportPort", -1) > 0 for node in ray.nodes()):
-            told = "--prometheus: no node exports metrics; install ray[default] on the nodes and start Ray there anew"
-            if told not in self._standing.warnings:
-                self._standing.take(Warned(told))
+        if not exports():
             return
         tags = dict.fromkeys(OF_BOX, ("run", "box")) | dict.fromkeys(OF_RUN, ("run",))
         for name, text in (OF_BOX | OF_RUN).items():

@@ -1,73 +1,91 @@
-"""Ends what a private Ray leaves behind when its driver is killed: some of Ray's helpers do not notice that."""
+"""Makes the private folder of a private Ray, and clears up when its driver has ended, however that came about: what is
+left of Ray's processes is killed, some of which do not notice, and the folder goes last.
 
-import os
-import re
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
-
-# Waits until the pipe's other end is closed, which no death can prevent; then kills the processes named (pid:start)
-# that are still the same ones, and whatever was told the session's name: a box that is just being started, whose
-# parent is gone by then, would look for that for half a minute.
-WARDEN = """
-import os, signal, sys
-sys.stdin.buffer.read()
-session = sys.argv[1].encode()
-for entry in os.listdir("/proc") if session else ():
-    try:
-        with open(f"/proc/{int(entry)}/cmdline", "rb") as file:
-            if session in file.read() and int(entry) != os.getpid():
-                os.kill(int(entry), signal.SIGKILL)
-    except (OSError, ValueError):
-        pass
-for name in sys.argv[2:]:
-    pid, start = map(int, name.split(":"))
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            if int(file.read().rpartition(")")[2].split()[19]) == start:
-                os.kill(pid, signal.SIGKILL)
-    except OSError:
-        pass
+It is a process of its own that waits until the pipe to it is closed, which no death of the driver can prevent.
 """
 
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 
-@contextmanager
-def warden() -> Iterator[None]:
-    """Watches over the descendants that this process has now. Where there is no /proc, does nothing."""
-    known = descendants(os.getpid())
-    family = [f"{pid}:{start}" for pid, start in known.items()]
-    end, life = os.pipe()
-    command = [sys.executable, "-I", "-S", "-c", WARDEN, session(known), *family]
-    with subprocess.Popen(command, stdin=end, start_new_session=True):
-        os.close(end)
-        try:
-            yield
-        finally:
-            os.close(life)
+import psutil
 
-
-def session(pids: Iterable[int]) -> str:
-    """The name of Ray's session, unique by time and process, which these processes were told; empty if none was."""
-    for pid in pids:
-        with suppress(OSError):
-            found = re.search(rb"session_\d[\d_-]+_\d+", Path(f"/proc/{pid}/cmdline").read_bytes())
-            if found:
-                return found[0].decode()
-    return ""
+GONE_WITHIN = 10.0  # seconds for what was killed to write no more into the folder
+PREFIX = "dni-"
 
 
-def descendants(pid: int) -> dict[int, int]:
-    """Processes below one, each with the time of its start, in the kernel's count."""
-    parents: dict[int, tuple[int, int]] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(entry.name)] = int(fields[1]), int(fields[19])
-    found = {pid}
-    while new := {child for child, (parent, _) in parents.items() if parent in found} - found:
-        found |= new
-    return {child: parents[child][1] for child in found - {pid}}
+class WardenError(Exception):
+    """There can be no private folder; says why."""
+
+
+class Warden:
+    """`folder`: private, of mode 0700, in `parent`. Raises WardenError."""
+
+    def __init__(self, parent: str) -> None:
+        command = [sys.executable, "-P", __file__, parent]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, start_new_session=True)
+        assert self._process.stdout is not None
+        with self._process.stdout as answer:
+            made, _, text = answer.readline().strip().partition(" ")
+        if made != "made":
+            self.close()
+            raise WardenError(text or "its keeper has ended at once")
+        self.folder = text
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def watch(self, pids: Iterable[int]) -> None:
+        """Processes that it kills when all is over."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # somebody has killed it
+            print(*pids, file=self._process.stdin, flush=True)
+
+    def close(self) -> None:
+        """It clears up, and is waited for."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+
+
+def main(parent: str) -> None:
+    """The warden's process."""
+    try:
+        folder = tempfile.mkdtemp(prefix=PREFIX, dir=parent)
+    except OSError as error:
+        print("failed", error)
+        return
+    known: list[psutil.Process] = []  # psutil tells them from later ones with the same number
+    with suppress(BrokenPipeError):  # the driver is gone already
+        print("made", folder, flush=True)
+    for standard in (1, 2):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), standard)
+    for line in sys.stdin:
+        for pid in map(int, line.split()):
+            with suppress(psutil.Error):
+                known.append(psutil.Process(pid))
+    clear(folder, known)
+
+
+def clear(folder: str, known: Iterable[psutil.Process]) -> None:
+    # A process that is just being started is not known yet, but was told the folder's name.
+    starting = [p for p in psutil.process_iter(["cmdline"]) if any(folder in word for word in p.info["cmdline"] or ())]
+    for process in (*starting, *known):
+        with suppress(psutil.Error):
+            if process.pid != os.getpid():
+                process.kill()
+    end = time.monotonic() + GONE_WITHIN
+    while os.path.exists(folder) and time.monotonic() < end:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

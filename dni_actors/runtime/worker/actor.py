@@ -20,6 +20,7 @@ from dni_actors.runtime.wires.frames import VERSION, Frames
 from dni_actors.runtime.wires.ray_calls import RayCalls
 from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
 from dni_actors.runtime.worker.loop import Loop
+from dni_actors.runtime.worker.reports import Reports
 
 ORPHANED_AFTER = 60.0  # seconds without a `status` call: nobody watches this box any more
 
@@ -28,20 +29,24 @@ class BoxActor:
     """The calls return at once; the loop never waits for one of them.
 
     `stand`, then `call` or `listen` and `connect`, then `start`: so it begins, and so it goes on from a cut whenever
-    the run has to, in a fresh process or in one that has been at work.
+    the run has to, in a fresh process or in one that has been at work, be it for another run and as another box.
     """
 
-    def __init__(self, config: RunConfig, k: int, run: bytes) -> None:
-        """`run`: the run's secret name, in every header of its messages."""
+    def __init__(self) -> None:
         self._blas = single_blas_thread()
         self._blas.__enter__()  # for as long as the process lives
         work_in_turns()
-        self._config, self._k, self._run = config, k, run
         self._loop: Loop | None = None
-        self._keys = Keys.new()
         self._folder: SocketFolder | None = None
         self._asked = math.inf  # from `start` on; before that, Ray itself ends what nobody owns
         threading.Thread(target=self._end_when_orphaned, name="orphan watch", daemon=True).start()
+
+    def place(self, k: int) -> tuple[Place, int]:
+        """It is to be box k: where it runs, and the version of its protocol."""
+        self._k = k
+        context = ray.get_runtime_context()
+        node, address = context.get_node_id(), ray.util.get_node_ip_address()
+        return Place(k, os.getpid(), node, address, describe_kernels()), VERSION
 
     def sees(self, file: str, content: bytes) -> tuple[str, bool]:
         """This node's address, and whether a file of the driver's lies here, too."""
@@ -51,22 +56,28 @@ class BoxActor:
             same = False
         return ray.util.get_node_ip_address(), same
 
-    def stand(self, incarnation: int, cut: BoxCut | None) -> tuple[Place, bytes, int]:
-        """Leaves whatever it does, and stands at a cut: where the box runs, its public key, and its protocol's version.
+    def stand(self, config: RunConfig, run: bytes, incarnation: int, cut: BoxCut | None) -> bytes:
+        """Leaves whatever it does, and stands at a cut of a run: the public key for its sockets.
 
-        What comes from other incarnations of the run is dropped from now on.
+        `run`: its secret name, in every header of its messages. What comes from others, and from other incarnations of
+        this one, is dropped from now on.
         """
+        self.rest()
+        self._keys = Keys.new()
+        self._loop = Loop(config, self._k, incarnation, cut)
+        self._reports = Reports(self._loop.status)
+        self._frames = Frames(run, layout(config), incarnation)
+        return self._keys.public
+
+    def rest(self) -> None:
+        """Leaves whatever it does."""
         self._asked = math.inf
         if self._loop is not None and not self._loop.stop():
             os._exit(1)  # it hangs; a fresh process will not
+        self._loop = None
         if self._folder is not None:
             self._folder.close()
             self._folder = None
-        self._loop = Loop(self._config, self._k, incarnation, cut)
-        self._frames = Frames(self._run, layout(self._config), incarnation)
-        context = ray.get_runtime_context()
-        node, address = context.get_node_id(), ray.util.get_node_ip_address()
-        return Place(self._k, os.getpid(), node, address, describe_kernels()), self._keys.public, VERSION
 
     @property
     def _box(self) -> Loop:
@@ -110,10 +121,10 @@ class BoxActor:
         """The driver is busy with other boxes and may not ask for a while."""
         self._asked = math.inf
 
-    def status(self) -> Status:
-        """How the box stands and what is new since the last call."""
+    def status(self, number: int) -> Status:
+        """How the box stands and what is new since the status of this number, the last that the driver has."""
         self._asked = time.monotonic()
-        return self._box.status()
+        return self._reports.after(number)
 
     def _end_when_orphaned(self) -> None:
         while time.monotonic() - self._asked < ORPHANED_AFTER:

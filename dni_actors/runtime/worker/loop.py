@@ -1,11 +1,10 @@
 """One box's loop: a thread that owns the program and the wire. It works while it can, and else waits on the wire."""
 
 import dataclasses
-import os
 import threading
 import time
-from contextlib import suppress
-from pathlib import Path
+
+import psutil
 
 from dni_actors.box.errors import BoxError
 from dni_actors.config.run import RunConfig
@@ -111,7 +110,6 @@ class Loop:
 
 def own_memory() -> int | None:
     """Bytes of this process that no file and no other process stands behind; None where the system does not tell."""
-    with suppress(OSError):
-        _, resident, shared, *_ = Path("/proc/self/statm").read_text(encoding="ascii").split()
-        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
-    return None
+    memory = psutil.Process().memory_info()
+    shared = getattr(memory, "shared", None)
+    return None if shared is None else int(memory.rss - shared)

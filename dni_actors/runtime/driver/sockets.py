@@ -1,0 +1,57 @@
+"""Wires up a run's boxes by sockets: files between neighbours on one node, TCP between nodes."""
+
+import itertools
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+from dni_actors.config.run import RunConfig
+from dni_actors.observe.events import Place
+
+_numbers = itertools.count()  # of folders in private ones: a name is used once, and short
+
+
+class Sockets:
+    """Of the boxes of a run; each lets in its right neighbour only."""
+
+    def __init__(self, config: RunConfig, private: str) -> None:
+        """`private`: a folder on this machine, where all boxes run; empty where boxes make folders on their nodes."""
+        self._ring = config.streaming is not None
+        self._files = config.execution.wire_security == "auto"
+        self._private = private
+        self._folder = ""
+
+    def open(
+        self, actors: Sequence[Any], places: Sequence[Place], keys: Sequence[bytes], all_: Callable[..., list[Any]]
+    ) -> None:
+        """`keys`: public ones; `all_` gathers the answers to calls."""
+        self.close()
+        boundaries = [*pairwise(places), *([(places[-1], places[0])] if self._ring else [])]
+        near = [left.node == right.node for left, right in boundaries]
+        folders: dict[str, str] = {}
+        wheres = []
+        for k, (left, _) in enumerate(boundaries):
+            host = f"[{left.address}]" if ":" in left.address else left.address
+            file = near[k] and self._files
+            if file and left.node not in folders:
+                folders[left.node] = self._make() if self._private else all_([actors[k].folder.remote()], first=k)[0]
+            wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file else f"tcp://{host}:*")
+        nobody = (None, b"", True)
+        rights = [*zip(wheres, [*keys[1:], keys[0]], near, strict=False), *([] if self._ring else [nobody])]
+        addresses = all_([a.listen.remote(*right) for a, right in zip(actors, rights, strict=True)])
+        lefts = [*zip(addresses, keys, near, strict=False)]
+        lefts = [lefts[-1] if self._ring else nobody, *lefts[: len(places) - 1]]
+        all_([a.connect.remote(*left) for a, left in zip(actors, lefts, strict=True)])
+
+    def _make(self) -> str:
+        self._folder = f"{self._private}/{next(_numbers)}"
+        os.mkdir(self._folder, 0o700)
+        return self._folder
+
+    def close(self) -> None:
+        """The private folder is gone at once; others go with the boxes that made them."""
+        if self._folder:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = ""
