@@ -40,7 +40,7 @@ class Feed:
         """[T, N, I], or all steps in one: [1, N, T I]."""
         if not self._flat or not len(x):
             return x
-        return x.transpose(1, 0, 2).reshape(1, x.shape[1], -1)
+        return x.transpose(1, 0, 2).reshape(1, x.shape[1], x.shape[0] * x.shape[2])
 
     def train(self, n: int, part: int, x: Array, labels: Array, ahead: Array | None = None) -> None:
         """Fills x [T, b, I + 1], labels and the labels ahead with part `part` of the mini-batch of tick n, b samples
