@@ -1,13 +1,8 @@
 """Shared weights: boxes with equal weights, which tell each other every S ticks what they have learned.
 
-At the start of tick j S a box puts aside its change D_k since the last time; the sum P_k = P_{k-1} + D_k rides on State
-j S, and from the last box the total T comes back on Gradient messages, L ticks a boundary. On T, in order of j:
-
-    B += eta T;   drop the pending change of window j;   W = B + all pending changes + the change since
-
-so the base B is bit-equal in every box (total minus own would drift apart in rounding). eta is 1 for optimizers whose
-steps add up, 1/K for those that normalise. Or gradients are exchanged: D_k is then the sum of a box's gradients, and T
-makes one and the same step of one optimizer in every box.
+At the start of tick j S a box puts aside the sum D_k of its gradients since the last time; P_k = P_{k-1} + D_k rides on
+State j S, and from the last box the total T comes back on Gradient messages, L ticks a boundary. On T, in order of j,
+every box takes one and the same step of one optimizer from T / S: the weights are bit-equal in every box.
 """
 
 import numpy as np
@@ -17,8 +12,6 @@ from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array, Arrays, zeros
 from dni_actors.nn.optimizer import OPTIMIZERS
 from dni_actors.nn.parameters import Parameters
-
-ADDITIVE = ("sgd", "momentum", "nesterov")
 
 
 def shared_shapes(config: RunConfig) -> dict[str, tuple[int, ...]]:
@@ -51,30 +44,21 @@ class SharedWeights:
         self._gathered = zeros(count, config.chain.precision)
         self._sum = zeros(count, config.chain.precision)
         self._total: Array | None = None
-        learners = sum(n > 0 for n in config.unrolls)
-        self.sums_gradients = config.chain.sync == "gradients"
-        self._eta = 1.0 if config.learning.optimizer in ADDITIVE or self.sums_gradients else 1 / learners
         self._optimizer = OPTIMIZERS[config.learning.optimizer](self.base)
 
     def _exchanges(self, n: int) -> bool:
         return n > 0 and n % self._every == 0
 
     def begin(self, n: int) -> None:
-        """Tick n begins: puts a change aside when it is time."""
+        """Tick n begins: puts the gradients aside when it is time."""
         self._total = None
         if not self._exchanges(n):
             return
         into = self._pending[n // self._every % self._slots]
-        if self.sums_gradients:
-            into[:], self._gathered[:] = self._gathered, 0
-        else:
-            np.subtract(self._values, self._others(), out=into)
-
-    def _others(self) -> Array:
-        return self.base.values + self._pending.sum(axis=0) if not self.sums_gradients else self.base.values
+        into[:], self._gathered[:] = self._gathered, 0
 
     def gather(self) -> None:
-        """A gradient of this tick, if gradients are exchanged: the box takes no step of its own."""
+        """A gradient of this tick: the box takes no step of its own."""
         self._gathered += self._gradients
         self._gradients[:] = 0
 
@@ -102,16 +86,10 @@ class SharedWeights:
     def _settle(self, n: int, total: Array, rate: float) -> None:
         self._total = total
         pending = self._pending[n // self._every % self._slots]
-        if self.sums_gradients:
-            pending[:] = 0
-            np.divide(total, self._every, out=self.base.gradients)
-            self._optimizer.step(rate, 1.0)
-            self._values[:] = self.base.values
-            return
-        since = self._values - self._others()
-        self.base.values += np.multiply(total, self._eta)
         pending[:] = 0
-        np.add(self._others(), since, out=self._values)
+        np.divide(total, self._every, out=self.base.gradients)
+        self._optimizer.step(rate, 1.0)
+        self._values[:] = self.base.values
 
     def total(self) -> tuple[Array, ...]:
         """What goes back with this tick's gradient."""

@@ -235,9 +235,9 @@ class TimeBox:
             self._check(n, local, "the local read-out's gradient", LOCAL_KNOBS)
         if not self._updates:
             return
-        if self.shared is not None and self.shared.sums_gradients:
+        if self.shared is not None:
             self.shared.gather()
-        self._optimizer.step(self._rates.box(n) * (1.0 if self.synthetic is None else self.synthetic.rate), 1.0)
+        self._optimizer.step(self._rates.box(n), 1.0)
         self.tally.updated()
 
     def verify(self, n: int) -> None:

@@ -38,4 +38,4 @@ def test_slack_of_the_whole_lag_everywhere_means_too_large_a_lag():
 
 @pytest.mark.parametrize("fields", [{"update": "locked"}, {"runtime": "inline"}], ids=str)
 def test_where_waiting_says_nothing_of_the_lag_nothing_is_said(fields):
-    assert hints(*STARVED, **fields) == []
+    assert hints(*STARVED, lag=2, **fields) == []

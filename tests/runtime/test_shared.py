@@ -48,7 +48,7 @@ def late(config, box, tick):
 
 
 def serial(config, start):
-    """One process, plain SGD: each box's weights are the start, its own steps, and the others' that it knows of."""
+    """One process, plain SGD: each box's weights are the start, and all boxes' steps that it knows of."""
     boxes, rows = config.boxes, config.learning.batch
     feeds = [Feed(config, config.window(k)) for k in range(boxes)]
     steps = {}  # by (box, tick)
@@ -56,10 +56,7 @@ def serial(config, start):
         weights = []
         for k in range(boxes):
             known = {
-                (i, j)
-                for i in range(boxes)
-                for j in range(n)
-                if i == k or j < late(config, k, n if n < config.ticks else n - 1)
+                (i, j) for i in range(boxes) for j in range(n) if j < late(config, k, n if n < config.ticks else n - 1)
             }
             weights.append({name: w + sum(steps[at][name] for at in known) for name, w in start.items()})
         if n == config.ticks:
@@ -87,12 +84,11 @@ def test_exchanged_in_every_tick_plain_sgd_is_the_serial_program_with_the_same_l
             np.testing.assert_allclose(weight, weights[name], rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("sync", ["changes", "gradients"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "momentum"])
 @pytest.mark.parametrize("every", [1, 3])
-def test_after_the_same_window_every_box_has_the_same_base_to_the_bit(sync, optimizer, every):
+def test_after_the_same_window_every_box_has_the_same_base_to_the_bit(optimizer, every):
     """Box k knows at tick n what the last box knew L (K-1-k) ticks before."""
-    fields = {"sync": sync, "optimizer": optimizer, "sync_every": every, "update": "synthetic", "precision": "float32"}
+    fields = {"optimizer": optimizer, "sync_every": every, "update": "synthetic", "precision": "float32"}
     long, chains = 20, {}
     for ticks in (long, long - 2, long - 4):
         chains[ticks] = Chain(setting(**fields, ticks=ticks))
@@ -103,16 +99,15 @@ def test_after_the_same_window_every_box_has_the_same_base_to_the_bit(sync, opti
     assert (bases[0] != bases[2]).any()
 
 
-def test_with_gradients_every_box_has_the_bases_weights():
-    chain = Chain(setting(sync="gradients", optimizer="adam", sync_every=2))
+def test_every_box_has_the_bases_weights():
+    chain = Chain(setting(optimizer="adam", sync_every=2))
     chain.run()
     for stepper in chain.steppers:
         np.testing.assert_array_equal(stepper.box.parameters.values, stepper.box.shared.base.values)
 
 
-@pytest.mark.parametrize("sync", ["changes", "gradients"])
-def test_a_readout_alone_hands_sums_on(sync):
-    fields = {"task": "tiny", "unroll": (3, 4, 0), "update": "synthetic", "sync": sync, "sync_every": 2}
+def test_a_readout_alone_hands_sums_on():
+    fields = {"task": "tiny", "unroll": (3, 4, 0), "update": "synthetic", "sync_every": 2}
     config = setting(**fields, ticks=15, checkpoint_every=1)
     chain = Chain(config)
     expected = chain.run()

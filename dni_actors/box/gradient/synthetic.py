@@ -11,7 +11,6 @@ from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.synthesizer import Agreement, agreement, synthesizer_kind
 
 AGREEMENT = 0.95  # decay of the running cosine that trust goes by
-HALF = 0.5  # the cosine at which `--trust rate` lets a box learn at its full rate
 
 
 class SyntheticGradient:
@@ -39,11 +38,6 @@ class SyntheticGradient:
         self._nothing = zeros((batch, width), dtype)
         self._own, self._used = zeros((batch, width), dtype), zeros((batch, width), dtype)
         self._mixed = zeros(self.parameters.gradients.shape, dtype)
-        self._target: Parameters | None = None  # a frozen copy, for what is sent back
-        if chosen.target_refresh:
-            self._target = Parameters(shapes, dtype)
-            self._frozen = kind(self._target, batch, dtype)
-            self._target.values[:] = self.parameters.values
 
     def predict(self, n: int, piece: Piece) -> tuple[Array, Array]:
         """Stashes what it sees of the passage. The gradient [B, S] that the message back is made with, and the one that
@@ -56,19 +50,15 @@ class SyntheticGradient:
         z[:, : self._width] = piece.state
         if self._conditions:
             piece.condition(z[:, self._width : -1])
-        if self._target is not None and (n % chosen.target_refresh == 0 or n == chosen.warmup):
-            self._target.values[:] = self.parameters.values
         if n < chosen.warmup:
             return self._nothing, self._nothing
-        trust = self._trust(1.0) if chosen.trust == "readout" else 1.0
+        trust = self._trust() if chosen.trust == "readout" else 1.0
         own = self._head(self._synthesizer.predict(z))
-        if self._target is None and chosen.discount == chosen.synthetic_scale:
+        if chosen.discount == chosen.synthetic_scale:
             if trust * chosen.discount != 1:
                 own *= trust * chosen.discount
             return own, own
         np.multiply(own, trust * chosen.synthetic_scale, out=self._used)
-        if self._target is not None:
-            own = self._head(self._frozen.predict(z))
         own *= trust * chosen.discount
         return own, self._used
 
@@ -127,17 +117,10 @@ class SyntheticGradient:
     def step(self, rate: float, power: float) -> None:
         self._optimizer.step(rate, power)
 
-    def _trust(self, whole: float) -> float:
-        return float(np.clip(self._cosine[0] / whole, 0, 1))
-
-    @property
-    def rate(self) -> float:
-        """What the box's own learning rate is multiplied by."""
-        return self._trust(HALF) if self._chosen.trust == "rate" else 1.0
+    def _trust(self) -> float:
+        return float(np.clip(self._cosine[0], 0, 1))
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"values": self.parameters.values, "stash": self._stash, "cosine": self._cosine}
-        if self._target is not None:
-            found["target"] = self._target.values
         return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from dni_actors.config.checks import ConfigError
 from dni_actors.observe.events import Event, Started, Status, Warned
 from dni_actors.observe.standing import Standing
 
@@ -29,9 +28,6 @@ class Prometheus:
     """A view that sets gauges, tagged with the run's name and the box; Ray puts ray_ before their names."""
 
     def __init__(self, standing: Standing) -> None:
-        """ConfigError where the run does not use Ray."""
-        if standing.config.execution.runtime != "ray":
-            raise ConfigError("prometheus", "True needs Ray, which exports the metrics; add --runtime ray, or drop it")
         self._standing = standing
         self._gauges: dict[str, Any] = {}
 
