@@ -27,7 +27,6 @@ LAGS = (2, 4, 8, 16, 32)
 ENDS: dict[str, Fields] = {"locked": {"update": "locked"}, "truncated": {"update": "truncated"}}
 RULES: dict[str, Fields] = {
     "synthesizer alone": {"local_readout": False},
-    "trust": {"local_readout": False, "trust": "rate"},
     "hybrid": {},
     "hybrid, trust": {"trust": "readout"},
     "local": {"update": "local"},
@@ -120,9 +119,8 @@ def shared(boxes: int) -> dict[str, Fields]:
     }
     found: dict[str, Fields] = {"one box: backpropagation through a true RNN": ROWS | {"boxes": 1, "update": "locked"}}
     for name, fields in rules.items():
-        found[f"{boxes} boxes, changes averaged, {name}"] = base | fields
-        found[f"{boxes} boxes, gradients summed, {name}"] = base | fields | {"sync": "gradients", "sync_every": 1}
-    found[f"{boxes} boxes, gradients summed over 10 ticks, hybrid"] = base | {"sync": "gradients"}
+        found[f"{boxes} boxes, gradients summed, {name}"] = base | fields | {"sync_every": 1}
+    found[f"{boxes} boxes, gradients summed over 10 ticks, hybrid"] = base
     return found
 
 
@@ -167,7 +165,8 @@ def trained(job: tuple[Fields, str, float]) -> float:
     timed = seconds < math.inf
     if timed:
         fields = fields | {"ticks": 2**40}
-    config = RunConfig.of(**fields, runtime="inline", evaluate_every=500 if timed else 0, checkpoint_every=0)
+    fields = fields | {"runtime": "inline", "evaluate_every": 500 if timed else 0, "checkpoint_every": 0}
+    config = RunConfig.lenient(**fields)
     ended: list[Evaluation] = []
     with single_blas_thread():
         chain = Chain(config)

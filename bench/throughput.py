@@ -27,7 +27,7 @@ LAG = 3
 def setting(size: str, boxes: int, **fields: object) -> RunConfig:
     batch, hidden, ticks = SIZES[size]
     chosen = {"batch": batch, "hidden": hidden, "ticks": ticks, "lag": LAG, "evaluate_every": 0, "local_readout": False}
-    return RunConfig.of(task="rows", boxes=boxes, **(chosen | fields))
+    return RunConfig.lenient(task="rows", boxes=boxes, **(chosen | fields))
 
 
 def one_process(config: RunConfig, go: object, told: object) -> None:

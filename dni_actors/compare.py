@@ -8,73 +8,61 @@ their own: runs/compare-..., or the one that --name gives.
 """
 
 import argparse
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from dni_actors.box.errors import BoxError, RuntimeUnavailableError
+from dni_actors.box.errors import BoxError
+from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.flags import Arguments
 from dni_actors.config.run import RunConfig
-from dni_actors.launch import tell
-from dni_actors.options import parse
-from dni_actors.runtime.interrupts import Terminated, interrupts_held, listen
+from dni_actors.options import add_settings, given
+from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import cores, restart_with_kernels
 
 UPDATES = "synthetic,truncated,locked,delayed"
 MOST_SEEDS = 1000
 
 
+@command
 def main() -> int:
-    """Exit code: 0 finished, 1 failed on the way, 2 wrong input, 130 interrupted, 143 terminated."""
-    listen()
-    try:
-        asked, base = ask(sys.argv[1:])
-        restart_with_kernels(base, "dni_actors.compare")
-        return compare(base, asked)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except ConfigError as error:
-        return tell(error, 2)
-    except (BoxError, RuntimeUnavailableError, OSError) as error:
-        return tell(error, 1)
-    except KeyboardInterrupt as error:
-        return tell(error, 143 if isinstance(error, Terminated) else 130)
+    asked, base, names = ask(sys.argv[1:])
+    restart_with_kernels(base, "dni_actors.compare")
+    return compare(base, asked, names)
 
 
-def ask(argv: Sequence[str]) -> tuple[argparse.Namespace, RunConfig]:
-    """What to compare, and the settings that all runs share. ConfigError on wrong input; SystemExit 0 after --help."""
-    options = argparse.ArgumentParser(
-        prog="python -m dni_actors.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        exit_on_error=False,
-    )
-    options.add_argument("--updates", default=UPDATES, help=f"update rules, a comma between them (default: {UPDATES})")
-    options.add_argument("--lags", help="lags of those that have one, as 1,4,16 (default: --lag)")
-    options.add_argument("--seeds", default="3", help="how many seeds, from --seed on (default: 3)")
-    options.add_argument(
-        "--target",
-        help="accuracy, or the task's own figure, that time is measured to, as 0.9 (default: 95 %% of the best)",
-    )
-    try:
-        asked, rest = options.parse_known_args(argv)
-    except argparse.ArgumentError as error:
-        name = (error.argument_name or "options").lstrip("-")
-        raise ConfigError(name, "a value is missing; give one, or see --help") from error
-    for flag, remedy in (("--update", "give --updates"), ("--resume", "a comparison begins anew; drop it")):
-        if any(word.partition("=")[0] == flag for word in rest):
-            raise ConfigError(flag.lstrip("-"), f"{flag} is for one run; {remedy}")
-    base = parse(rest)
+def arguments(base: RunConfig | None = None) -> Arguments:
+    """The parser: what is compared, and the options of a run."""
+    parser = Arguments("dni_actors.compare", __doc__, usage="%(prog)s [options]", add_help=False)
+    group = parser.add_argument_group("what is compared")
+    for flag, default, text in (
+        ("--updates", UPDATES, f"update rules, a comma between them (default: {UPDATES})"),
+        ("--lags", None, "lags of those that have one, as 1,4,16 (default: --lag)"),
+        ("--seeds", "3", "how many seeds, from --seed on (default: 3)"),
+        (
+            "--target",
+            None,
+            "accuracy, or the task's own figure, that time is measured to, as 0.9 (default: 95 %% of the best)",
+        ),
+    ):
+        group.add_argument(flag, default=default, help=text)
+    add_settings(parser, base)
+    return parser
+
+
+def ask(argv: Sequence[str]) -> tuple[argparse.Namespace, RunConfig, set[str]]:
+    """What to compare, the settings that all runs share, and which of these were given. ConfigError on wrong input;
+    SystemExit 0 after --help."""
+    never = {"update": "give --updates", "resume": "a comparison begins anew; drop it"}
+    base, names, asked = given(argv, arguments, never)
     asked.updates = asked.updates.split(",")
     lags = [str(base.learning.lag)] if asked.lags is None else asked.lags.split(",")
     asked.lags = [lag if lag == "auto" else whole("lags", lag, 1, 1_000_000) for lag in lags]
     asked.seeds = whole("seeds", asked.seeds, 1, MOST_SEEDS)
     of_its_own = base.streaming is not None or base.task.loss == "squared"  # symbols, bits, an error: no share
     asked.target = None if asked.target is None else share(asked.target, sys.float_info.max if of_its_own else 1.0)
-    return asked, base
+    return asked, base, names
 
 
 def whole(field: str, text: str, least: int, most: int) -> int:
@@ -94,18 +82,23 @@ def share(text: str, most: float = 1.0) -> float:
     return value
 
 
-def compare(base: RunConfig, asked: argparse.Namespace) -> int:
-    """Runs each in turn, in one runtime; what was reached is told and kept, however it ends. 1 if a run has failed."""
+def compare(base: RunConfig, asked: argparse.Namespace, names: Collection[str]) -> int:
+    """Runs each in turn, in one runtime; what was reached is told and kept, however it ends. 1 if a run has failed.
+    `names`: the settings that were given."""
     from dni_actors.experiment import run  # late: --help shall not wait for Ray and its friends
-    from dni_actors.record.comparison import comparison, folder, trials
+    from dni_actors.record.comparison import comparison, folder, left_out, trials
     from dni_actors.record.result import Result
     from dni_actors.runtime import started
     from dni_actors.view.comparison import Comparing
 
-    base = base.fitted(cores()).validated()
+    base = base.fitted(cores())
+    without = left_out(base, asked.updates, set(names) - {"lag"})
     trials(base, asked.updates, asked.lags, asked.seeds, base.output.storage)  # wrong input comes before any folder
     place = folder(base)
     todo = trials(base, asked.updates, asked.lags, asked.seeds, place.name)
+    for update, idle in without.items():
+        if idle:
+            print(f"dni_actors: {update} goes without {', '.join(idle)}, of no use there", file=sys.stderr)
     heading = f"task={base.chain.task} boxes={base.boxes} updates={','.join(asked.updates)} seeds={asked.seeds}"
     shown = Comparing(base.output.console, heading, [trial.contender for trial in todo])
     failed = False
@@ -115,10 +108,12 @@ def compare(base: RunConfig, asked: argparse.Namespace) -> int:
             for i, trial in enumerate(todo):
                 try:
                     result = run(trial.config, running, shown.of)
-                except (BoxError, KeyboardInterrupt):
-                    result = Result.from_path(f"{place.name}/{trial.config.output.name}")
-                    todo[i] = trial._replace(result=result)
-                    if result.status != "failed":
+                except (BoxError, KeyboardInterrupt) as error:
+                    run_folder = place / str(trial.config.output.name)
+                    if not run_folder.exists("result.json"):
+                        raise  # cut short before it began
+                    todo[i] = trial._replace(result=Result.from_path(run_folder.name))
+                    if isinstance(error, KeyboardInterrupt):
                         raise
                     failed = True
                     continue

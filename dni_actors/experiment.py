@@ -5,9 +5,11 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.fields import FIELDS
+from dni_actors.config.rules import shown as in_words
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.advice import Health
-from dni_actors.observe.events import Event
+from dni_actors.observe.events import Event, Warned
 from dni_actors.observe.standing import Standing
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
@@ -58,6 +60,8 @@ def run(
     try:
         shown.open()
         sinks += further(standing, recorder)
+        for warning in unplaced(config):
+            tell(warning)
         with nullcontext(running) if running is not None else started(config) as running:
             standing.cores = running.cores
             try:
@@ -123,6 +127,19 @@ def further(standing: Standing, recorder: Recorder) -> list[View]:
 
         found.append(TensorBoard(recorder.path and recorder.path / "tensorboard"))
     return found
+
+
+ON_CLUSTERS = ("placement", "cpus_per_box", "resources_per_box", "placement_timeout")
+
+
+def unplaced(config: RunConfig) -> list[Warned]:
+    """What was asked of a cluster, if there is none: where one is, the environment says, too."""
+    if config.execution.runtime == "inline" or cluster_address(config) is not None:
+        return []
+    asked = [name for name in ON_CLUSTERS if config.flat()[name] != FIELDS[name].default]
+    return [
+        Warned(f"{name} {in_words(config.flat()[name])} is of no use without a cluster (--address)") for name in asked
+    ]
 
 
 def early_end(standing: Standing, recorder: Recorder) -> tuple[int, list[str]] | None:

@@ -5,24 +5,25 @@ prints a line per sequence: its class; where every step is asked one for each st
 numbers, with commas between them.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from dni_actors.box.errors import BoxError
+from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.flags import Arguments
 from dni_actors.nn.arrays import Array
 from dni_actors.observe.figure import figure
 from dni_actors.protocol.model import Model
 from dni_actors.record.result import Result
+from dni_actors.record.storage import why
 from dni_actors.runtime.kernels import single_blas_thread
 
 
-def main() -> int:
-    """Exit code: 0, or 2 for wrong input."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+@command
+def main() -> None:
+    options = Arguments("dni_actors.predict", __doc__)
     options.add_argument("run", help="the run's folder, or a URI of it")
     options.add_argument("--input", type=Path, help="a .npy file of sequences [N, T, I]: prints an answer a line")
     options.add_argument(
@@ -33,28 +34,38 @@ def main() -> int:
     options.add_argument("--export", type=Path, help="writes all weights by name to this .npz file")
     options.add_argument("--best", action="store_true", help="the cut that was best on the validation samples")
     chosen = options.parse_args()
+    model = read(chosen.run, chosen.best)
+    if chosen.export is not None:
+        np.savez(chosen.export, **model.weights())  # type: ignore[arg-type]  # names that savez itself does not use
+        print(f"{len(model.weights())} arrays of {model.config.boxes} boxes in {chosen.export}")
+    if chosen.input is not None or chosen.export is None:
+        with single_blas_thread():
+            answer(model, None if chosen.input is None else load(chosen.input), chosen.output)
+
+
+def read(place: str, best: bool) -> Model:
+    """The trained boxes. ConfigError if there are none to be read."""
     try:
-        model = Result.from_path(chosen.run).load_model(best=chosen.best)
-        if chosen.export is not None:
-            np.savez(chosen.export, **model.weights())  # type: ignore[arg-type]  # names that savez itself does not use
-            print(f"{len(model.weights())} arrays of {model.config.boxes} boxes in {chosen.export}")
-        if chosen.input is not None or chosen.export is None:
-            with single_blas_thread():
-                answer(model, None if chosen.input is None else load(chosen.input), chosen.output)
-    except (ConfigError, BoxError, ValueError, OSError) as error:
-        print(f"dni_actors: {error}", file=sys.stderr)
-        return 2
-    return 0
+        return Result.from_path(place).load_model(best)
+    except ConfigError:
+        raise
+    except (OSError, ValueError) as error:  # no folder, no cut, a file that is broken
+        problem = why(error) if isinstance(error, OSError) else str(error)
+        problem = f"{place!r} holds no boxes that can be read ({problem}); give the folder of a run that has ended"
+        raise ConfigError("run", problem) from error
 
 
 def load(path: Path) -> Array:
-    """The array; ValueError or OSError says what is wrong. Nothing in it is executed."""
+    """The array. ConfigError says what is wrong; nothing in it is executed."""
     try:
         found: Array = np.load(path, allow_pickle=False)
+    except OSError as error:
+        problem = f"{path} cannot be read ({error.strerror or error}); give a .npy file"
+        raise ConfigError("input", problem) from error
     except (ValueError, EOFError) as error:
-        raise ValueError(f"--input: {path} is no .npy file of numbers; write one with numpy.save") from error
+        raise ConfigError("input", f"{path} is no .npy file of numbers; write one with numpy.save") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
-        raise ValueError(f"--input: {path} holds no array of numbers; write one with numpy.save")
+        raise ConfigError("input", f"{path} holds no array of numbers; write one with numpy.save")
     return found
 
 
@@ -66,9 +77,13 @@ def answer(model: Model, x: Array | None, output: Path | None) -> None:
         if output is None:
             return
         if model.config.streaming is not None:
-            raise ValueError(f"--output: {model.config.chain.task} is a stream, not sequences; give some as --input")
+            problem = f"{model.config.chain.task} is a stream, not sequences; give some as --input"
+            raise ConfigError("output", problem)
         x = task.load(0, steps).test.x.transpose(1, 0, 2)
-    p = model.outputs(x)
+    try:
+        p = model.outputs(x)
+    except ValueError as error:  # of another shape
+        raise ConfigError("input", str(error)) from error
     if output is not None:
         np.save(output, p)
     else:

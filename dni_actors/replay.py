@@ -5,8 +5,6 @@ it) are compared with what was recorded, on whatever machine and over whatever w
 machine that rounds otherwise, is found down to the tick and the box.
 """
 
-import argparse
-import os
 import random
 import sys
 from collections.abc import Sequence
@@ -14,49 +12,41 @@ from typing import Any
 
 import numpy as np
 
-from dni_actors.box.errors import BoxError
 from dni_actors.box.messages import Contents
+from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.flags import Arguments, understood
 from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Put, Take
 from dni_actors.protocol.inbox import Arrived
 from dni_actors.record.recorded import Recorded
 from dni_actors.runtime.inline import Chain
-from dni_actors.runtime.interrupts import listen
 from dni_actors.runtime.kernels import restart_with_kernels, single_blas_thread
 from dni_actors.runtime.worker.meter import prints as prints_of
 from dni_actors.runtime.worker.stepper import Stepper
 
 
+@command
 def main() -> int:
-    """Exit code: 0 all is equal, 1 something differs, 2 wrong input, 130 interrupted."""
-    listen()
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for flag, kind, told in (
-        ("--from", int, "begin at the last complete cut at this tick or before (default: at the beginning)"),
-        ("--until", int, "the last tick to do (default: the last one recorded)"),
-        ("--box", int, "the box for --inspect"),
+    """Exit code: 0 all is equal, 1 something differs."""
+    options = Arguments("dni_actors.replay", __doc__)
+    for flag, text in (
+        ("--from", "begin at the last complete cut at this tick or before (default: at the beginning)"),
+        ("--until", "the last tick to do (default: the last one recorded)"),
+        ("--box", "the box for --inspect"),
     ):
-        options.add_argument(flag, type=kind, metavar="N", help=told)
-    told = "print messages, shapes and norms of tick --until in box --box"
-    options.add_argument("--inspect", action="store_true", help=told)
+        options.add_argument(flag, metavar="N", help=text)
+    text = "print messages, shapes and norms of tick --until in box --box"
+    options.add_argument("--inspect", action="store_true", help=text)
     options.add_argument("run", help="the run's folder, or a URI of it")
     chosen = options.parse_args()
-    first, until, box = getattr(chosen, "from") or 0, chosen.until, (chosen.box or 0) if chosen.inspect else None
-    try:
-        recorded = Recorded(chosen.run)
-        restart_with_kernels(recorded.config.replace(runtime="inline"), "dni_actors.replay")
-        with single_blas_thread():
-            return replay(recorded, first, until, box)
-    except BrokenPipeError:  # who read our output (head, say) has enough of it
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (ConfigError, BoxError, OSError) as error:
-        print(f"dni_actors: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        print("dni_actors: interrupted", file=sys.stderr)
-        return 130
+    given = {name: vars(chosen)[name] for name in ("from", "until", "box")}
+    numbers = {name: None if text is None else understood(name, text, int) for name, text in given.items()}
+    first, until, box = numbers["from"] or 0, numbers["until"], (numbers["box"] or 0) if chosen.inspect else None
+    recorded = Recorded(chosen.run)
+    restart_with_kernels(recorded.config.replace(runtime="inline"), "dni_actors.replay")
+    with single_blas_thread():
+        return replay(recorded, first, until, box)
 
 
 def replay(recorded: Recorded, first: int, until: int | None, inspected: int | None) -> int:

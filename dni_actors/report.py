@@ -4,7 +4,6 @@ The page needs nothing else and opens from the disk; the pictures lie beside it 
 run's trace instead, for https://ui.perfetto.dev or chrome://tracing.
 """
 
-import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -13,7 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.flags import Arguments
 from dni_actors.observe.trace import usual
 from dni_actors.record.accounts import Reader
 
@@ -25,26 +26,18 @@ if TYPE_CHECKING:
 SLICES = 250  # boxes times ticks that are shown where no ticks are asked for
 
 
-def main() -> int:
-    """Exit code: 0, 1 if it cannot be written, 2 for wrong input."""
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+@command
+def main() -> None:
+    options = Arguments("dni_actors.report", __doc__)
     options.add_argument("runs", nargs="+", metavar="run", help="a run's folder, or a URI of it")
     options.add_argument("--ticks", metavar="A:B", help="ticks of the space-time diagram, from A to before B")
     options.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the first run's)")
     options.add_argument("--perfetto", type=Path, metavar="FILE", help="write the trace there, as trace.json.gz")
     chosen = options.parse_args()
-    try:
-        if chosen.perfetto is not None:
-            print(perfetto(chosen.runs, chosen.perfetto, ticks_of(chosen.ticks)))
-        else:
-            print(write(chosen.runs, chosen.output, ticks_of(chosen.ticks)))
-    except (ConfigError, OSError) as error:
-        print(f"dni_actors: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        print("dni_actors: interrupted", file=sys.stderr)
-        return 130
-    return 0
+    if chosen.perfetto is not None:
+        print(perfetto(chosen.runs, chosen.perfetto, ticks_of(chosen.ticks)))
+    else:
+        print(write(chosen.runs, chosen.output, ticks_of(chosen.ticks)))
 
 
 def ticks_of(text: str | None) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tomllib
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dni_actors import compare
 from dni_actors.config.checks import ConfigError
 from dni_actors.record.comparison import comparison, curve, trials
 from dni_actors.record.result import Result
+from dni_actors.runtime.interrupts import Terminated
 from dni_actors.view import figures
 from dni_actors.view.comparison import Comparing, table
 from tests.processes import eventually
@@ -130,6 +132,37 @@ def test_ctrl_c_leaves_what_was_reached(tmp_path):
     assert os.path.exists(folder / "comparison.png")
 
 
+@pytest.mark.parametrize(("error", "code"), [(KeyboardInterrupt(), 130), (Terminated("terminated"), 143)], ids=str)
+def test_ctrl_c_before_there_is_any_result_ends_it_as_well(error, code, tmp_path, monkeypatch, capsys):
+    def fails(*_):
+        raise error
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("dni_actors.experiment.run", fails)
+    assert run_compare(monkeypatch, "--name", "it") == code
+    assert capsys.readouterr().err == f"dni_actors: {str(error) or 'interrupted'}\n"
+
+
+def test_what_has_no_effect_under_a_rule_is_left_out_there_and_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    given = ["--warmup", "4", "--micro-batches", "2", "--lag", "3", "--updates", "synthetic,local,locked"]
+    assert run_compare(monkeypatch, "--name", "it", "--seeds", "1", *given) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert [line.partition(",")[0] for line in told] == [
+        "dni_actors: synthetic goes without micro_batches",
+        "dni_actors: local goes without micro_batches",
+        "dni_actors: locked goes without warmup",
+    ]
+    runs = {
+        c["name"]: c["runs"][0]["path"]
+        for c in json.loads((tmp_path / "runs/it/comparison.json").read_text())["contenders"]
+    }
+    settings = {name: tomllib.loads((tmp_path / path / "config.toml").read_text()) for name, path in runs.items()}
+    assert [(of["warmup"], of["micro_batches"]) for of in settings.values()] == [(4, 1), (0, 1), (0, 2)]
+    assert run_compare(monkeypatch, "--streams", "2") == 2
+    assert capsys.readouterr().err.startswith("dni_actors: streams: 2 is of no use: mnist01 is no stream;")
+
+
 def test_the_target_is_near_the_best_or_as_given_and_who_never_reaches_it_says_so():
     several = []
     for trial, best in zip(
@@ -174,7 +207,7 @@ class Stub:
 )
 def test_tasks_are_compared_by_their_own_figure(task, ends, figure, target, reached):
     several = []
-    base = tiny(task=task, boxes=3, ticks=8, look_ahead=2)
+    base = tiny(task=task, boxes=3, ticks=8)
     for trial, end in zip(trials(base, ["synthetic", "truncated"], [2], 1, "x"), ends, strict=True):
         fields = {"status": "finished", "error": None, "digest": "d", "ticks": 8, "test_accuracy": 0.1, "path": "p"}
         fields |= {"ticks_per_second": 1.0, "overlap": 1.0, "sent": 4, "sent_bytes": 8, "lag": 2}

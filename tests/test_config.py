@@ -3,9 +3,11 @@ import dataclasses
 import pytest
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.fields import FIELDS, doc_lines
 from dni_actors.config.parts import LearningConfig
 from dni_actors.config.presets import PRESETS, TASK_DEFAULTS
-from dni_actors.config.run import PART_OF, RunConfig
+from dni_actors.config.run import RunConfig
+from dni_actors.experiment import unplaced
 
 
 def told(**fields):
@@ -57,9 +59,33 @@ def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores
     assert config.fitted(cores).fitted(7) == config.fitted(cores)
 
 
+def test_where_cores_tell_the_boxes_what_a_single_one_cannot_use_is_dropped():
+    config = RunConfig.of(task="rows", boxes="auto", lag=4, learning_rate=(0.1, 0.2))
+    assert config.fitted(2).validated().learning.lag == 4
+    assert config.replace(learning_rate=0.1).fitted(1).validated().learning.lag == 2
+    with pytest.raises(ConfigError, match=r"^learning_rate: 2 numbers for 4 boxes"):
+        config.fitted(4).validated()
+
+
+def test_a_changed_configuration_goes_without_what_is_of_no_use_any_more():
+    config = RunConfig.of(task="rows", boxes=4, lag=4, warmup=3, seed=5)
+    locked = config.changed(update="locked", micro_batches=2)
+    assert (locked.learning.lag, locked.synthesizer.warmup, locked.learning.seed) == (2, 0, 5)
+    assert locked == RunConfig.lenient(task="rows", boxes=4, lag=4, warmup=3, seed=5, update="locked", micro_batches=2)
+    with pytest.raises(ConfigError, match=r"^warmup: 4 is of no use: update locked has no synthesizer"):
+        config.changed(update="locked", warmup=4)
+
+
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
+        ({"weights": "shared", "boxes": 2, "learning_rate": (0.1, 0.2)}, "learning_rate: 0.1 0.2 would part weights"),
+        ({"unlock": "full", "weights": "shared"}, "unlock: full takes states late, and with them the sums of what"),
+        ({"streams": 2}, "streams: 2 is of no use: mnist01 is no stream; drop it, or use a task that goes on, such as"),
+        (
+            {"runtime": "inline", "wire": "ray"},
+            "wire: ray is of no use: all boxes are in this process; drop it, or use",
+        ),
         ({"task": "rowz"}, "task: 'rowz' is not known; did you mean rows?"),
         ({"preset": "sede"}, "preset: 'sede' is not known; did you mean seed?"),
         ({"lagg": 3}, "lagg: there is no such field; did you mean lag?"),
@@ -67,7 +93,10 @@ def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores
         ({"lag": "2"}, "lag: '2' is not a whole number or auto; give a whole number or auto"),
         ({"lag": "outo"}, "lag: 'outo' is not a whole number or auto; give a whole number or auto"),
         ({"batch": 6, "update": "locked", "micro_batches": 4}, "micro_batches: 4 does not divide the batch of 6; give"),
-        ({"micro_batches": 2}, "micro_batches: 2 pieces are for a locked chain, not synthetic; add --update locked"),
+        (
+            {"micro_batches": 2},
+            "micro_batches: 2 is of no use: only a locked chain cuts its mini-batch into pieces, not a synth",
+        ),
         ({"wire_dtype": "float8"}, "wire_dtype: 'float8' is not known; did you mean float"),
         ({"ticks": 5, "epochs": 1}, "ticks: 5 and epochs 1 exclude each other; give one"),
         ({"update": "lock"}, "update: 'lock' is not known; did you mean locked?"),
@@ -75,15 +104,18 @@ def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores
         ({"task": "rows", "boxes": 30}, "boxes: 30 leaves boxes without a step"),
         ({"unroll": [1, 0, 1]}, "unroll: 1 0 1: only the last box may have 0 steps"),
         ({"unroll": [0]}, "unroll: 0: only the last box may have 0 steps"),
-        ({"unroll": [2, -1]}, "unroll: 2 -1 has a negative number"),
+        ({"unroll": [2, -1]}, "unroll: -1 is out of range; give a whole number from 0 to 1000000"),
         ({"unroll": []}, "unroll: no number was given"),
         ({"unroll": "x"}, "unroll: 'x' is neither a whole number nor a list"),
         ({"boxes": 3, "unroll": [1, 1]}, "unroll: 1 1 makes 2 boxes, but boxes is 3; drop one"),
         ({"batch": 801}, "batch: 801 is larger than the 800 training samples of mnist01; give at most 800"),
-        ({"learning_rate": float("nan")}, "learning_rate: nan is not a finite positive number"),
-        ({"learning_rate": 0}, "learning_rate: 0.0 is not a finite positive number"),
-        ({"synthesizer_learning_rate": float("inf")}, "synthesizer_learning_rate: inf is not a finite positive number"),
-        ({"clip": -1.0}, "clip: -1.0 is not a finite number of at least 0"),
+        ({"learning_rate": float("nan")}, "learning_rate: nan is out of range; give a number above 0"),
+        ({"learning_rate": 0}, "learning_rate: 0.0 is out of range; give a number above 0"),
+        (
+            {"synthesizer_learning_rate": float("inf")},
+            "synthesizer_learning_rate: inf is out of range; give a number",
+        ),
+        ({"clip": -1.0}, "clip: -1.0 is out of range; give a number from 0 on"),
         ({"seed": -1}, "seed: -1 is out of range; give a whole number from 0 to 9223372036854775807"),
         ({"seed": 2**63}, "seed: 9223372036854775808 is out of range"),
         ({"conditioned": "yes"}, "conditioned: 'yes' is not true or false"),
@@ -95,7 +127,7 @@ def test_boxes_are_fitted_to_cores_and_none_is_left_without_a_step(fields, cores
         ({"learning_rate": 10**400}, "learning_rate: 1000"),
         (
             {"task": "copy", "lag": "auto"},
-            "lag: 'auto' measures links in lock-step, which streams such as copy have none",
+            "lag: auto measures links in lock-step, which streams such as copy have none",
         ),
         ({"preset": ""}, "preset: '' is not known; choose from seed"),
         ({"preset": [1]}, "preset: [1] is not a text"),
@@ -127,21 +159,14 @@ def test_numbers_that_mean_the_same_are_taken():
     assert config.link_delay == (0.002, 0.01)
 
 
-def test_every_field_has_a_doc_line_and_one_part():
-    import inspect
-
-    for part in dataclasses.fields(RunConfig):
-        source = inspect.getsource(type(getattr(RunConfig(), part.name)))
-        lines = source.splitlines()
-        for field in dataclasses.fields(getattr(RunConfig(), part.name)):
-            (at,) = [i for i, line in enumerate(lines) if line.startswith(f"    {field.name}: ")]
-            assert lines[at + 1].strip().startswith('"""'), f"{field.name} has no doc line"
-            assert PART_OF[field.name] == part.name
+def test_every_field_has_a_doc_line():
+    assert doc_lines().keys() == FIELDS.keys() == RunConfig().flat().keys()
+    assert all(line.endswith((".", ")")) for line in doc_lines().values())
 
 
-@pytest.mark.parametrize("fields", [p.fields for p in PRESETS.values()] + list(TASK_DEFAULTS.values()))
-def test_presets_and_defaults_are_valid(fields):
-    RunConfig().replace(**fields).validated()
+@pytest.mark.parametrize("named", [{"preset": name} for name in PRESETS] + [{"task": name} for name in TASK_DEFAULTS])
+def test_presets_and_defaults_are_valid(named):
+    assert RunConfig.of(**named).validated()
 
 
 def test_a_configuration_built_by_hand_is_checked_as_well():
@@ -174,3 +199,16 @@ def test_what_cannot_be_placed_is_refused_by_name(field, value):
 
 def test_a_plain_uri_is_no_secret():
     assert RunConfig.of(storage="s3://bucket/runs?region=eu-1&endpoint_override=host:9000").output.storage
+
+
+def test_what_only_a_cluster_could_do_is_told(monkeypatch):
+    """No Ray is needed to find out."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    asked = RunConfig.of(placement="spread", cpus_per_box=0.5)
+    assert [warned.text for warned in unplaced(asked)] == [
+        "placement spread is of no use without a cluster (--address)",
+        "cpus_per_box 0.5 is of no use without a cluster (--address)",
+    ]
+    assert not unplaced(RunConfig.of(placement="spread", address="10.0.0.1:6379"))
+    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
+    assert not unplaced(asked)

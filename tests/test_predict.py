@@ -1,7 +1,10 @@
 """What a run has trained can be used: in Python and from the command line."""
 
 import re
+import signal
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,7 +136,7 @@ def test_every_kind_of_task_is_scored_as_the_run_did_and_answers_a_line_a_sequen
     else:
         assert (code, err) == (
             2,
-            f"dni_actors: --output: {config.chain.task} is a stream, not sequences; give some as --input\n",
+            f"dni_actors: output: {config.chain.task} is a stream, not sequences; give some as --input\n",
         )
 
 
@@ -193,3 +196,34 @@ def test_a_chain_of_own_weights_has_one_length(tmp_path, rng):
 
 def test_a_run_that_left_no_cut_is_one_sentence(tmp_path, command):
     assert command()[0] == 2
+
+
+@pytest.fixture
+def answering(tmp_path, rng):
+    """A process that has answered the first of many sequences."""
+    run(tiny(task="tests.tiny:Tiny", storage=str(tmp_path), name="it"))
+    np.save(tmp_path / "x.npy", rng.standard_normal((50_000, 7, 3)).astype(np.float32))
+    argv = [sys.executable, "-m", "dni_actors.predict", str(tmp_path / "it"), "--input", str(tmp_path / "x.npy")]
+    root = Path(__file__).parent.parent
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=root) as process:
+        assert process.stdout.readline() in ("0\n", "1\n")
+        yield process
+        process.kill()
+
+
+def test_who_reads_no_more_ends_it_without_a_word(answering):
+    answering.stdout.close()
+    assert answering.stderr.read() == ""
+    assert answering.wait(timeout=60) == 141
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_ctrl_c_and_sigterm_are_one_sentence(answering, number, code, word):
+    answering.send_signal(number)
+    _, err = answering.communicate(timeout=60)
+    assert (answering.returncode, err) == (
+        code,
+        "dni_actors: interrupted\n" if code == 130 else "dni_actors: terminated\n",
+    )

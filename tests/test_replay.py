@@ -81,6 +81,8 @@ def test_a_tick_of_a_box_can_be_looked_into(tmp_path, command):
     ("argv", "told"),
     [
         (["--until", "60"], "until: 60 is not recorded; give a tick from 0 to 59"),
+        (["--until", "x"], "until: 'x' is not a whole number; give one"),
+        (["--until"], "until: a value is missing; give one, or see --help"),
         (["--inspect", "--box", "3"], "box: 3 is not one of the chain's; give 0 to 2"),
         (["--from", "55", "--until", "20"], "until: 20 is not recorded; give a tick from 55 to 59"),
     ],

@@ -62,6 +62,13 @@ class Facts:
         return len(self.unrolls)
 
     @cached_property
+    def boundaries(self) -> int:
+        """How many there are between boxes. A ring has one more; while their number is `auto`, there are some."""
+        if self.chain.boxes == "auto":
+            return max(2, self.boxes)
+        return self.boxes - (self.streaming is None)
+
+    @cached_property
     def steps(self) -> int:
         """Time steps of a sequence, or of a tick's part of a stream."""
         dense = self.chain.cell == "dense"

@@ -1,193 +1,271 @@
-"""Whether the values of a configuration can be used, each by itself and together."""
+"""Which values go together. Every combination of options runs, or one of the two tables here refuses it by a sentence.
 
-import math
-import re
+`EFFECTS` says what an option needs to be of any use; given without that, it is refused, and one that was only inherited
+(from a preset, say) goes back to its default. `CONFLICTS` says what cannot be at all.
+"""
 
-from dni_actors.config.checks import ConfigError, check_no_secrets, parse_delay, parse_resources
+from collections.abc import Callable, Collection, Iterator
+from typing import Any, NamedTuple
+
+from dni_actors.config.checks import ConfigError
 from dni_actors.config.facts import Facts
+from dni_actors.config.fields import FIELDS
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.synthesizer import synthesizer_kind
 
-# The least and the most that a whole number may be; the most keeps a slip of the finger from eating the memory.
-RANGES = {
-    "boxes": (1, 10_000),
-    "hidden": (1, 65_536),
-    "batch": (1, 2**31),
-    "lag": (1, 1_000_000),
-    "micro_batches": (1, 2**31),
-    "ticks": (1, 2**40),
-    "epochs": (1, 2**31),
-    "evaluate_every": (0, 2**40),
-    "seed": (0, 2**63 - 1),
-    "warmup": (0, 2**40),
-    "stop_after": (0, 2**31),
-    "checkpoint_every": (0, 2**40),
-    "max_restarts": (0, 1_000_000),
-    "sync_every": (1, 2**40),
-    "streams": (1, 10_000),
-    "look_ahead": (0, 10_000),
-    "probe_every": (0, 2**40),
+
+class Need(NamedTuple):
+    """What an option needs to have an effect."""
+
+    met: Callable[[Facts], bool]
+    reason: str
+    """why it has none otherwise; {names} of fields stand for their values"""
+    remedy: str
+    """what would give it one"""
+
+
+def update(rule: str, reason: str) -> Need:
+    return Need(lambda config: config.learning.update == rule, reason, f"--update {rule}")
+
+
+BOUNDARY = Need(lambda c: c.boundaries > 0, "one box alone has no boundary to another", "more --boxes")
+PASSED_ON = Need(
+    lambda c: c.boundaries > 1 or c.streaming is not None,
+    "no synthetic gradient goes on where there is but one boundary",
+    "more --boxes",
+)
+SYNTHETIC = update("synthetic", "update {update} has no synthesizer")
+PREDICTING = Need(
+    lambda c: c.learning.update == "synthetic" or c.learning.unlock == "full",
+    "update {update} has no synthesizer",
+    "--update synthetic",
+)
+LOCKED = update("locked", "only a locked chain cuts its mini-batch into pieces, not a {update} one")
+DELAYED = update("delayed", "update {update} takes no late gradients")
+NOISE = update("noise", "update {update} is without noise")
+LAGGING = Need(lambda c: c.learning.update != "locked", "a locked chain waits for every gradient", "another --update")
+STEPS = Need(lambda c: c.task.per_step, "{task} has but one target, at its end", "a task that asks at every step")
+CONDITIONED = Need(lambda c: c.synthesizer.conditioned, "the synthesizer sees no targets", "--conditioned")
+LAYERS = Need(lambda c: c.synthesizer.synthesizer != "linear", "a linear synthesizer shares nothing", "mlp1")
+AT_END = Need(lambda c: not c.task.per_step, "{task} asks at every step, so every box reads out", "another --task")
+OPTIONAL = Need(
+    lambda c: c.learning.update != "local" or c.synthesizer.local_readout is not False,
+    "update local learns from nothing else",
+    "another --update",
+)
+GROUNDED = Need(lambda c: c.local_readout, "boxes have no local read-outs", "--local-readout")
+DENSE = Need(lambda c: c.chain.cell == "dense", "cell {cell} has its own", "--cell dense")
+SHARED = Need(lambda c: c.chain.weights == "shared", "each box has weights of its own", "--weights shared")
+STREAM = Need(lambda c: c.streaming is not None, "{task} is no stream", "a task that goes on, such as copy")
+EVALUATED = Need(
+    lambda c: c.learning.evaluate_every != 0, "the only evaluation is the one at the end", "another --evaluate-every"
+)
+RAY = Need(lambda c: c.execution.runtime == "ray", "all boxes are in this process", "--runtime ray")
+SOCKETS = Need(lambda c: c.execution.wire == "zmq", "Ray's calls carry the messages", "--wire zmq")
+
+# What an option needs stands above what needs the option, so that going down the table settles all.
+EFFECTS: dict[str, tuple[Need, ...]] = {
+    "activation": (DENSE,),
+    "streams": (STREAM,),
+    "wire_dtype": (BOUNDARY,),
+    "sync_every": (SHARED,),
+    "unlock": (BOUNDARY,),
+    "lag": (BOUNDARY, LAGGING),
+    "micro_batches": (LOCKED,),
+    "delay_correction": (BOUNDARY, DELAYED),
+    "noise_scale": (BOUNDARY, NOISE),
+    "local_readout": (BOUNDARY, AT_END, OPTIONAL),
+    "local_learning_rate": (BOUNDARY, GROUNDED),
+    "synthesizer": (BOUNDARY, SYNTHETIC),
+    "synthesizer_optimizer": (BOUNDARY, SYNTHETIC),
+    "synthesizer_learning_rate": (BOUNDARY, PREDICTING),
+    "synthetic_scale": (BOUNDARY, SYNTHETIC),
+    "discount": (BOUNDARY, SYNTHETIC, PASSED_ON),
+    "warmup": (BOUNDARY, SYNTHETIC),
+    "lambda_": (BOUNDARY, SYNTHETIC),
+    "auxiliary": (BOUNDARY, SYNTHETIC, LAYERS),
+    "conditioned": (BOUNDARY, SYNTHETIC),
+    "look_ahead": (BOUNDARY, SYNTHETIC, STEPS, CONDITIONED),
+    "trust": (BOUNDARY, SYNTHETIC, GROUNDED),
+    "probe_every": (BOUNDARY, SYNTHETIC),
+    "stop_after": (EVALUATED,),
+    "link_delay_ms": (BOUNDARY,),
+    "wire": (RAY,),
+    "wire_security": (RAY, SOCKETS),
+    "max_restarts": (RAY,),
+    "address": (RAY,),
+    "placement": (RAY,),
+    "cpus_per_box": (RAY,),
+    "resources_per_box": (RAY,),
+    "placement_timeout": (RAY,),
+    "prometheus": (RAY,),
 }
-RATES = ("learning_rate", "synthesizer_learning_rate", "local_learning_rate", "noise_scale")
-FACTORS = ("synthetic_scale", "discount")
+
+
+class Conflict(NamedTuple):
+    """A field's value that cannot be beside others."""
+
+    field: str
+    holds: Callable[[Facts], bool]
+    problem: str
+    """and its remedy; {names} of fields stand for their values"""
+
+
+def never_ends(config: Facts) -> bool:
+    return config.streaming is not None
+
+
+CONFLICTS = (
+    Conflict(
+        "ticks",
+        lambda c: c.learning.ticks is not None and c.learning.epochs is not None,
+        "{ticks} and epochs {epochs} exclude each other; give one",
+    ),
+    Conflict(
+        "batch",
+        lambda c: c.learning.batch > c.task.train,
+        "{batch} is larger than the {train} training samples of {task}; give at most {train}",
+    ),
+    Conflict(
+        "micro_batches",
+        lambda c: c.learning.batch % c.learning.micro_batches > 0,
+        "{micro_batches} does not divide the batch of {batch}; give one of its divisors",
+    ),
+    Conflict(
+        "update",
+        lambda c: never_ends(c) and c.learning.update not in ("synthetic", "truncated"),
+        "{update} cannot go back through a stream that never ends, such as {task}; use synthetic, or truncated",
+    ),
+    Conflict(
+        "lag",
+        lambda c: never_ends(c) and c.learning.lag == "auto",
+        "auto measures links in lock-step, which streams such as {task} have none of; give a number of ticks",
+    ),
+    Conflict(
+        "unlock",
+        lambda c: never_ends(c) and c.learning.unlock == "full",
+        "full is not for streams such as {task}; use backward",
+    ),
+    Conflict(
+        "lambda_",
+        lambda c: never_ends(c) and c.synthesizer.lambda_ > 0,
+        "{lambda_} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
+    ),
+    Conflict(
+        "probe_every",
+        lambda c: never_ends(c) and c.learning.probe_every > 0,
+        "{probe_every} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
+    ),
+    Conflict(
+        "update",
+        lambda c: (
+            c.learning.update == "local"
+            and c.synthesizer.local_readout is None
+            and not (c.local_readout or c.task.per_step)
+        ),
+        "local learns from local read-outs, and {task} has none by default; add --local-readout",
+    ),
+    Conflict(
+        "delay_correction",
+        lambda c: c.learning.delay_correction == "nesterov" and c.learning.optimizer == "rmsprop",
+        "nesterov is no form of {optimizer}; use sgd or adam",
+    ),
+    Conflict(
+        "unlock",
+        lambda c: c.learning.unlock == "full" and c.learning.update in ("locked", "delayed"),
+        "full predicts states, but {update} waits for true gradients of true ones; use synthetic",
+    ),
+    Conflict(
+        "unlock",
+        lambda c: c.learning.unlock == "full" and c.chain.weights == "shared",
+        "full takes states late, and with them the sums of what shared weights learn; use backward, or own weights",
+    ),
+    Conflict(
+        "synthesizer_optimizer",
+        lambda c: c.synthesizer.synthesizer_optimizer == "nlms" and c.synthesizer.synthesizer != "linear",
+        "nlms fits the linear synthesizer only, not {synthesizer}; use adam",
+    ),
+    Conflict(
+        "weights",
+        lambda c: c.chain.weights == "shared" and c.learning.update in ("locked", "delayed"),
+        "shared boxes exchange what they learned a while ago, and {update} would need it at once; use own, or one box, "
+        "which is a true RNN",
+    ),
+    Conflict(
+        "weights",
+        lambda c: c.chain.weights == "shared" and c.chain.cell == "dense",
+        "shared is for recurrent boxes, but dense ones are layers; use own",
+    ),
+    Conflict(
+        "learning_rate",
+        lambda c: c.chain.weights == "shared" and len(set(c.learning.learning_rate)) > 1,
+        "{learning_rate} would part weights that all boxes share; give one for all",
+    ),
+)
 
 
 def check(config: Facts) -> None:
-    """ConfigError names the first field that cannot be used as it is."""
-    check_numbers(config)
+    """ConfigError names the first field that cannot be used beside the others."""
     cell_kind(config.chain.cell, config.chain.activation)
-    check_data(config)
+    synthesizer_kind(config.synthesizer.synthesizer)
     check_unrolls(config)
-    check_rule(config)
-    check_synthesizer(config)
-    check_weights(config)
-    if config.streaming is not None:
-        check_stream(config)
-    check_rest(config)
+    check_per_box(config)
+    for conflict in CONFLICTS:
+        if conflict.holds(config):
+            raise ConfigError(conflict.field.strip("_"), conflict.problem.format_map(values(config)))
+    for name, problem in idle(config):
+        raise ConfigError(name.strip("_"), problem)
 
 
-def check_numbers(config: Facts) -> None:
-    flat = config.flat()
-    for name, (least, most) in RANGES.items():
-        value = flat[name]
-        if isinstance(value, int) and not least <= value <= most:
-            raise ConfigError(name, f"{value} is out of range; give a whole number from {least} to {most}")
-    for name in RATES:
-        for rate in flat[name]:
-            if not (math.isfinite(rate) and rate > 0):
-                raise ConfigError(name, f"{rate} is not a finite positive number; give one such as 0.001")
-    for name in FACTORS:
-        if not (math.isfinite(flat[name]) and flat[name] >= 0):
-            raise ConfigError(name, f"{flat[name]} is not a finite number of at least 0; 1 changes nothing")
-    if not 0 <= config.synthesizer.lambda_ <= 1:
-        told = f"{config.synthesizer.lambda_} is not a share; give a number from 0 (bootstrapped) to 1 (exact)"
-        raise ConfigError("lambda", told)
-    if not 0 < config.learning.update_probability <= 1:
-        told = f"{config.learning.update_probability} is not a probability above 0; 1 updates always"
-        raise ConfigError("update_probability", told)
-    clip = config.learning.clip
-    if not (math.isfinite(clip) and clip >= 0):
-        raise ConfigError("clip", f"{clip} is not a finite number of at least 0; 0 turns clipping off")
+def idle(config: Facts, but: Collection[str] = ()) -> Iterator[tuple[str, str]]:
+    """Fields that are not at their defaults and have no effect, without those of `but`; and why they have none."""
+    for name, needs in EFFECTS.items():
+        if name not in but and getattr(getattr(config, FIELDS[name].part), name) != FIELDS[name].default:
+            for need in needs:
+                if not need.met(config):
+                    known = values(config)
+                    reason = need.reason.format_map(known)
+                    yield name, f"{known[name]} is of no use: {reason}; drop it, or use {need.remedy}"
+                    break
 
 
-def check_data(config: Facts) -> None:
-    learning, task = config.learning, config.task
-    if learning.ticks is not None and learning.epochs is not None:
-        raise ConfigError("ticks", f"{learning.ticks} and epochs {learning.epochs} exclude each other; give one")
-    if learning.batch > task.train:
-        told = f"{learning.batch} is larger than the {task.train} training samples of {config.chain.task}"
-        raise ConfigError("batch", f"{told}; give at most {task.train}")
+def values(config: Facts) -> dict[str, Any]:
+    """All fields, as sentences show them, and the training samples."""
+    return {name: shown(value) for name, value in config.flat().items()} | {"train": config.task.train}
+
+
+def shown(value: Any) -> Any:
+    """A field's value, as a sentence or a command line has it."""
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def check_per_box(config: Facts) -> None:
+    """ConfigError unless each rate that may be given per box is one number, or as many as there are boxes."""
+    for name, given in config.flat().items():
+        if isinstance(given, tuple) and name != "unroll" and len(given) not in (1, config.boxes):
+            if config.chain.boxes == "auto":
+                continue  # known once there are some
+            problem = f"{len(given)} numbers for {config.boxes} boxes; give one for all or one for each"
+            raise ConfigError(name, problem)
 
 
 def check_unrolls(config: Facts) -> None:
-    chain, steps = config.chain, config.task.steps
-    if chain.unroll == ():
-        raise ConfigError("unroll", "no number was given; give one for all boxes or one for each")
-    unrolls = config.unrolls
-    told = " ".join(map(str, unrolls[:40])) + (" ..." if len(unrolls) > 40 else "")
+    """ConfigError unless the boxes' time steps make a chain for the task."""
+    chain, steps, unrolls = config.chain, config.task.steps, config.unrolls
+    shown = " ".join(map(str, unrolls[:40])) + (" ..." if len(unrolls) > 40 else "")
     if isinstance(chain.boxes, int) and len(unrolls) != chain.boxes:
-        raise ConfigError("unroll", f"{told} makes {len(unrolls)} boxes, but boxes is {chain.boxes}; drop one")
-    if any(n < 0 for n in unrolls):
-        raise ConfigError("unroll", f"{told} has a negative number; give time steps")
+        raise ConfigError("unroll", f"{shown} makes {len(unrolls)} boxes, but boxes is {chain.boxes}; drop one")
     if chain.cell == "dense":
         if any(n != 1 for n in unrolls[:-1]) or unrolls[-1] > 1:
-            raise ConfigError("unroll", f"{told} is no chain of dense layers, whose boxes have one step; drop it")
+            raise ConfigError("unroll", f"{shown} is no chain of dense layers, whose boxes have one step; drop it")
         if config.task.per_step:
             raise ConfigError("cell", f"dense has no steps, but {chain.task} asks at every step; use rnn, gru or lstm")
         return
     if steps is not None and sum(unrolls) != steps:
-        told = f"{told} adds up to {sum(unrolls)}, but {chain.task} has {steps} steps"
-        raise ConfigError("unroll", f"{told}; give {steps} in all, or --boxes alone")
+        problem = f"{shown} adds up to {sum(unrolls)}, but {chain.task} has {steps} steps"
+        raise ConfigError("unroll", f"{problem}; give {steps} in all, or --boxes alone")
     if 0 in (unrolls if config.task.per_step else unrolls[:-1]) or sum(unrolls) == 0:
         where = "boxes" if chain.unroll is None else "unroll"
-        value = f"{chain.boxes} leaves boxes without a step ({told})" if chain.unroll is None else told
+        value = f"{chain.boxes} leaves boxes without a step ({shown})" if chain.unroll is None else shown
         only = f"{chain.task} asks at every step" if config.task.per_step else "only the last box may have 0 steps"
         raise ConfigError(where, f"{value}: {only}; use fewer boxes or other unrolls")
-    for name in RATES:
-        given = config.flat()[name]
-        if len(given) not in (1, config.boxes):
-            told = f"{len(given)} numbers for {config.boxes} boxes; give one for all or one for each"
-            raise ConfigError(name, told)
-
-
-def check_rule(config: Facts) -> None:
-    learning = config.learning
-    if learning.batch % learning.micro_batches:
-        told = f"{learning.micro_batches} does not divide the batch of {learning.batch}; give one of its divisors"
-        raise ConfigError("micro_batches", told)
-    if learning.micro_batches > 1 and learning.update != "locked":
-        told = f"{learning.micro_batches} pieces are for a locked chain, not {learning.update}; add --update locked"
-        raise ConfigError("micro_batches", told)
-    if learning.update == "local" and not (config.local_readout or config.task.per_step):
-        raise ConfigError("local_readout", "False leaves update local without any gradient; drop --no-local-readout")
-    if learning.delay_correction != "none" and learning.update != "delayed":
-        told = f"{learning.delay_correction!r} is for late gradients, not {learning.update}; add --update delayed"
-        raise ConfigError("delay_correction", told)
-    if learning.delay_correction == "nesterov" and learning.optimizer not in ("sgd", "momentum", "nesterov", "adam"):
-        raise ConfigError("delay_correction", f"nesterov is no form of {learning.optimizer}; use sgd or adam")
-    if learning.unlock == "full" and learning.update in ("locked", "delayed"):
-        told = f"'full' predicts states, but {learning.update} waits for true gradients of true ones; use synthetic"
-        raise ConfigError("unlock", told)
-
-
-def check_synthesizer(config: Facts) -> None:
-    chosen, update = config.synthesizer, config.learning.update
-    if chosen.trust == "readout" and not config.local_readout:
-        told = "'readout' trusts a local read-out where the synthesizer is weak; add --local-readout"
-        raise ConfigError("trust", told)
-    synthesizer_kind(chosen.synthesizer)
-    if chosen.synthesizer_optimizer == "nlms" and chosen.synthesizer != "linear":
-        told = f"nlms fits the linear synthesizer only, not {chosen.synthesizer}; use adam"
-        raise ConfigError("synthesizer_optimizer", told)
-    probes = config.learning.probe_every > 0
-    for name, given in (("auxiliary", chosen.auxiliary), ("lambda", chosen.lambda_ > 0), ("probe_every", probes)):
-        if given and update != "synthetic":
-            raise ConfigError(name, f"it is about what a synthesizer learns, and {update} has none; drop it")
-    if chosen.auxiliary and chosen.synthesizer == "linear":
-        told = "True changes nothing in a linear synthesizer, which has nothing to share; add --synthesizer mlp1"
-        raise ConfigError("auxiliary", told)
-
-
-def check_weights(config: Facts) -> None:
-    chain, learning = config.chain, config.learning
-    if chain.weights == "own":
-        return
-    if learning.update in ("locked", "delayed"):
-        told = f"'shared' boxes exchange what they learned a while ago; {learning.update} would need it at once"
-        raise ConfigError("weights", f"{told}; use own, or one box, which is a true RNN")
-    if chain.cell == "dense":
-        raise ConfigError("weights", "'shared' is for recurrent boxes, but dense ones are layers; use own")
-
-
-def check_stream(config: Facts) -> None:
-    chain, update = config.chain, config.learning.update
-    if update not in ("synthetic", "truncated"):
-        told = f"{update!r} cannot go back through a stream that never ends; use synthetic, or truncated"
-        raise ConfigError("update", told)
-    if config.learning.lag == "auto":
-        told = f"'auto' measures links in lock-step, which streams such as {chain.task} have none of"
-        raise ConfigError("lag", f"{told}; give a number of ticks")
-    if config.learning.unlock == "full":
-        raise ConfigError("unlock", f"'full' is not for streams such as {chain.task}; use backward")
-    for name, value in (("lambda", config.synthesizer.lambda_), ("probe_every", config.learning.probe_every)):
-        if value:
-            told = f"{value} wants exact gradients, which a stream that never ends has none of"
-            raise ConfigError(name, f"{told}; use 0")
-
-
-def check_rest(config: Facts) -> None:
-    parse_delay("compute_delay_ms", config.execution.compute_delay_ms)
-    parse_delay("link_delay_ms", config.execution.link_delay_ms)
-    parse_resources("resources_per_box", config.execution.resources_per_box)
-    if not 0 < config.execution.cpus_per_box < math.inf:
-        raise ConfigError("cpus_per_box", f"{config.execution.cpus_per_box} is no number above 0; give one such as 1")
-    if not 0 <= config.execution.placement_timeout < math.inf:
-        told = f"{config.execution.placement_timeout} is no number of seconds; give one such as 300"
-        raise ConfigError("placement_timeout", told)
-    folder = config.output.name
-    if folder is not None and not re.fullmatch(r"\w[\w.+=@-]{0,127}", folder):
-        told = "cannot name a run; give up to 128 letters, digits and . _ - + = @, such as first-run"
-        raise ConfigError("name", f"{folder!r} {told}")
-    if not config.output.storage or "\0" in config.output.storage:
-        raise ConfigError("storage", f"{config.output.storage!r} is not a folder; give one such as runs")
-    check_no_secrets("storage", config.output.storage)

@@ -5,12 +5,13 @@ What is learned is a pure function of `chain`, `synthesizer` and `learning`; `ex
 """
 
 import dataclasses
-from collections.abc import Mapping
-from typing import Any, get_type_hints
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from dni_actors.config import rules
-from dni_actors.config.checks import ConfigError, checked_type, choose
+from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.config.facts import Facts
+from dni_actors.config.fields import FIELDS, field
 from dni_actors.config.presets import DEFAULT, OWN_TASK, PRESETS, TASK_DEFAULTS
 
 # Giving the first replaces an inherited second.
@@ -24,15 +25,38 @@ class RunConfig(Facts):
     @classmethod
     def of(cls, **fields: Any) -> "RunConfig":
         """From flat fields, on the task's defaults: `RunConfig.of(task="rows", boxes=7)`. Raises ConfigError."""
-        return cls().replace(**defaults(fields)).replace(**fields).validated()
+        return cls().replace(**defaults(fields)).changed(**fields)
+
+    @classmethod
+    def lenient(cls, **fields: Any) -> "RunConfig":
+        """As `of`, but fields that are of no use beside the others are left out, not refused: for sweeps over rules."""
+        return cls().replace(**defaults(fields)).replace(**fields).without_idle().validated()
 
     @classmethod
     def preset(cls, name: str, **fields: Any) -> "RunConfig":
         """A preset by name, some fields changed: `RunConfig.preset("seed", seed=3)`. Raises ConfigError."""
         return cls.of(**{"preset": name, **fields})
 
+    def changed(self, **fields: Any) -> "RunConfig":
+        """A valid copy with flat fields changed. What has no effect any more is back at its default: of a chain that is
+        `locked` now, all about synthesizers. Raises ConfigError, too, for a changed field that has none."""
+        return self.over(**fields).validated()
+
+    def over(self, **fields: Any) -> "RunConfig":
+        """The same, not yet validated."""
+        given = {"lambda_" if name == "lambda" else name for name in fields}
+        return self.replace(**fields).without_idle(given)
+
+    def without_idle(self, but: Collection[str] = ()) -> "RunConfig":
+        """With every field that has no effect at its default, but for some."""
+        config = self
+        while without := next(rules.idle(config, but), None):
+            config = config.replace(**{without[0]: FIELDS[without[0]].default})
+        return config
+
     def replace(self, **fields: Any) -> "RunConfig":
-        """A copy with flat fields changed, not yet validated. Ticks replace epochs, unroll boxes, and vice versa."""
+        """A copy with flat fields changed, each checked by itself. Ticks replace epochs, unroll boxes, and vice versa.
+        Raises ConfigError."""
         parts: dict[str, dict[str, Any]] = {}
         for one, other in EXCLUSIVE:
             if fields.get(one) is not None and other not in fields:
@@ -41,8 +65,8 @@ class RunConfig(Facts):
         if "lambda" in fields:  # Python's own word, so the field has another name
             fields["lambda_"] = fields.pop("lambda")
         for name, value in fields.items():
-            values = parts.setdefault(part_of(name), {})
-            values[name] = checked_type(name, value, HINTS[name])
+            known = field(name)
+            parts.setdefault(known.part, {})[name] = checked(name.strip("_"), value, known.hint)
         return dataclasses.replace(
             self, **{part: dataclasses.replace(getattr(self, part), **values) for part, values in parts.items()}
         )
@@ -59,33 +83,22 @@ class RunConfig(Facts):
             boxes = cores
         else:
             boxes = min(cores, steps)
-        return self.replace(boxes=boxes, unroll=chain.unroll)
+        fitted = self.replace(boxes=boxes, unroll=chain.unroll)
+        return fitted.without_idle(but=[name for name, _ in rules.idle(self)])  # a single core makes a single box
 
     def validated(self) -> "RunConfig":
         """Itself, if every value can be used; else ConfigError."""
         for name, value in self.flat().items():
-            checked_type(name, value, HINTS[name])
+            checked(name.strip("_"), value, FIELDS[name].hint)
         rules.check(self)
         return self
-
-
-PARTS: Mapping[str, Any] = get_type_hints(RunConfig)
-PART_OF = {field.name: name for name, part in PARTS.items() for field in dataclasses.fields(part)}
-HINTS: Mapping[str, Any] = {name: hint for part in PARTS.values() for name, hint in get_type_hints(part).items()}
-
-
-def part_of(field: str) -> str:
-    """Which part holds a field; ConfigError, with the nearest name, if none does."""
-    if field not in PART_OF:
-        raise ConfigError(field, f"there is no such field; {choose(field, PART_OF)}")
-    return PART_OF[field]
 
 
 def defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What stands below the given fields: the named preset, else the task's defaults, else the preset `seed`."""
     if fields.get("preset") is None and fields.get("task") is not None:
-        return TASK_DEFAULTS.get(checked_type("task", fields["task"], str), OWN_TASK)
-    name = DEFAULT if fields.get("preset") is None else checked_type("preset", fields["preset"], str)
+        return TASK_DEFAULTS.get(checked("task", fields["task"], str), OWN_TASK)
+    name = DEFAULT if fields.get("preset") is None else checked("preset", fields["preset"], str)
     if name not in PRESETS:
         raise ConfigError("preset", f"{name!r} is not known; {choose(name, PRESETS)}")
     return PRESETS[name].fields

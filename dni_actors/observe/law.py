@@ -58,6 +58,9 @@ def locked_period(costs: Sequence[Cost], links: Sequence[float], pieces: int = 1
     return flow + sum(links) + max(cost.update for cost in costs)
 
 
-def least_lag(costs: Sequence[Cost], links: Sequence[float], cores: float = math.inf) -> int:
-    """The smallest lag with which no box waits for a gradient longer than the slowest box, or the cores, make it."""
-    return max(1, *(math.ceil(trip / busy(costs, cores)) for trip in round_trips(costs, links, cores)), 1)
+def least_lag(costs: Sequence[Cost], links: Sequence[float], cores: float = math.inf, lags: int = 1) -> int:
+    """The smallest lag with which no box waits for a gradient longer than the slowest box, or the cores, make it.
+
+    `lags`: how many of them a round trip may take; 2 where states are taken late, too (`--unlock full`).
+    """
+    return max(1, *(math.ceil(trip / lags / busy(costs, cores)) for trip in round_trips(costs, links, cores)), 1)

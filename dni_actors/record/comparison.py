@@ -2,12 +2,13 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dni_actors.config import rules
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.evaluations import recalled
@@ -45,18 +46,26 @@ def folder(config: RunConfig) -> Storage:
 
 
 def trials(base: RunConfig, updates: Sequence[str], lags: Sequence[int | str], seeds: int, place: str) -> list[Trial]:
-    """A run for each update rule, lag and seed; a locked chain knows no lag. ConfigError if one cannot be."""
+    """A run for each update rule, lag and seed; a locked chain knows no lag. What has no effect under a rule is at its
+    default. ConfigError if a run cannot be."""
     found = []
     for update in dict.fromkeys(updates):
         for lag in list(dict.fromkeys(lags))[: 1 if update == "locked" else None]:
             name = update if update == "locked" else f"{update}, lag {lag}"
-            pieces = base.learning.micro_batches if update == "locked" else 1
+            lagging = {} if update == "locked" else {"lag": lag}
             for seed in range(base.learning.seed, base.learning.seed + seeds):
                 called = f"{name}-seed-{seed}".replace(", ", "-").replace(" ", "-")
-                fields = {"update": update, "lag": lag, "seed": seed, "micro_batches": pieces}
-                config = base.replace(**fields, name=called, storage=place)
-                found.append(Trial(name, config.validated()))
+                config = base.changed(update=update, seed=seed, **lagging, name=called, storage=place)
+                found.append(Trial(name, config))
     return found
+
+
+def left_out(base: RunConfig, updates: Sequence[str], given: Collection[str]) -> dict[str, list[str]]:
+    """By update rule, the given options that have no effect under it. ConfigError for one that has none under any."""
+    problems = {update: dict(rules.idle(base.replace(update=update))) for update in updates}
+    for name in set.intersection(set(given), *map(set, problems.values())):
+        raise ConfigError(name.strip("_"), problems[updates[0]][name])
+    return {update: sorted(of.keys() & given) for update, of in problems.items()}
 
 
 def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str, Any]:

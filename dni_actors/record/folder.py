@@ -10,18 +10,12 @@ from typing import Any
 import tomli_w
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.fields import FIELDS
 from dni_actors.config.run import RunConfig
 from dni_actors.record.cut_files import CUTS
 from dni_actors.record.run_files import CONFIG, DIGESTS, METRICS, RunFiles
 from dni_actors.record.storage import Storage, why
 
-# What may differ when a run is taken up again: it cannot change the result.
-FREE = {
-    "runtime", "wire", "wire_security", "max_restarts", "compute_delay_ms", "link_delay_ms", "address",
-    "name", "storage", "checkpoint_every", "console", "trace", "report", "evaluate_every",
-    "tensorboard", "prometheus",
-    "placement", "cpus_per_box", "resources_per_box", "placement_timeout",
-}  # fmt: skip
 DERIVED = {"boxes": "unrolls", "unroll": "unrolls", "epochs": "ticks", "ticks": "ticks", "wire_dtype": "wire_dtype"}
 
 INSIDE = (METRICS, DIGESTS, CUTS)  # made before config.toml, with which a run's folder is one
@@ -130,9 +124,11 @@ class RunFolder:
 
 def differences(before: RunConfig, now: RunConfig) -> list[str]:
     """The fields in which two configurations differ that would come to different results: `seed 0, not 1`."""
-    free = FREE - ({"evaluate_every"} if before.learning.stop_after else set())
+    decisive = {field.name for field in FIELDS.values() if field.counts}
+    if before.learning.stop_after:
+        decisive.add("evaluate_every")  # which ends the run
     found = {}
-    for name in before.flat().keys() - free:
+    for name in decisive:
         one, other = meaning(before, name), meaning(now, name)
         longer = name in ("ticks", "epochs") and before.learning.decay == "none" and other > one
         if one != other and not longer:

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-PACKAGES = ("dni_actors", "ray", "pyzmq", "numpy", "pyarrow", "rich", "tyro", "threadpoolctl", "tomli_w")
+PACKAGES = ("dni_actors", "ray", "pyzmq", "numpy", "pyarrow", "rich", "threadpoolctl", "tomli_w")
 
 
 def now() -> str:

@@ -51,9 +51,13 @@ class Storage:
             return cls(fs.LocalFileSystem(), os.path.expanduser(place))
         try:
             filesystem, base = fs.FileSystem.from_uri(place)
-            return cls(filesystem, base, place)
         except (pa.ArrowException, ValueError) as error:
             raise OSError(str(error).splitlines()[0]) from error
+        if filesystem.type_name == "mock":
+            raise OSError("nothing stays there")
+        if filesystem.type_name != "local" and "" in base.strip("/").split("/"):
+            raise OSError("it names no bucket, or has an empty name in it")
+        return cls(filesystem, base, place)
 
     def __truediv__(self, name: str) -> "Storage":
         """A folder inside."""

@@ -138,10 +138,16 @@ def test_local_is_truncated_with_a_readout_in_every_box():
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"update": "local", "local_readout": False}, "local_readout: False leaves update local without any gradient"),
-        ({"local_readout": False, "trust": "readout"}, "trust: 'readout' trusts a local read-out"),
-        ({"discount": -1.0}, "discount: -1.0 is not a finite number of at least 0"),
-        ({"local_learning_rate": 0.0}, "local_learning_rate: 0.0 is not a finite positive number"),
+        (
+            {"update": "local", "local_readout": False},
+            "local_readout: False is of no use: update local learns from nothing",
+        ),
+        (
+            {"local_readout": False, "trust": "readout"},
+            "trust: readout is of no use: boxes have no local read-outs",
+        ),
+        ({"discount": -1.0}, "discount: -1.0 is out of range; give a number from 0 on"),
+        ({"local_learning_rate": 0.0}, "local_learning_rate: 0.0 is out of range; give a number above 0"),
     ],
     ids=str,
 )

@@ -48,4 +48,10 @@ def test_boxes_that_share_cores_take_as_long_as_the_cores_need():
 
 def test_one_box_has_nobody_to_wait_for():
     assert least_lag([BOX], [], cores=math.inf) == 1
+
+
+def test_where_states_are_taken_late_too_half_the_lag_covers_a_round_trip():
+    for link in (0.0, 0.01, 0.1):
+        whole = least_lag([BOX, BOX], [link])
+        assert least_lag([BOX, BOX], [link], lags=2) == (whole + 1) // 2
     assert decoupled_period([BOX], [], lag=1) == pytest.approx(0.01)

@@ -17,5 +17,5 @@ def test_evaluations_lie_at_multiples_and_at_the_end():
 
 def test_bounds_follow_from_the_lag():
     assert bounds(tiny(lag=3), 5, 1)[Channel.STATE] == 3
-    assert bounds(tiny(lag=3, update="locked"), 5, 1)[Channel.GRADIENT] == 1
+    assert bounds(tiny(update="locked"), 5, 1)[Channel.GRADIENT] == 1
     assert bounds(tiny(lag=3, evaluate_every=2), 5, 1)[Channel.SCORE] == (1 + 2) * 5

@@ -74,6 +74,14 @@ def test_storage_that_cannot_be_written_is_refused(tmp_path):
         run(tiny(storage=str(tmp_path / "file")))
 
 
+@pytest.mark.parametrize("place", ["s3://", "gs://", "gs://bucket//runs", "mock://x", "mock:///x/y"])
+def test_a_uri_that_names_no_place_is_refused(place):
+    with pytest.raises(ConfigError, match=rf"^storage: '{place}' cannot be written \([^\n]*\); give a folder"):
+        run(tiny(storage=place))
+    with pytest.raises(ConfigError, match=rf"^resume: '{place}' cannot be read \([^\n]*\); give a run's folder"):
+        parse(["--resume", place])
+
+
 def row_of(tick):
     return metrics_row(0, first_tick=tick, last_tick=tick, cosine=None)
 

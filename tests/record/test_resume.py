@@ -155,7 +155,7 @@ def test_a_run_whose_rate_decays_cannot_become_longer(setting):
 
 def test_what_cannot_change_the_result_may_differ(setting, cut_short):
     cut_short(25)
-    free = {"evaluate_every": 0, "checkpoint_every": 3, "link_delay_ms": "0:0.2", "wire": "ray", "console": "json"}
+    free = {"evaluate_every": 0, "checkpoint_every": 3, "link_delay_ms": "0:0.2", "probe_every": 3, "console": "json"}
     assert run(setting(**free)).digest == undisturbed(setting())
 
 

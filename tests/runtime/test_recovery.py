@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dni_actors.box.errors import ProtocolError
+from dni_actors.config.run import RunConfig
 from dni_actors.protocol.channel import Channel
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
@@ -86,7 +87,7 @@ def configurations(draw):
     }
     if update == "locked":
         fields |= {"batch": 6, "micro_batches": draw(st.sampled_from([1, 2, 3]))}
-    return tiny(**fields)
+    return tiny(RunConfig.lenient, **fields)
 
 
 @settings(deadline=None)

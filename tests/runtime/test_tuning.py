@@ -6,6 +6,7 @@ import math
 import pytest
 
 from dni_actors.box.errors import DeadlockError
+from dni_actors.config.checks import ConfigError
 from dni_actors.experiment import run
 from dni_actors.options import parse
 from dni_actors.runtime import started
@@ -28,7 +29,31 @@ def test_the_lag_covers_links_and_boxes():
 
 @pytest.mark.parametrize("fields", [{"boxes": 1}, {"update": "locked"}], ids=str)
 def test_where_nobody_waits_for_a_late_gradient_there_is_nothing_to_measure(fields):
-    assert tuned(tiny(lag="auto", **fields)) == (1, 0.0, 0.0)
+    with pytest.raises(ConfigError, match=r"^lag: auto is of no use"):
+        tiny(lag="auto", **fields)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"lambda_": 0.5},
+        {"weights": "shared"},
+        {"probe_every": 5},
+        {"auxiliary": True, "synthesizer": "mlp1"},
+        {"update": "delayed", "delay_correction": "stash"},
+        {"update": "local"},
+        {"update": "truncated"},
+        {"update": "noise"},
+        {"trust": "readout", "warmup": 4, "stop_after": 3},
+        {"unlock": "full"},
+    ],
+    ids=str,
+)
+def test_the_runs_that_measure_are_valid_whatever_the_configuration(fields):
+    """Links of 20 ms: 40 there and back, and some work."""
+    found = tuned(tiny(boxes=2, lag="auto", compute_delay_ms="0.3", link_delay_ms="20", **fields))
+    assert found.round_trip >= 0.039
+    assert found.lag > 1
 
 
 def test_the_number_found_goes_into_the_configuration_of_the_run(tmp_path):

@@ -52,7 +52,7 @@ class Feed:
         """[T, N, I], or all steps in one: [1, N, T I]."""
         if not self._flat or not len(x):
             return x
-        return x.transpose(1, 0, 2).reshape(1, x.shape[1], -1)
+        return x.transpose(1, 0, 2).reshape(1, x.shape[1], x.shape[0] * x.shape[2])
 
     def load(self, n: int, pieces: Sequence[Piece]) -> None:
         """Shares the mini-batch of tick n out over the pieces."""

@@ -16,22 +16,24 @@ from dni_actors.observe.law import Cost, busy, least_lag, round_trips
 from dni_actors.runtime import Runtime
 
 LOCKED_TICKS, OWN_TICKS = 12, 24
-ALONE: dict[str, Any] = {"evaluate_every": 0, "trace": "off"}  # nothing beside the ticks
+ALONE: dict[str, Any] = {"evaluate_every": 0, "probe_every": 0, "trace": "off"}  # nothing beside the ticks
+PLAIN: dict[str, Any] = {
+    "weights": "own",
+    "unlock": "backward",
+}  # what a locked chain can be; its messages are the same
 WARM = 4  # ticks left out at the beginning
 
 
 def tune(config: RunConfig, runtime: Runtime) -> Tuned:
     """What `auto` comes to for this configuration, on these machines, now."""
-    if config.boxes == 1 or config.learning.update == "locked":
-        return Tuned(1, 0.0, 0.0)
-    locked = measure(config.replace(update="locked", lag=1, ticks=LOCKED_TICKS, **ALONE), runtime)
+    locked = measure(config.changed(update="locked", ticks=LOCKED_TICKS, **PLAIN, **ALONE), runtime)
     # What a `delayed` box computes is what a `truncated` one does, but only after many ticks of warming up.
     rule = "truncated" if config.learning.update == "delayed" else config.learning.update
-    own = measure(config.replace(update=rule, lag=2, ticks=OWN_TICKS, **ALONE), runtime)
+    own = measure(config.changed(update=rule, lag=2, ticks=OWN_TICKS, **ALONE), runtime)
     costs = [cost(rows) for rows in own]
     links = links_of(locked)
     return Tuned(
-        lag=least_lag(costs, links, runtime.cores),
+        lag=least_lag(costs, links, runtime.cores, lags=2 if config.learning.unlock == "full" else 1),
         round_trip=max(round_trips(costs, links, runtime.cores)),
         busy=busy(costs, runtime.cores),
     )

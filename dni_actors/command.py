@@ -1,0 +1,40 @@
+"""What all commands share: how they end. An error is one sentence, and an exit code."""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import wraps
+
+from dni_actors.box.errors import BoxError, RuntimeUnavailableError
+from dni_actors.config.checks import ConfigError
+from dni_actors.runtime.interrupts import Terminated, listen
+
+
+def command(main: Callable[[], int | None]) -> Callable[[], int]:
+    """A command whose result is its exit code: 0 or what `main` returns, 1 failed on the way, 2 wrong input, 130
+    interrupted, 143 terminated, and without a word 141 where nobody reads what it prints any more (`| head`)."""
+
+    @wraps(main)
+    def ended() -> int:
+        listen()
+        try:
+            try:
+                return main() or 0
+            finally:
+                sys.stdout.flush()  # --help, too, may have lost its reader
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python's own last flush shall not fail
+            return 141
+        except ConfigError as error:
+            return fail(error, 2)
+        except (BoxError, RuntimeUnavailableError, OSError) as error:
+            return fail(error, 1)
+        except KeyboardInterrupt as error:
+            return fail(error, 143 if isinstance(error, Terminated) else 130)
+
+    return ended
+
+
+def fail(error: BaseException, code: int) -> int:
+    print(f"dni_actors: {str(error) or 'interrupted'}", file=sys.stderr)
+    return code
