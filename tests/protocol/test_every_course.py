@@ -2,6 +2,7 @@
 
 import pytest
 
+from dni_actors.config.run import RunConfig
 from dni_actors.protocol.post import Post
 from tests.protocol.explorer import Explorer
 from tests.tiny import tiny
@@ -24,7 +25,7 @@ COURSES = [
 
 
 def explored(unroll, lag, ticks, fields, faults):
-    config = tiny(unroll=unroll, lag=lag, ticks=ticks, batch=10, evaluate_every=0, **fields)
+    config = tiny(RunConfig.lenient, unroll=unroll, lag=lag, ticks=ticks, batch=10, evaluate_every=0, **fields)
     explorer = Explorer(config, faults)
     return explorer, explorer.explore()
 

@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 
 from dni_actors.box.errors import DeadlockError
+from dni_actors.config.run import RunConfig
 from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
@@ -92,7 +93,7 @@ def random_setting(seed):
 @pytest.mark.parametrize("seed", range(60))
 def test_any_chain_lives_and_keeps_its_bounds_under_any_schedule(seed):
     rng, fields = random_setting(seed)
-    config = tiny(**fields)
+    config = tiny(RunConfig.lenient, **fields)
     lag = 1 if fields["update"] == "locked" else fields["lag"]
     under_way_at_most = fields.get("micro_batches", lag)
     story = []
@@ -116,8 +117,8 @@ def test_any_chain_lives_and_keeps_its_bounds_under_any_schedule(seed):
 @pytest.mark.parametrize("seed", range(8))
 def test_any_chain_lives_under_random_delays(seed):
     _, fields = random_setting(seed)
-    config = tiny(**fields, compute_delay_ms="0:0.3", link_delay_ms="0:1")
-    assert digests(config) == digests(tiny(**fields))
+    config = tiny(RunConfig.lenient, **fields, compute_delay_ms="0:0.3", link_delay_ms="0:1")
+    assert digests(config) == digests(tiny(RunConfig.lenient, **fields))
 
 
 def test_a_message_that_never_comes_is_told_not_waited_for():

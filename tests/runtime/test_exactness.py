@@ -5,6 +5,7 @@ import pytest
 
 from dni_actors.box.data.feed import Feed
 from dni_actors.box.time_box import TimeBox
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import zeros
 from dni_actors.nn.cell import CELLS
 from dni_actors.nn.synthesizer import Agreement
@@ -50,7 +51,7 @@ def setting(unroll, precision, update, **fields):
         "local_readout": False,
     }
     shape = {"boxes": 3} if unroll is None else {"unroll": unroll}
-    return tiny(**shape, precision=precision, update=update, **(chosen | fields))
+    return tiny(RunConfig.lenient, **shape, precision=precision, update=update, **(chosen | fields))
 
 
 def assert_same_weights(found, expected, tolerance):

@@ -7,6 +7,7 @@ import pytest
 
 from dni_actors.box.data.feed import Feed
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import zeros
 from dni_actors.nn.optimizer import Adam
 from dni_actors.nn.parameters import Parameters
@@ -135,7 +136,8 @@ def test_complete_unlock_learns_to_predict_the_state_that_came_for_its_inputs_of
 
 
 def test_noise_is_the_newest_known_cost_times_fresh_noise():
-    config = tiny(unroll=(3, 2, 2), update="noise", noise_scale=[0.5, 2.0, 1.0], **STILL, **EXACT, lag=2, ticks=9)
+    scales = {"update": "noise", "noise_scale": [0.5, 2.0, 1.0]}
+    config = tiny(RunConfig.lenient, unroll=(3, 2, 2), **scales, **STILL, **EXACT, lag=2, ticks=9)
     chain = Chain(config)
     used = [[] for _ in range(3)]
     for stepper, several in zip(chain.steppers[:2], used, strict=False):
@@ -211,12 +213,15 @@ def test_any_schedule_gives_one_digest_and_so_does_going_on_from_any_cut(fields)
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"lambda": 1.5}, "lambda: 1.5 is not a share"),
-        ({"lambda": 0.5, "update": "local"}, "lambda: it is about what a synthesizer learns"),
-        ({"auxiliary": True}, "auxiliary: True changes nothing in a linear synthesizer"),
-        ({"update_probability": 0.0}, "update_probability: 0.0 is not a probability above 0"),
-        ({"unlock": "full", "update": "delayed"}, "unlock: 'full' predicts states"),
-        ({"delay_correction": "stash"}, "delay_correction: 'stash' is for late gradients"),
+        ({"lambda": 1.5}, "lambda: 1.5 is out of range; give a number from 0 to 1"),
+        ({"lambda": 0.5, "update": "local"}, "lambda: 0.5 is of no use: update local has no synthesizer"),
+        ({"auxiliary": True}, "auxiliary: True is of no use: a linear synthesizer shares nothing"),
+        ({"update_probability": 0.0}, "update_probability: 0.0 is out of range; give a number above 0"),
+        ({"unlock": "full", "update": "delayed"}, "unlock: full predicts states"),
+        (
+            {"delay_correction": "stash"},
+            "delay_correction: stash is of no use: update synthetic takes no late",
+        ),
         ({"learning_rate": [0.1, 0.2]}, "learning_rate: 2 numbers for 3 boxes"),
         ({"task": "tiny-steps", "unroll": (3, 4, 0)}, "tiny-steps asks at every step"),
         ({"task": "tiny-steps", "cell": "dense"}, "cell: dense has no steps"),

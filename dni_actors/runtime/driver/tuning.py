@@ -29,7 +29,8 @@ def tune(config: RunConfig, runtime: Runtime) -> Tuned:
     locked = measure(config.changed(update="locked", ticks=LOCKED_TICKS, **PLAIN, **ALONE), runtime)
     # What a `delayed` box computes is what a `truncated` one does, but only after many ticks of warming up.
     rule = "truncated" if config.learning.update == "delayed" else config.learning.update
-    own = measure(config.changed(update=rule, lag=2, ticks=OWN_TICKS, **ALONE), runtime)
+    # Boxes that mostly wait, for a slow link, take up to twice as long a tick as those that are kept at work.
+    own = measure(config.changed(update=rule, lag=2, ticks=OWN_TICKS, link_delay_ms="0", **ALONE), runtime)
     costs = [cost(rows) for rows in own]
     links = links_of(locked)
     return Tuned(
@@ -52,7 +53,7 @@ def measure(config: RunConfig, runtime: Runtime) -> list[list[Row]]:
 def cost(rows: Sequence[Row]) -> Cost:
     """What a box's tick costs: medians."""
     return Cost(
-        train=statistics.median(row.train_seconds for row in rows),
+        train=statistics.median(row.prepare_seconds + row.train_seconds for row in rows),
         forward=statistics.median(row.forward_seconds for row in rows),
         backward=statistics.median(row.synthesize_seconds + row.backward_seconds for row in rows),
         update=statistics.median(row.update_seconds for row in rows),
