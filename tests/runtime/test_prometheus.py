@@ -63,11 +63,12 @@ def test_a_report_sets_the_gauges_of_its_box_and_of_the_run(exported):
 
 def test_where_no_node_exports_a_warning_goes_the_way_of_all_events(exported, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr("ray.nodes", lambda: [{"MetricsExportPort": -1}])
-    fields = {"task": "rows", "boxes": 2, "hidden": 4, "ticks": 5, "storage": str(tmp_path), "console": "json"}
-    result = run(RunConfig.of(**fields, prometheus=True, name="silent"))
-    (warning,) = (text for text in result.warnings if "install ray[default] on the nodes" in text)
+    fields = {"task": "rows", "boxes": 2, "hidden": 4, "ticks": 5, "update": "truncated"}
+    result = run(RunConfig.of(**fields, storage=str(tmp_path), console="json", prometheus=True, name="silent"))
+    (warning,) = result.warnings
+    assert "install ray[default] on the nodes" in warning
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert warning in [line["text"] for line in lines if line.get("event") == "warned"]
+    assert [line["text"] for line in lines if line.get("event") == "warned"] == [warning]
     assert not exported
 
 

@@ -60,7 +60,7 @@ class Actors:
         self.places: list[Place | None] = [None] * config.boxes
         self._placement: Placement | None = None
         self._actors: list[Any] = []
-        self._sockets = Sockets(config, self._below.room.folder)
+        self._sockets = Sockets(config, self._below)
         self._questions = Questions(ray, [])
 
     @property

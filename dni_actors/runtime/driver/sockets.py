@@ -9,6 +9,7 @@ from typing import Any
 
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place
+from dni_actors.runtime.driver.below import RayBelow
 
 _numbers = itertools.count()  # of folders in private ones: a name is used once, and short
 
@@ -16,11 +17,10 @@ _numbers = itertools.count()  # of folders in private ones: a name is used once,
 class Sockets:
     """Of the boxes of a run; each lets in its right neighbour only."""
 
-    def __init__(self, config: RunConfig, private: str) -> None:
-        """`private`: a folder on this machine, where all boxes run; empty where boxes make folders on their nodes."""
+    def __init__(self, config: RunConfig, below: RayBelow) -> None:
         self._ring = config.streaming is not None
         self._files = config.execution.wire_security == "auto"
-        self._private = private
+        self._below = below
         self._folder = ""
 
     def open(
@@ -36,7 +36,8 @@ class Sockets:
             host = f"[{left.address}]" if ":" in left.address else left.address
             file = near[k] and self._files
             if file and left.node not in folders:
-                folders[left.node] = self._make() if self._private else all_([actors[k].folder.remote()], first=k)[0]
+                private = self._below.room.private
+                folders[left.node] = self._make() if private else all_([actors[k].folder.remote()], first=k)[0]
             wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file else f"tcp://{host}:*")
         nobody = (None, b"", True)
         rights = [*zip(wheres, [*keys[1:], keys[0]], near, strict=False), *([] if self._ring else [nobody])]
@@ -46,7 +47,7 @@ class Sockets:
         all_([a.connect.remote(*left) for a, left in zip(actors, lefts, strict=True)])
 
     def _make(self) -> str:
-        self._folder = f"{self._private}/{next(_numbers)}"
+        self._folder = f"{self._below.room.folder}/{next(_numbers)}"
         os.mkdir(self._folder, 0o700)
         return self._folder
 
