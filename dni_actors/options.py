@@ -87,13 +87,14 @@ def given(argv: Sequence[str], parser_of: Callable[..., Arguments], never: Mappi
 
 def resumed(place: str, given: argparse.Namespace) -> dict[str, Any]:
     """The settings of a run that lies there. Its storage and name are what the folder's place says now."""
-    from dni_actors.record.storage import Storage, why  # late: --help shall not wait for it
+    from dni_actors.record.run_files import RunFiles  # late: --help shall not wait for it
+    from dni_actors.record.storage import why
 
     for name in ("config", "preset", "name", "storage"):
         if getattr(given, name) is not None:
             raise ConfigError("resume", f"{place!r} brings its own settings; drop --{name}")
     try:
-        text = Storage.of(place).read("config.toml").decode()
+        text = RunFiles.of(place).settings_text()
     except (OSError, UnicodeDecodeError) as error:
         problem = why(error) if isinstance(error, OSError) else "its config.toml is no text"
         remedy = "give a run's folder such as runs/NAME"

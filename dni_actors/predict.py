@@ -94,12 +94,12 @@ def answer(model: Model, x: Array | None, output: Path | None) -> None:
 def score(model: Model) -> str:
     """How well the boxes do on the task's test part, by their own evaluation."""
     task, found = model.config.task, model.evaluation()
-    told = figure(task, found).words
+    words = figure(task, found).words
     if model.config.streaming is not None:
-        told += f" (loss {found.loss:.4f}) on the test stream"
+        words += f" (loss {found.loss:.4f}) on the test stream"
     elif figure(task, found).name == "accuracy" and not task.per_step:
-        told += f" ({round(found.accuracy * task.test)} of {task.test})"
-    return f"test {told}, weights of the cut at tick {model.tick}"
+        words += f" ({round(found.accuracy * task.test)} of {task.test})"
+    return f"test {words}, weights of the cut at tick {model.tick}"
 
 
 def line(said: Array, loss: str) -> str:

@@ -128,8 +128,8 @@ def show_messages(stepper: Stepper, tick: int) -> None:
     def shown(request: Take | Put, contents: Contents) -> None:
         if stepper.tick == tick:
             fields = {name: field for name, field in contents._asdict().items() if field is not None}
-            told = ", ".join(f"{name} {described(field)}" for name, field in fields.items()) or "empty"
-            print(f"{'take' if isinstance(request, Take) else 'put'} {request.channel} {request.index}: {told}")
+            carried = ", ".join(f"{name} {described(field)}" for name, field in fields.items()) or "empty"
+            print(f"{'take' if isinstance(request, Take) else 'put'} {request.channel} {request.index}: {carried}")
 
     def taking(request: Take) -> Arrived:
         arrived = take(request)

@@ -53,8 +53,8 @@ def ticks_of(text: str | None) -> tuple[int, int] | None:
 def require_matplotlib() -> None:
     """ConfigError if it is not there."""
     if find_spec("matplotlib") is None:
-        told = "needs matplotlib, which is not installed; pip install matplotlib"
-        raise ConfigError("report", told)
+        problem = "needs matplotlib, which is not installed; pip install matplotlib"
+        raise ConfigError("report", problem)
 
 
 def write(places: Sequence[str], output: Path | None = None, ticks: tuple[int, int] | None = None) -> Path:
@@ -103,8 +103,8 @@ def in_words(ticks: Sequence[int], most: int = 4) -> str:
             rows[-1] = [rows[-1][0], tick]
         else:
             rows.append([tick])
-    told = [" to ".join(map(str, row)) for row in rows]
-    return ", ".join(told if len(told) <= most else [*told[: most - 1], "...", told[-1]])
+    ranges = [" to ".join(map(str, row)) for row in rows]
+    return ", ".join(ranges if len(ranges) <= most else [*ranges[: most - 1], "...", ranges[-1]])
 
 
 def perfetto(places: Sequence[str], path: Path, ticks: tuple[int, int] | None) -> Path:
@@ -116,7 +116,7 @@ def perfetto(places: Sequence[str], path: Path, ticks: tuple[int, int] | None) -
     reader = Reader(places[0])
     traces, account = reader.traces(), reader.account()
     if traces is None:
-        why = "; ".join(told for told in reader.missing if told.startswith("trace")) or "there is none"
+        why = "; ".join(line for line in reader.missing if line.startswith("trace")) or "there is none"
         raise ConfigError("perfetto", f"{places[0]!r} has no trace ({why}); run with --trace sampled, or full")
     chosen = None if ticks is None else (ticks[0], ticks[1] + 1)
     write(path, events(account, traces.overview.nodes, traces.parts(None, chosen), traces.messages(chosen)))

@@ -12,8 +12,8 @@ def imported(field: str, path: str) -> Any:
     try:
         return getattr(importlib.import_module(module), name)
     except ImportError as error:
-        told = f"{path!r} cannot be imported ({error}); give package.module:Class, and run where Python finds it"
-        raise ConfigError(field, told) from error
+        problem = f"{path!r} cannot be imported ({error}); give package.module:Class, and run where Python finds it"
+        raise ConfigError(field, problem) from error
     except AttributeError as error:
         raise ConfigError(
             field, f"{path!r}: the module {module} has no {name or 'empty name'}; give a class"

@@ -36,8 +36,8 @@ class Strip(NamedTuple):
 
 def span(strips: Sequence[Strip], most: float) -> float:
     """Seconds before their instant that all strips tell of, `most` at most, as a round number; 0 if one is empty."""
-    told = min((strip.ages[0] if strip.ages else 0.0 for strip in strips), default=0.0)
-    least = min(told, most, LONGEST)
+    known = min((strip.ages[0] if strip.ages else 0.0 for strip in strips), default=0.0)
+    least = min(known, most, LONGEST)
     steps = [digit * 10.0**-power for power in range(6) for digit in (10, 7, 5, 3, 2, 1.5)]
     return next((step for step in steps if step <= least * (1 + 1e-9)), 0.0)
 

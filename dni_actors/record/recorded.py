@@ -1,7 +1,5 @@
 """A recorded run, read back: settings, what its boxes left behind tick by tick and cut by cut, and its cuts."""
 
-import json
-import tomllib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,10 +7,8 @@ import numpy as np
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
 from dni_actors.protocol.cut import BoxCut
-from dni_actors.record import cut_files
 from dni_actors.record.run_files import RunFiles
-from dni_actors.record.storage import Storage, why
-from dni_actors.record.tables import CutDigest, read_metrics, read_rows
+from dni_actors.record.storage import why
 
 
 class Recorded:
@@ -20,14 +16,16 @@ class Recorded:
 
     def __init__(self, place: str) -> None:
         try:
-            self._storage = Storage.of(place)
-            self.config = RunFiles(self._storage).config()
-            self._metrics = read_metrics(self._storage / "metrics")
-            digests = read_rows(self._storage / "digests", CutDigest).sort_by("incarnation").to_pylist()
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            told = why(error) if isinstance(error, OSError) else str(error)
-            told = f"{place!r} holds no run that can be read ({told}); give a folder such as runs/NAME"
-            raise ConfigError("run", told) from error
+            self._files = RunFiles.of(place)
+            self.config = self._files.config()
+            self._metrics = self._files.metrics()
+            digests = self._files.digests()
+        except ConfigError:
+            raise
+        except (OSError, ValueError) as error:
+            reason = why(error) if isinstance(error, OSError) else str(error)
+            problem = f"{place!r} holds no run that can be read ({reason}); give a folder such as runs/NAME"
+            raise ConfigError("run", problem) from error
         self._place = place
         self._ends_at = self._end()
         self._digests = {(row["tick"], row["box"]): row["digest"] for row in digests}  # the last time counts
@@ -45,7 +43,7 @@ class Recorded:
     def _end(self) -> int:
         """The ticks of a run that has finished; 0 of another one, whose boxes have come to wherever they were."""
         try:
-            result = json.loads(self._storage.read("result.json"))
+            result = self._files.result()
         except (OSError, ValueError):
             return 0
         return int(result["ticks"]) if result.get("status") == "finished" else 0
@@ -78,10 +76,10 @@ class Recorded:
 
     def cut_before(self, tick: int) -> Sequence[BoxCut] | None:
         """The last complete cut at this tick or before; None for the beginning."""
-        for known in reversed(cut_files.complete(self._storage)):
+        for known in reversed(self._files.cuts()):
             if known <= tick:
                 try:
-                    return cut_files.read(self._storage, known, self.config.boxes)
+                    return self._files.cut(known, self.config.boxes)
                 except OSError as error:
                     raise ConfigError("from", f"{error}; give a tick before {known}") from error
         return None

@@ -87,8 +87,8 @@ def text_task(file: str | None = None) -> Text:
     try:
         content = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        told = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise ConfigError("data", f"{file!r} cannot be read ({told}); give a text file") from error
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ConfigError("data", f"{file!r} cannot be read ({reason}); give a text file") from error
     if len(content) < SHORTEST:
         raise ConfigError("data", f"{file!r} has {len(content)} characters; give a text of at least {SHORTEST}")
     return Text(content)

@@ -67,16 +67,16 @@ class Placement:
 
     def patiently(self, settled: Callable[[], bool]) -> Iterator[Warned]:
         """Until `settled()`, which takes its time. That a box has no place is told, and not waited for for ever."""
-        since, told = time.monotonic(), False
+        since, warned = time.monotonic(), False
         while not settled():
             if self.whole:
-                since, told = time.monotonic(), False
+                since, warned = time.monotonic(), False
                 continue
             waited = time.monotonic() - since
             if waited > self._room.patience:
                 raise RuntimeUnavailableError(f"{self._lacking()}, and none came within {waited:.0f} s; {REMEDY}")
-            if waited > TELL_AFTER and not told:
-                told = True
+            if waited > TELL_AFTER and not warned:
+                warned = True
                 yield Warned(
                     f"{self._lacking()}: waiting for it, up to {self._room.patience:.0f} s (--placement-timeout)"
                 )

@@ -40,8 +40,8 @@ class SocketFolder:
             os.close(end)
         if problem:
             os.close(self._life)
-            told = f"no folder for its sockets can be made on its node ({problem})"
-            raise BoxError(box, 0, f"{told}; set TMPDIR there to a folder that you may write to, or use --wire ray")
+            sentence = f"no folder for its sockets can be made on its node ({problem})"
+            raise BoxError(box, 0, f"{sentence}; set TMPDIR there to a folder that you may write to, or use --wire ray")
         self.path = ended.stdout.strip()
 
     def close(self) -> None:

@@ -56,9 +56,9 @@ class Loop:
         error = self._error  # read first: nothing is added after it
         status = self.stepper.status()
         counted = (("no message of this run", self.wire.dropped), ("connections lost", self.wire.broken))
-        told = status.messages + counted
+        messages = status.messages + counted
         transit = self.wire.transit.get(-1), self.wire.transit.get(1)
-        return dataclasses.replace(status, error=error, messages=told, memory=own_memory(), transit=transit)
+        return dataclasses.replace(status, error=error, messages=messages, memory=own_memory(), transit=transit)
 
     def _carry(self, direction: int, message: Message) -> None:
         self.wire.carry(direction, message)
