@@ -86,6 +86,8 @@ for name in sys.stdin.read().splitlines():
         ("remove", lambda: os.unlink(name)),
         ("replace", lambda: socket.socket(socket.AF_UNIX).bind(name + "x")),
     ):
+        if what in ("connect", "replace") and len(name) > 100:
+            continue  # no socket can have that name
         try:
             attempt()
         except PermissionError:
@@ -105,17 +107,19 @@ def test_another_user_gets_at_nothing_of_a_run(place):
     """Files in its folder, and whatever sockets and files below /tmp its processes have open, wherever they lie."""
     Path(place["env"]["TMPDIR"]).chmod(0o1777)
     process, _, _ = begin(place, *ENDLESS)
+    pids = children(process.pid) | {process.pid}
     (private,) = private_folders(place)
-    found = {*private.rglob("*"), *of_processes(children(process.pid) | {process.pid})}
+    found = {*private.rglob("*"), *of_processes(pids)}
     files = sorted(path for path in found if path.exists() and place["cwd"] not in path.parents)
-    assert sum(path.is_socket() for path in files) >= 4, "of the boxes, of the raylet, of the object store"
+    sockets = sum(path.is_socket() for path in files)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PYTHON, "-c", STRANGER]
     tried = subprocess.run(
         nobody, input="\n".join(map(str, files)), capture_output=True, text=True, timeout=60, cwd="/"
     )
-    assert (tried.returncode, tried.stdout, tried.stderr) == (0, "", "")
     process.kill()
     process.communicate(timeout=60)
+    assert sockets >= 4, "of the boxes, of the raylet, of the object store"
+    assert (tried.returncode, tried.stdout, tried.stderr) == (0, "", "")
 
 
 def of_processes(pids):
