@@ -23,7 +23,7 @@ from dni_actors.config.run import RunConfig
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import Spec
 from dni_actors.protocol.post import Kind, Message
-from dni_actors.runtime.driver.cluster import cluster
+from dni_actors.runtime.cluster.cluster import cluster
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.ray_calls import RayCalls

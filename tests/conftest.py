@@ -13,9 +13,9 @@ from hypothesis import settings
 import tests.tiny  # noqa: F401  registers the tiny task
 from dni_actors.config.run import RunConfig
 from dni_actors.runtime import Runtime, started
-from dni_actors.runtime.driver.cluster import ONE_THREAD, QUIET
-from dni_actors.runtime.driver.joined import variables
-from dni_actors.runtime.driver.private import LOCAL, OBJECT_STORE
+from dni_actors.runtime.cluster.cluster import ONE_THREAD, QUIET
+from dni_actors.runtime.cluster.joined import variables
+from dni_actors.runtime.cluster.private import LOCAL, OBJECT_STORE
 from dni_actors.runtime.kernels import single_blas_thread
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import psutil
 
-from dni_actors.runtime.driver import processes
+from dni_actors.runtime.cluster import processes
 
 
 def alive(pid: int) -> bool:

@@ -20,7 +20,7 @@ import pytest
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.digest import combine
 from dni_actors.options import parse
-from dni_actors.runtime.driver import joined, processes
+from dni_actors.runtime.cluster import joined, processes
 from dni_actors.runtime.inline import Chain
 from tests.processes import alive, children, eventually
 

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from dni_actors.runtime.driver import head
-from dni_actors.runtime.driver.head import LOOK_EVERY, LOST_AFTER, Head, HeadLostError
+from dni_actors.runtime.cluster import head
+from dni_actors.runtime.cluster.head import LOOK_EVERY, LOST_AFTER, Head, HeadLostError
 
 
 @pytest.fixture

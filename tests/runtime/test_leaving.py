@@ -8,7 +8,8 @@ import pytest
 HANGS = """
 import sys, threading
 import ray
-from dni_actors.runtime.driver import joined, limits
+from dni_actors.runtime import limits
+from dni_actors.runtime.cluster import joined
 from dni_actors.runtime.interrupts import Terminated
 
 limits.LEAVE_WITHIN = 0.1

@@ -20,8 +20,8 @@ from dni_actors.observe.standing import Standing
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
 from dni_actors.protocol.post import Kind, Message
-from dni_actors.runtime import started
-from dni_actors.runtime.driver import actors, limits
+from dni_actors.runtime import limits, started
+from dni_actors.runtime.driver import actors
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import Shared

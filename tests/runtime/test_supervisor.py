@@ -6,9 +6,9 @@ from dni_actors.box.errors import BoxDiedError, BoxError
 from dni_actors.observe.events import Place, Status
 from dni_actors.runtime.driver import watch as watching
 from dni_actors.runtime.driver.actors import Deaths, check_versions
-from dni_actors.runtime.driver.limits import SILENT_AFTER, STALLED_AFTER, STUCK_AFTER
 from dni_actors.runtime.driver.supervisor import BACK_OFF, Mending
 from dni_actors.runtime.driver.watch import Watch
+from dni_actors.runtime.limits import SILENT_AFTER, STALLED_AFTER, STUCK_AFTER
 from dni_actors.runtime.wires.frames import VERSION
 from tests.tiny import tiny
 

@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from dni_actors.runtime.driver.warden import Warden, WardenError
+from dni_actors.runtime.cluster.warden import Warden, WardenError
 from tests.processes import alive, eventually
 
 DRIVER = """
 import subprocess, sys
-from dni_actors.runtime.driver.warden import Warden
+from dni_actors.runtime.cluster.warden import Warden
 warden = Warden(sys.argv[1])
 known = subprocess.Popen(["sleep", "1000"], start_new_session=True)
 starting = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)", warden.folder + "/r"])

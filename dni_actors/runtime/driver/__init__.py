@@ -1,1 +1,1 @@
-"""The driver's side: starts boxes, watches them, starts them again; and the Ray beneath them."""
+"""The driver's side of a run: starts boxes, watches them, starts them again."""

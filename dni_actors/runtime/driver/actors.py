@@ -11,10 +11,11 @@ from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableErro
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place, Status, Warned
 from dni_actors.protocol.cut import BoxCut
-from dni_actors.runtime.driver import limits, processes
-from dni_actors.runtime.driver.below import RayLostError
-from dni_actors.runtime.driver.joined import last_line
-from dni_actors.runtime.driver.placement import Placement
+from dni_actors.runtime import limits
+from dni_actors.runtime.cluster import processes
+from dni_actors.runtime.cluster.below import RayLostError
+from dni_actors.runtime.cluster.joined import last_line
+from dni_actors.runtime.cluster.placement import Placement
 from dni_actors.runtime.driver.pool import Pool, unused
 from dni_actors.runtime.driver.questions import Questions
 from dni_actors.runtime.driver.sockets import Sockets

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from dni_actors.box.errors import RuntimeUnavailableError
-from dni_actors.runtime.driver.below import RayBelow
-from dni_actors.runtime.driver.placement import Placement
+from dni_actors.runtime.cluster.below import RayBelow
+from dni_actors.runtime.cluster.placement import Placement
 
 _names: Counter[str] = Counter()  # given to actors and groups of this process: Ray wants each name once
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from dni_actors.box.errors import BoxDiedError
 from dni_actors.observe.events import Status
-from dni_actors.runtime.driver import limits
-from dni_actors.runtime.driver.joined import last_line
+from dni_actors.runtime import limits
+from dni_actors.runtime.cluster.joined import last_line
 
 
 class Questions:

@@ -9,7 +9,7 @@ from typing import Any
 
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place
-from dni_actors.runtime.driver.below import RayBelow
+from dni_actors.runtime.cluster.below import RayBelow
 
 _numbers = itertools.count()  # of folders in private ones: a name is used once, and short
 

@@ -19,10 +19,10 @@ from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Event, Lost, Started, Warned
 from dni_actors.protocol.cut import Cuts, NoCuts
 from dni_actors.runtime import Runtime
+from dni_actors.runtime.cluster.below import RayBelow, RayLostError, Room
+from dni_actors.runtime.cluster.cluster import cluster
 from dni_actors.runtime.driver import prometheus
 from dni_actors.runtime.driver.actors import Actors, Deaths
-from dni_actors.runtime.driver.below import RayBelow, RayLostError, Room
-from dni_actors.runtime.driver.cluster import cluster
 from dni_actors.runtime.driver.pool import Pool
 from dni_actors.runtime.driver.watch import Watch
 from dni_actors.runtime.kernels import cores

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dni_actors.box.errors import BoxDiedError, BoxError
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Status
-from dni_actors.runtime.driver import limits
+from dni_actors.runtime import limits
 from dni_actors.runtime.driver.actors import Actors, Deaths
 
 STATUS_EVERY = 0.25  # seconds between two questions to a box ...

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dni_actors.box.errors import RuntimeUnavailableError
-from dni_actors.runtime.driver.below import RayLostError, Room
-from dni_actors.runtime.driver.joined import guard_token, last_line, leave, variables
-from dni_actors.runtime.driver.processes import Process, alive, below, kill, known, stopped
-from dni_actors.runtime.driver.warden import Warden, WardenError
+from dni_actors.runtime.cluster.below import RayLostError, Room
+from dni_actors.runtime.cluster.joined import guard_token, last_line, leave, variables
+from dni_actors.runtime.cluster.processes import Process, alive, below, kill, known, stopped
+from dni_actors.runtime.cluster.warden import Warden, WardenError
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import cores
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from dni_actors.config.run import RunConfig
 from dni_actors.runtime import cluster_address
-from dni_actors.runtime.driver.below import RayBelow
-from dni_actors.runtime.driver.head import HeadLostError
-from dni_actors.runtime.driver.joined import (
+from dni_actors.runtime.cluster.below import RayBelow
+from dni_actors.runtime.cluster.head import HeadLostError
+from dni_actors.runtime.cluster.joined import (
     JoinedRay,
     check_answers,
     check_storage,
@@ -20,7 +20,7 @@ from dni_actors.runtime.driver.joined import (
     token_mode,
     variables,
 )
-from dni_actors.runtime.driver.private import LOCAL, PrivateRay
+from dni_actors.runtime.cluster.private import LOCAL, PrivateRay
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import kernel_environment
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.observe.events import Warned
-from dni_actors.runtime.driver.below import Room
+from dni_actors.runtime.cluster.below import Room
 
 TELL_AFTER = 3.0  # seconds of waiting before it is told
 GLANCE = 0.5  # seconds between two looks

@@ -17,9 +17,9 @@ from typing import Any
 from dni_actors.box.errors import RuntimeUnavailableError
 from dni_actors.config.checks import ConfigError, parse_resources
 from dni_actors.config.run import RunConfig
-from dni_actors.runtime.driver import limits
-from dni_actors.runtime.driver.below import Room
-from dni_actors.runtime.driver.head import Head
+from dni_actors.runtime import limits
+from dni_actors.runtime.cluster.below import Room
+from dni_actors.runtime.cluster.head import Head
 from dni_actors.runtime.interrupts import Terminated, interrupts_held
 
 ANSWER_WITHIN = 20  # seconds that a cluster's address gets to answer, on a machine that may be busy
