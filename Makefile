@@ -8,8 +8,9 @@ BIN := .venv/bin
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
 
+# Two at a time: most of it waits for processes to start.
 test: .venv/made-test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/made-test
 	$(BIN)/ruff format --check .

@@ -74,3 +74,12 @@ def ray_cluster(tmp_path_factory, sockets):
 settings.register_profile("suite", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("soak", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+
+LONGEST = ("test_survival.py", "test_runtimes.py", "test_nodes.py", "test_launch.py")  # minutes, of few tests
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that at the end nobody who tests beside others is left alone with one."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
