@@ -40,7 +40,7 @@ soak: .venv/made-test
 # Jobs on a real cluster, and two hosts with a slow link (needs root and iproute2): some minutes. It adds Ray's
 # dashboard to .venv, with which Ray starts more slowly from then on.
 cluster: .venv/made-cluster
-	CLUSTER=1 $(BIN)/python -m pytest -q tests/cluster/test_jobs.py tests/cluster/test_hosts.py \
+	CLUSTER=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/cluster/test_jobs.py tests/cluster/test_hosts.py \
 		tests/cluster/test_nodes.py::test_a_box_that_hangs_on_another_node_is_gone_when_it_is_replaced $(ARGS)
 
 install: .venv/made-test
