@@ -130,7 +130,7 @@ def test_a_job_is_followed_to_its_end_and_its_result_read(cluster, tmp_path):
 def test_a_job_that_fails_says_so_to_ray(cluster):
     told = submit(cluster, "--learning-rate", "-1")
     assert told.returncode == 1
-    assert "dni_actors: learning_rate: -1.0 is not a finite positive number" in told.stdout
+    assert "dni_actors: learning_rate: -1.0 is out of range; give a number above 0" in told.stdout
     told = submit(cluster, "--ticks", "10", "--storage", "runs")
     assert "storage: 'runs' lies in the job's own working directory" in told.stdout
     assert told.returncode == 1
