@@ -22,7 +22,7 @@ from dni_actors.nn.digest import combine
 from dni_actors.options import parse
 from dni_actors.runtime.cluster import joined, processes
 from dni_actors.runtime.inline import Chain
-from tests.processes import alive, children, eventually
+from tests.processes import alive, children, descendants, eventually
 
 LAUNCH = [sys.executable, "-m", "dni_actors.launch"]
 ENDLESS = ["--ticks", "1000000", "--evaluate-every", "0"]
@@ -156,7 +156,7 @@ def test_ctrl_c_while_ray_starts_ends_just_as_well(place):
     process = subprocess.Popen(
         [*LAUNCH, "--name", "it"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **place
     )
-    assert eventually(lambda: children(process.pid) or process.poll() is not None)  # the first of Ray's processes
+    assert eventually(lambda: descendants(process.pid, "gcs_server"))  # the first of Ray's processes
     process.send_signal(signal.SIGINT)
     family = children(process.pid)
     out, err = process.communicate(timeout=60)
@@ -164,6 +164,21 @@ def test_ctrl_c_while_ray_starts_ends_just_as_well(place):
     assert "interrupted: no evaluation yet after 0 ticks" in out
     assert json.loads((place["cwd"] / "runs" / "it" / "result.json").read_text())["status"] == "interrupted"
     assert eventually(lambda: not any(alive(pid) for pid in family))
+
+
+PROGRAM = """
+import subprocess
+from dni_actors import RunConfig, run
+own = subprocess.Popen(["sleep", "600"])
+result = run(RunConfig.of(task="xor", boxes=2, ticks=5, console="quiet", storage="none"))
+print(result.status, own.poll())
+own.kill()
+"""
+
+
+def test_a_program_that_runs_a_chain_keeps_its_own_processes(place):
+    ended = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, **place)
+    assert (ended.returncode, ended.stdout) == (0, "finished None\n"), ended.stderr
 
 
 def test_a_reader_that_goes_away_is_no_error(place):

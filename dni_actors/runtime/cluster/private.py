@@ -6,7 +6,7 @@ All that it leaves is in that folder, which is gone when it ends, and so are its
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from dni_actors.box.errors import RuntimeUnavailableError
@@ -43,6 +43,7 @@ class PrivateRay:
         self._start()
 
     def _start(self) -> None:
+        before = set(below())  # the calling program's own, which stay
         try:
             with interrupts_held():
                 self._warden = Warden(parent())
@@ -54,14 +55,18 @@ class PrivateRay:
             with variables(self._environment), private_files():
                 init(f"{self._warden.folder}/r")  # a folder in it: Ray lets everybody into its own
         except BaseException:
-            self._warden.close()
+            self._end(lambda: self._new(before))
             raise
         guard_token()
         # No CPUs: boxes share the machine's cores as its kernel deals them, however many boxes a run has.
         self.room = Room(0.0, {}, self._warden.folder)
-        self._family = [process for process in below() if process.pid != self._warden.pid]
+        self._family = self._new(before)
         self._pillars = {process.name(): process for process in self._family if process.name() in PILLARS}
         self._warden.watch(process.pid for process in self._family)
+
+    def _new(self, before: set[Process]) -> list[Process]:
+        """Ray's processes that have started since."""
+        return [process for process in below() if process not in before and process.pid != self._warden.pid]
 
     def check(self) -> None:
         gone = [name for name, process in self._pillars.items() if not alive(process)]
@@ -85,9 +90,13 @@ class PrivateRay:
         self._start()
 
     def stop(self) -> None:
+        self._end(self._everyone)
+
+    def _end(self, everyone: Callable[[], list[Process]]) -> None:
+        """This process leaves Ray before the folder goes: Ray's own end would make it anew."""
         with interrupts_held():
-            leave(lambda: kill(self._everyone()))
-            kill(self._family)
+            leave(lambda: kill(everyone()))
+            kill(everyone())
             self._warden.close()
 
 
