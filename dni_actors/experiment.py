@@ -78,18 +78,18 @@ def run(
                         if (stop := early_end(standing, recorder)) is not None:
                             standing.end_at(*stop)
                             break
-            except ConfigError:
-                raise
             except BaseException as error:
+                if isinstance(error, ConfigError) and not standing.places:
+                    raise
                 end(*ended_by(error))
                 raise
             end("finished")
-    except ConfigError:  # wrong input that only the runtime could find: the run never began
-        for one in (shown, *sinks):
-            one.close(None)
-        recorder.discard()
-        raise
     except BaseException as error:
+        if isinstance(error, ConfigError) and not standing.places:  # that only the runtime could find: it never began
+            for one in (shown, *sinks):
+                one.close(None)
+            recorder.discard()
+            raise
         end(*ended_by(error))
         raise
     finally:

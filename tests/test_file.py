@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from dni_actors import run
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.runtime.inline import Chain
@@ -73,6 +74,21 @@ def test_a_chain_learns_from_a_file(tmp_path, rng, kind):
     assert found[-1].loss < found[0].loss
 
 
+@pytest.mark.parametrize("boxes", [1, 3])
+@pytest.mark.parametrize("column", [0, 1])
+def test_an_error_is_the_mean_over_the_known_numbers(tmp_path, rng, boxes, column):
+    """Wherever the unknown ones stand. Told by the run, and found from its answers."""
+    x = rng.standard_normal((400, 8, 2))
+    y = x.copy()
+    y[..., column][rng.random((400, 8)) < 0.5] = np.nan
+    task = write(tmp_path / "it.npz", x, y)
+    fields = {"console": "quiet", "runtime": "inline", "storage": str(tmp_path), "name": "it"}
+    result = run(RunConfig.of(task=task, boxes=boxes, epochs=2, **fields))
+    test, answers = find(task).load(0, 8).test, result.load_model().outputs
+    said = answers(test.x.transpose(1, 0, 2)).transpose(1, 0, 2)
+    assert result.test_error == pytest.approx(np.nanmean((said - test.labels) ** 2), rel=1e-6)
+
+
 def test_one_input_needs_no_axis_of_its_own(tmp_path, rng):
     task = find(write(tmp_path / "it.parquet", rng.standard_normal((12, 5)), np.arange(12) % 3))
     assert (task.steps, task.inputs, task.train, task.test) == (5, 1, 10, 1)
@@ -98,8 +114,12 @@ def with_one(value, x=X):
             r"has .* labels \[20, 3\]; labels of each step are as many as the steps",
         ),
         ({"x": X.reshape(20, 2, 2, 2), "labels": Y}, r"has .*; give x \[N, T, I\]"),
-        ({"x": with_one(np.nan), "labels": Y}, "has NaN or infinite numbers in x; fill them in"),
+        ({"x": with_one(np.nan), "labels": Y}, "has NaN, .* or too large numbers in x, first in sample 0; fill in"),
+        ({"x": with_one(1e39), "labels": Y}, "has .* numbers in x, first in sample 0; .* below 1e38"),
+        ({"x": X, "labels": np.full((20, 4), -1) + (np.arange(20) == 0)[:, None] * 2}, "has no known label among the"),
         ({"x": X, "labels": with_one(np.nan, Y + 0.5)}, "has NaN or infinite numbers among the labels"),
+        ({"x": X, "labels": np.int64(1)}, r"has x \[20, 4, 2\] and labels \[\]; give x"),
+        ({"x": np.float64(1), "labels": Y}, r"has x \[\] and labels \[20\]; give x"),
         ({"x": X, "labels": Y - 1}, "has labels from -1 to 0; number the classes 0, 1 and so on"),
         ({"x": X, "labels": Y * 10**9}, "has labels from 0 to 1000000000; .* or give floats for regression"),
         ({"x": X.astype(str), "labels": Y}, "has x of type <U32 and labels of type int64; give numbers"),

@@ -47,6 +47,16 @@ def test_the_test_split_gives_the_accuracy_of_the_run(trained, command):
     )
 
 
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, 1e39])
+def test_an_input_with_a_number_that_is_none_gets_no_answer(trained, command, tmp_path, wrong):
+    x = np.zeros((5, 7, 3))
+    x[2, 3, 1] = wrong
+    np.save(tmp_path / "x.npy", x)
+    code, out, err = command("--input", tmp_path / "x.npy")
+    assert (code, out) == (2, "")
+    assert err.startswith("dni_actors: input: sample 2 of the input has NaN or infinite numbers as float32; fill in")
+
+
 def test_the_best_cut_can_be_asked_for(trained):
     assert trained.load_model(best=True).tick == trained.best["tick"]
 

@@ -31,7 +31,7 @@ class TaskLoss(NoLoss):
 
     def back(self, piece: Piece, tally: Tally) -> None:
         piece.read()
-        tally.learned(*piece.judged())
+        tally.learned(piece.judged())
         piece.own_losses()
 
 

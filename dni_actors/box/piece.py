@@ -1,5 +1,7 @@
 """Work arrays of one passage forward and back: of a mini-batch, or of a part of one (b samples)."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from dni_actors.config.run import RunConfig
@@ -36,6 +38,18 @@ def initialise(config: RunConfig, k: int, parameters: Parameters) -> np.random.G
     if reads_out(config, k):
         Readout.initialise(parameters, rng)
     return generator(seed, Stream.WEIGHTS, k, lane=1) if shares else rng
+
+
+class Judged(NamedTuple):
+    """Sums over samples, or over all their steps where every step is asked."""
+
+    asked: int
+    """how many of them have a known target"""
+    right: int
+    """how many answers"""
+    loss: float
+    known: float
+    """shares of known targets: what the loss is of"""
 
 
 class Piece:
@@ -89,17 +103,16 @@ class Piece:
                 self.readout.forward(self.h, self.labels)
         return self.readout
 
-    def judged(self, rows: int | None = None) -> tuple[int, int, float]:
-        """After `read`: how many targets asked for something, how many answers were right, and their losses' sum; of
-        the first so many rows."""
+    def judged(self, rows: int | None = None) -> Judged:
+        """After `read`: of the first so many rows."""
         assert self.readout is not None
-        of = self.labels[:, :rows] if self._per_step else self.labels[:rows]
-        asked = of >= 0 if of.dtype.kind == "i" else ~np.isnan(of[..., 0])
+        known = self._loss.known(self.labels[:, :rows] if self._per_step else self.labels[:rows])
 
         def first(a: Array) -> Array:
             return a.reshape(-1, len(self.state))[:, :rows]
 
-        return int(asked.sum()), int(first(self.readout.correct).sum()), float(first(self.readout.loss).sum())
+        right, loss = first(self.readout.correct).sum(), first(self.readout.loss).sum()
+        return Judged(int(np.count_nonzero(known)), int(right), float(loss), float(known.sum()))
 
     def condition(self, into: Array) -> None:
         """What a conditioned synthesizer sees of the targets: into [b, C], or [b, A C] of the next A ones."""

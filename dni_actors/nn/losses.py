@@ -1,6 +1,6 @@
 """Losses of a read-out's outputs z [N, C], per sample: cross-entropy of classes or of bits, squared error of numbers.
 
-A target of -1 (classes) or NaN (bits, numbers) asks for nothing: that sample has no loss and no gradient.
+A target of -1 (a class) or NaN (a bit, a number) is unknown: it has no loss and no gradient, and counts nowhere.
 """
 
 import math
@@ -25,8 +25,13 @@ class Loss(Protocol):
     def chance(outputs: int) -> float:
         """The loss of who knows nothing; infinite where that depends on the targets."""
 
+    @staticmethod
+    def known(targets: Array) -> Array:
+        """[..., N] the share of each sample's targets that are known: what its loss weighs in a mean."""
+
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
-        """Fills loss [N] and correct [N], whether the answer was right; z becomes what the outputs say."""
+        """Fills loss [N] and correct [N], whether all that is known was answered right; z becomes what the outputs
+        say."""
 
     def backward(self, z: Array, targets: Array) -> Array:
         """dL/dz [N, C], in place of what `forward` left."""
@@ -52,6 +57,10 @@ class Softmax:
     @staticmethod
     def chance(outputs: int) -> float:
         return math.log(outputs)
+
+    @staticmethod
+    def known(targets: Array) -> Array:
+        return targets >= 0
 
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
         np.argmax(z, axis=1, out=self._best)
@@ -88,13 +97,32 @@ class Numbers:
 
     def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
         self._scratch = zeros((samples, outputs), dtype)
+        self._unknown: Array | None = None  # [N, C] of the last `forward`, if there are any
 
     @staticmethod
     def targets(samples: tuple[int, ...], outputs: int) -> Array:
         return np.zeros((*samples, outputs))
 
+    @staticmethod
+    def known(targets: Array) -> Array:
+        return np.asarray((~np.isnan(targets)).mean(axis=-1))
+
+    def judge(self, terms: Array, right: Array, targets: Array, loss: Array, correct: Array) -> None:
+        """Loss and correct from those of each number [N, C]; terms may be written."""
+        unknown = np.isnan(targets)
+        self._unknown = unknown if unknown.any() else None
+        if self._unknown is not None:
+            terms[unknown], right = 0, right | unknown
+        np.all(right, axis=1, out=correct)
+        loss[:] = terms.sum(axis=1)
+        if self._unknown is not None:
+            correct &= ~unknown.all(axis=1)
+
     def backward(self, z: Array, targets: Array) -> Array:
-        return difference(z, targets)
+        z -= targets
+        if self._unknown is not None:
+            z[self._unknown] = 0
+        return z
 
     def one_hot(self, targets: Array, into: Array) -> None:
         into[:] = np.nan_to_num(targets)
@@ -108,13 +136,11 @@ class Bits(Numbers):
         return outputs * math.log(2)
 
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
-        np.all((z > 0) == (targets > 0.5), axis=1, out=correct)
         # log(1 + exp(-|z|)) + max(z, 0) - z y: nothing in it overflows
         a = np.abs(z, out=self._scratch)
         np.log1p(np.exp(np.negative(a, out=a), out=a), out=a)
         a += np.maximum(z, 0) - z * np.nan_to_num(targets)
-        loss[:] = a.sum(axis=1)
-        silent(targets, loss, correct)
+        self.judge(a, (z > 0) == (targets > 0.5), targets, loss, correct)
         z *= 0.5
         np.tanh(z, out=z)
         z += 1
@@ -132,23 +158,10 @@ class Squared(Numbers):
 
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
         off = np.subtract(z, targets, out=self._scratch, casting="same_kind")
-        np.all(np.abs(off) < self.NEAR, axis=1, out=correct)
-        loss[:] = 0.5 * (off * off).sum(axis=1)
-        silent(targets, loss, correct)
-
-
-def silent(targets: Array, loss: Array, correct: Array) -> None:
-    """No loss where a target is NaN."""
-    asked = ~np.isnan(targets).any(axis=1)
-    if not asked.all():
-        loss[~asked], correct[~asked] = 0, False
-
-
-def difference(z: Array, targets: Array) -> Array:
-    """z - y in place; zero where a target is NaN."""
-    z -= targets
-    np.nan_to_num(z, copy=False, nan=0.0, posinf=np.inf, neginf=-np.inf)
-    return z
+        near = np.abs(off) < self.NEAR
+        off *= off
+        self.judge(off, near, targets, loss, correct)
+        loss *= 0.5
 
 
 LOSSES: dict[str, type[Loss]] = {"softmax": Softmax, "bits": Bits, "squared": Squared}

@@ -40,6 +40,11 @@ class Readout:
         self._d += self._parameters["readout_bias"]
         self._loss.forward(self._d, targets, self.loss, self.correct)
 
+    def mean_loss(self) -> float | None:
+        """Over what is known of the last `forward`'s targets; None where nothing is."""
+        known = float(self._loss.known(self._targets).mean())
+        return float(self.loss.mean()) / known if known else None
+
     @property
     def said(self) -> Array:
         """[N, C] after `forward`: probabilities of classes or bits, or numbers (a work array)."""

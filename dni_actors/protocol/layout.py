@@ -6,6 +6,7 @@ A field may be left out of a message, but for the state, which every State, Scor
 from typing import NamedTuple
 
 from dni_actors.box.messages import Contents, Gradient, Probe, ProbeGradient, Score, State
+from dni_actors.box.piece import Judged
 from dni_actors.box.shared import size
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
@@ -28,7 +29,7 @@ def layout(config: RunConfig) -> Layout:
     state = Spec(config.wire_dtype, (config.rows, config.state_width))
     facts = None if config.streaming is None else Spec("int64", (config.rows, config.streaming.facts))
     shared = Spec(config.chain.precision, (size(config),)) if config.chain.weights == "shared" else None
-    sums = Spec("float64", (3,)) if config.task.per_step else None
+    sums = Spec("float64", (len(Judged._fields),)) if config.task.per_step else None
     noise = config.learning.update == "noise"
     fields: dict[Channel, dict[str, Spec | None]] = {
         Channel.STATE: {"state": state, "facts": facts, "sum": shared},

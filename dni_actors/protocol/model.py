@@ -68,6 +68,11 @@ class Model:
         if x.ndim != 3 or x.shape[1:] != (steps, inputs):
             wanted = "T" if self.any_length else steps
             raise ValueError(f"the input is {list(x.shape)}; give [N, {wanted}, {inputs}]: samples, steps, inputs")
+        with np.errstate(over="ignore"):  # that is what is looked for
+            x = x.astype(config.chain.precision, copy=False)
+        if not (good := np.isfinite(x).all(axis=(1, 2))).all():
+            problem = f"sample {np.flatnonzero(~good)[0]} of the input has NaN or infinite numbers as {x.dtype}"
+            raise ValueError(f"{problem}; fill in what is missing, and scale what is too large")
         forward = self._forward if steps == config.steps else self._unrolled
         found = []
         for first in range(0, len(x), rows):

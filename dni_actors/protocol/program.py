@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dni_actors.box.messages import Gradient, Probe, ProbeGradient, Score, State
+from dni_actors.box.piece import Judged
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
@@ -189,7 +190,7 @@ PROGRAMS = dict.fromkeys(("synthetic", "local", "truncated", "noise"), decoupled
 def evaluate(box: TimeBox, n: int) -> Generator[Step, Any, Evaluation | None]:
     """The held-out samples, forward only, in chunks, at the cut before tick n; the last box returns what came out."""
     held_out = box.held_out
-    sums = np.zeros((2, 3))  # of validation and test samples: how many, how many right, their losses
+    sums = np.zeros((2, len(Judged._fields)))  # of validation and test samples
     free = n % box.pieces  # no passage that is still to go back lies there: tick n will begin in it
     for chunk in range(held_out.chunks):
         index = n * held_out.chunks + chunk
@@ -204,7 +205,8 @@ def evaluate(box: TimeBox, n: int) -> Generator[Step, Any, Evaluation | None]:
             yield Put(Channel.SCORE, index, onward)
     if not box.is_last:
         return None
-    (_, validated, validation_loss), (_, tested, test_loss) = (sums / sums[:, :1]).tolist()
+    asked, right, loss, known = sums.T
+    (validated, tested), (validation_loss, test_loss) = (right / asked).tolist(), (loss / known).tolist()
     return Evaluation(n, tested, test_loss, validated, validation_loss, held_out.reached())
 
 

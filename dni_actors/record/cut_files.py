@@ -20,7 +20,7 @@ from dni_actors.protocol.layout import KINDS
 from dni_actors.protocol.program import Evaluation
 from dni_actors.record.storage import Storage
 
-FORMAT = 3
+FORMAT = 4
 CUTS, COMPLETE = "cuts", "COMPLETE"
 SCHEMA = pa.schema(
     [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]

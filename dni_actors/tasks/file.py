@@ -13,6 +13,7 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.tasks.task import Samples, Split
 
@@ -34,6 +35,7 @@ class File:
         x, labels = read(path)
         x = x[..., None] if x.ndim == 2 else x
         check(x, labels)
+        x = x.astype(np.float32)
         self.steps: int | None = x.shape[1]
         self.inputs = x.shape[2]
         classes = labels.dtype.kind in "iub"
@@ -45,9 +47,12 @@ class File:
         order = generator(0, Stream.HELD_OUT, 0).permutation(len(x))
         self.validation = self.test = max(1, len(x) // PART)
         self.train = len(x) - self.validation - self.test
-        self._x = x.astype(np.float32).transpose(1, 0, 2)
+        self._x = x.transpose(1, 0, 2)
         self._labels = labels.astype(np.int64 if classes else np.float64)
         self._parts = np.split(order, [self.train, self.train + self.validation])
+        for name, part in zip(("train", "validate", "test"), self._parts, strict=True):
+            if not LOSSES[self.loss].known(self._labels[part]).any():
+                raise Unfit(f"has no known label among the {len(part)} samples to {name} with; add samples, or labels")
 
     def load(self, first: int, steps: int) -> Split:
         """See tasks/task.py."""
@@ -67,15 +72,24 @@ def check(x: Array, labels: Array) -> None:
     if x.dtype.kind not in "fiub" or labels.dtype.kind not in "fiub":
         raise Unfit(f"has x of type {x.dtype} and labels of type {labels.dtype}; give numbers")
     whole = labels.dtype.kind in "iub"
-    if x.ndim != 3 or 0 in x.shape[1:] or len(x) != len(labels) or labels.ndim > (2 if whole else 3):
+    if (
+        x.ndim != 3
+        or labels.ndim == 0
+        or 0 in x.shape[1:]
+        or len(x) != len(labels)
+        or labels.ndim > (2 if whole else 3)
+    ):
         raise Unfit(f"has {shapes}; give x [N, T, I], and a label, or T of them, for each of the N")
     if len(x) < FEWEST:
         raise Unfit(f"has {len(x)} samples; give at least {FEWEST}")
     per_step = labels.ndim == (2 if whole else 3)
     if labels.size == 0 or (per_step and labels.shape[1] != x.shape[1]):
         raise Unfit(f"has {shapes}; labels of each step are as many as the steps")
-    if not np.isfinite(x).all():
-        raise Unfit("has NaN or infinite numbers in x; fill them in")
+    with np.errstate(over="ignore"):  # that is what is looked for
+        finite = np.isfinite(x.astype(np.float32)).all(axis=(1, 2))
+    if not finite.all():
+        problem = f"has NaN, infinite or too large numbers in x, first in sample {np.flatnonzero(~finite)[0]}"
+        raise Unfit(f"{problem}; fill in what is missing, and keep the others below 1e38")
     if whole:
         if labels.min() < (-1 if per_step else 0) or not 0 < labels.max() < MOST_CLASSES:
             problem = f"has labels from {labels.min()} to {labels.max()}; number the classes 0, 1 and so on"

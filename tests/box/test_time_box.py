@@ -5,6 +5,7 @@ import pytest
 
 from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.messages import Gradient
+from dni_actors.box.piece import Judged
 from dni_actors.box.rates import Rates
 from dni_actors.box.tally import Tally
 from dni_actors.box.time_box import TimeBox
@@ -135,7 +136,7 @@ def test_a_tally_gives_means_and_none_where_there_is_nothing():
         "updates": 0, "loss": None, "accuracy": None, "synthesizer_error": None, "cosine": None, "norm_ratio": None
     }  # fmt: skip
     tally.updated()
-    tally.learned(4, 3, 2.0)
+    tally.learned(Judged(4, 3, 2.0, 4))
     tally.trained(Agreement(1.0, 0.5, 2.0))
     tally.trained(Agreement(3.0, 0.0, 1.0))
     assert tally.means() == {

@@ -86,3 +86,23 @@ def test_large_outputs_do_not_overflow(rng):
         made, _ = make(rng, name)
         made.forward(rng.standard_normal((B, H)) * 1e6, targets(name, rng))
         assert np.isfinite(made.loss).all()
+
+
+@pytest.mark.parametrize("name", ["bits", "squared"])
+@pytest.mark.parametrize("column", range(2))
+def test_an_unknown_number_takes_no_other_with_it(name, column):
+    """Sample 1 has one known number: its loss, its slope and its answer are those of that number alone."""
+    y = np.array([[1.0, 0], [1, 0], [np.nan, np.nan]])
+    y[1, column] = np.nan
+    z = np.array([[0.99, -0.01], [0.99, -0.01], [1, 1]])
+    z[1, column] = 7
+    each = [FORMULAS[name](z[:1, [c]], y[:1, [c]])[0] for c in range(2)]
+    loss, found, correct, said = LOSSES[name](3, 2, "float64"), np.zeros(3), np.zeros(3, bool), z.copy()
+    loss.forward(said, y, found, correct)
+    np.testing.assert_allclose(found, [sum(each), each[1 - column], 0])
+    assert correct.tolist() == [True, True, False]
+    slope = loss.backward(said, y)
+    np.testing.assert_array_equal(slope[1, 1 - column], slope[0, 1 - column])
+    assert not slope[1, column]
+    assert not slope[2].any()
+    assert loss.known(y).tolist() == [1, 0.5, 0]

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dni_actors.box.data.checked import Checked
 from dni_actors.box.messages import Score, State
 from dni_actors.box.piece import Piece
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.tasks import Fresh, Samples, Split
+from dni_actors.tasks import Fresh, Split
 
 
 class Feed:
@@ -24,13 +25,14 @@ class Feed:
         """`window`: its first step, and how many; `flat`: all of them are seen at once, as one step of T I inputs."""
         first, steps = window
         task = config.task
-        data = task.load(first, steps)
+        self._checked = Checked(config)
+        data = self._checked.split(first, steps)
         self._seed, self._per_epoch, self._batch = config.learning.seed, config.ticks_per_epoch, config.learning.batch
         self._rows, self._flat, self._per_step = config.rows, flat, task.per_step
         ahead = config.synthesizer.look_ahead if task.per_step and config.synthesizer.conditioned else 0
         self._beyond = slice(first + steps, first + steps + ahead)
         left = (task.steps or config.steps) - first - steps
-        after: Split | None = task.load(first + steps, max(0, min(ahead, left))) if ahead else None
+        after: Split | None = self._checked.split(first + steps, max(0, min(ahead, left))) if ahead else None
         self._parts = [
             (
                 with_ones(self._shaped(of.x), config.chain.precision),
@@ -40,7 +42,7 @@ class Feed:
             for i, of in enumerate(data)
         ]
         self._epoch, self._order = -1, np.arange(0)
-        self._fresh = task if isinstance(task, Fresh) else None
+        self._fresh, self._whole = task if isinstance(task, Fresh) else None, config.steps
         self._window, self._loss = slice(first, first + steps), task.loss
         self._tick, self._drawn = -1, data.train
         self._initial_state = zeros((config.rows, config.state_width), config.chain.precision)
@@ -107,8 +109,9 @@ class Feed:
 
     def _draw(self, task: Fresh, n: int, chosen: slice, x: Array, labels: Array, ahead: Array | None) -> None:
         if n != self._tick:
-            self._tick, self._drawn = n, task.draw(generator(self._seed, Stream.FRESH, n), self._batch)
-        drawn = Samples(*self._drawn)
+            new = task.draw(generator(self._seed, Stream.FRESH, n), self._batch)
+            self._tick, self._drawn = n, self._checked.drawn(new, self._whole, self._batch)
+        drawn = self._drawn
         if len(x):  # a read-out alone sees no x
             x[..., :-1] = self._shaped(drawn.x[self._window, chosen])
             x[..., -1] = 1

@@ -9,7 +9,7 @@ import numpy as np
 
 from dni_actors.box.data.data import Data
 from dni_actors.box.messages import Score
-from dni_actors.box.piece import Piece
+from dni_actors.box.piece import Judged, Piece
 from dni_actors.config.run import RunConfig
 
 
@@ -20,8 +20,8 @@ class HeldOut:
         self._data, self._pieces = data, pieces
         self._adds_up, self._begins_sums = config.task.per_step, k == 0
         self.chunks = data.chunks
-        self.sums = np.zeros(3)
-        """of the last chunk: how many targets, how many answers right, sum of losses; of all boxes up to this one"""
+        self.sums = np.zeros(len(Judged._fields))
+        """of the last chunk, and of all boxes up to this one (Judged)"""
 
     def tests(self, chunk: int) -> int:
         """0 for a chunk of validation samples, 1 for one of test samples."""

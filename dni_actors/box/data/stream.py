@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dni_actors.box.data.checked import Checked
 from dni_actors.box.messages import Score, State
 from dni_actors.box.piece import Piece
 from dni_actors.config.run import RunConfig
@@ -24,6 +25,7 @@ class StreamFeed:
 
     def __init__(self, config: RunConfig, task: Streaming, k: int) -> None:
         self._task, self._seed, self._rows = task, config.learning.seed, config.rows
+        self._checked = Checked(config)
         self._first, self._steps = config.window(k)
         self._whole, self._groups, self._leads = config.steps, config.chain.streams, k == 0
         self.memory = np.zeros(task.memory if self._leads else 0)
@@ -70,6 +72,7 @@ class StreamFeed:
                 self._facts[:] = came.facts
         x = piece.cell.x
         self._task.window(part, self._seed, self._facts, self._first, x[..., :-1], piece.labels)
+        self._checked.window(x[..., :-1], piece.labels)
         x[..., -1] = 1
         if piece.ahead is not None:
             self._task.window(part, self._seed, self._facts, self._first + self._steps, self._nothing, piece.ahead)

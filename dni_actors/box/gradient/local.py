@@ -36,8 +36,9 @@ class LocalReadout:
         """h [b, H], labels [b] -> dL/dh [b, H] per sample (a work array); keeps what `step` learns from."""
         readout = self._readout
         readout.forward(h, labels)
-        self._loss *= SKILL
-        self._loss += (1 - SKILL) * float(readout.loss.mean())
+        if (loss := readout.mean_loss()) is not None:
+            self._loss *= SKILL
+            self._loss += (1 - SKILL) * loss
         d = readout.backward()
         readout.weight_gradients()
         self._sum += self.parameters.gradients

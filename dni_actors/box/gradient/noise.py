@@ -41,9 +41,9 @@ class NoiseGradient(ZeroGradient):
         return self._noise, self._noise
 
     def judged(self, piece: Piece) -> None:
-        """A box with a read-out knows a newer cost than the one that came."""
-        if piece.readout is not None:
-            self._cost[:] = piece.readout.loss.mean()
+        """A box with a read-out knows a newer cost than the one that came, if something was asked for."""
+        if piece.readout is not None and (cost := piece.readout.mean_loss()) is not None:
+            self._cost[:] = cost
 
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """The cost alone."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
+from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place, Status, Warned
 from dni_actors.protocol.cut import BoxCut
@@ -38,9 +39,9 @@ def check_versions(boxes: Sequence[tuple[Place, int]]) -> None:
             raise BoxError(place.box, 0, f"{problem}; install the same dni_actors on all nodes")
 
 
-def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableError:
+def problem_of(box: int, cause: BaseException) -> BoxError | RuntimeUnavailableError | ConfigError:
     """What a box could not do, as one sentence."""
-    if isinstance(cause, BoxError | RuntimeUnavailableError):
+    if isinstance(cause, BoxError | RuntimeUnavailableError | ConfigError):
         return cause
     if isinstance(cause, MemoryError):
         problem = f"box {box} does not fit into its machine's memory; lower --hidden, --batch or --lag"
@@ -170,7 +171,7 @@ class Actors:
         answered, _ = self._ray.wait(calls, num_returns=len(calls), timeout=0) if calls else ([], [])
         answers: list[Any] = []
         dead: list[BoxDiedError] = []
-        problems: list[BoxError | RuntimeUnavailableError] = []
+        problems: list[BoxError | RuntimeUnavailableError | ConfigError] = []
         for k, call in zip(boxes, calls, strict=True):
             if call not in answered:
                 dead.append(BoxDiedError(k, 0, f"its process hangs, silent for {limits.STAND_WITHIN:.0f} s"))

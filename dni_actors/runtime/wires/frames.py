@@ -21,7 +21,7 @@ from dni_actors.protocol.layout import Layout, Spec, contents_of
 from dni_actors.protocol.post import Kind, Message
 
 MAGIC = b"DNIA"
-VERSION = 4
+VERSION = 5
 MOST = 5  # fields of a message
 SORT, SHAPES = struct.Struct("<4sHBB16sIqdBB"), struct.Struct("<" + MOST * "BII")
 HEADER_SIZE = SORT.size + SHAPES.size  # bytes

@@ -14,6 +14,7 @@ import numpy as np
 from dni_actors.box.data.probe import Probed
 from dni_actors.box.errors import BoxError
 from dni_actors.box.time_box import TimeBox
+from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.streams import Stream
 from dni_actors.observe.events import Status
@@ -142,6 +143,8 @@ class Stepper:
         except BoxError as error:
             error.story = error.story or tuple(self.story)
             raise
+        except ConfigError as error:  # what a task draws is seen in its tick
+            raise BoxError(self.box.index, self.tick, str(error)) from error
         except Exception as error:
             raise BoxError(self.box.index, self.tick, f"{type(error).__name__}: {error}", self.story) from error
         finally:
