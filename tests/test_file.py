@@ -89,6 +89,24 @@ def test_an_error_is_the_mean_over_the_known_numbers(tmp_path, rng, boxes, colum
     assert result.test_error == pytest.approx(np.nanmean((said - test.labels) ** 2), rel=1e-6)
 
 
+def test_a_file_that_is_written_again_is_read_again(tmp_path, rng):
+    """In one process, as a notebook does; and one that has not changed is read once."""
+    x, labels = labelled(rng, "classes")
+
+    def digest(name):
+        return Chain(RunConfig.of(task=name, boxes=2, batch=8, ticks=5, hidden=4)).run()
+
+    name = write(tmp_path / "it.npz", x, labels)
+    first = digest(name)
+    assert find(name) is find(name)
+    write(tmp_path / "it.npz", x, 1 - labels)
+    second = digest(name)
+    assert second != first
+    assert second == digest(write(tmp_path / "other.npz", x, 1 - labels))
+    write(tmp_path / "it.npz", x, labels)
+    assert digest(name) == first
+
+
 def test_one_input_needs_no_axis_of_its_own(tmp_path, rng):
     task = find(write(tmp_path / "it.parquet", rng.standard_normal((12, 5)), np.arange(12) % 3))
     assert (task.steps, task.inputs, task.train, task.test) == (5, 1, 10, 1)

@@ -13,7 +13,7 @@ from dni_actors.tasks.idx import image_rows
 from dni_actors.tasks.mnist import Mnist01, Rows
 from dni_actors.tasks.symbols import Recall, Xor
 from dni_actors.tasks.task import Fresh, Samples, Split, Streaming, Task
-from dni_actors.tasks.text import text_task
+from dni_actors.tasks.text import novel, text_task
 
 TASKS: dict[str, Callable[[], Task]] = {
     "mnist01": Mnist01,
@@ -25,7 +25,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "binary-addition-12": lambda: BinaryAddition(12),
     "copy": Copy,
     "repeat-copy": RepeatCopy,
-    "text": text_task,
+    "text": novel,
 }
 FROM_DATA: dict[str, Callable[[str], Task]] = {"rows": image_rows, "text": text_task}
 """Those that may also be made from `--data`."""

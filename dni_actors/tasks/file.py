@@ -5,7 +5,6 @@ x is [N, T, I], or [N, T] of one input. Labels that are whole numbers are classe
 each step [N, T, C] (NaN where nothing is asked). A tenth each is for validation and test, chosen by lot.
 """
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.streams import Stream, generator
+from dni_actors.tasks.kept import kept
 from dni_actors.tasks.task import Samples, Split
 
 PREFIX = "file:"
@@ -165,9 +165,9 @@ def nested(name: str, column: Any) -> Array:
     return values.reshape(shape)
 
 
-@cache
+@kept
 def file(path: str) -> File:
-    """Read once in a process. ConfigError says what is wrong with the file."""
+    """ConfigError says what is wrong with the file."""
     try:
         return File(Path(path))
     except OSError as error:

@@ -2,13 +2,13 @@
 
 import gzip
 import struct
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.tasks.kept import kept
 from dni_actors.tasks.task import Samples, Split
 
 UBYTE = 0x08
@@ -71,7 +71,6 @@ class ImageRows:
         return Split(window(x[~chosen], y[~chosen]), window(x[chosen], y[chosen]), window(*self._parts["test"]))
 
 
-@cache
+@kept
 def image_rows(folder: str) -> ImageRows:
-    """Read once in a process."""
     return ImageRows(Path(folder))

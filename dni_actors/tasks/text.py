@@ -6,7 +6,6 @@ are rarer than one in RARE become one: so many classes a read-out need not have.
 
 import gzip
 import math
-from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.tasks.kept import kept
 from dni_actors.tasks.task import TRAIN, Split
 
 FILE = Path(__file__).with_name("data") / "persuasion.txt.gz"
@@ -79,11 +79,14 @@ class Text:
         raise TypeError("a stream has no set of samples")
 
 
-@cache
-def text_task(file: str | None = None) -> Text:
-    """Of a file, UTF-8; by default the novel that comes with the package (see data/README.md)."""
-    if file is None:
-        return Text(gzip.decompress(FILE.read_bytes()).decode("utf-8"))
+def novel() -> Text:
+    """That comes with the package (see data/README.md)."""
+    return Text(gzip.decompress(FILE.read_bytes()).decode("utf-8"))
+
+
+@kept
+def text_task(file: str) -> Text:
+    """Of a file, UTF-8."""
     try:
         content = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
