@@ -17,6 +17,7 @@ from dni_actors.nn.arrays import Array
 from dni_actors.observe.figure import figure
 from dni_actors.protocol.model import Model
 from dni_actors.record.result import Result
+from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import why
 from dni_actors.runtime.kernels import single_blas_thread
 
@@ -38,6 +39,8 @@ def main() -> None:
     if chosen.export is not None:
         np.savez(chosen.export, **model.weights())  # type: ignore[arg-type]  # names that savez itself does not use
         print(f"{len(model.weights())} arrays of {model.config.boxes} boxes in {chosen.export}")
+    if chosen.input is None and chosen.export is None:
+        RunFiles.of(chosen.run).check_data(model.config)
     if chosen.input is not None or chosen.export is None:
         with single_blas_thread():
             answer(model, None if chosen.input is None else load(chosen.input), chosen.output)

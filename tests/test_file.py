@@ -1,5 +1,6 @@
 """Anybody's own samples: what a file may hold, and what is said of one that cannot be used."""
 
+import re
 import subprocess
 import sys
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from dni_actors import run
+from dni_actors import predict, replay, run
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.runtime.inline import Chain
@@ -105,6 +106,35 @@ def test_a_file_that_is_written_again_is_read_again(tmp_path, rng):
     assert second == digest(write(tmp_path / "other.npz", x, 1 - labels))
     write(tmp_path / "it.npz", x, labels)
     assert digest(name) == first
+
+
+def test_a_run_goes_on_is_done_again_and_is_scored_with_its_own_data_only(tmp_path, rng, monkeypatch, capsys):
+    x, labels = labelled(rng, "classes")
+    path = tmp_path / "it.npz"
+    fields = {"boxes": 2, "batch": 8, "console": "quiet", "runtime": "inline", "storage": str(tmp_path), "name": "run"}
+    config = RunConfig.of(task=write(path, x, labels), ticks=10, **fields)
+    digest = run(config).digest
+
+    def told(command, *flags):
+        monkeypatch.setattr(sys, "argv", [command.__name__, str(tmp_path / "run"), *flags])
+        return command.main(), capsys.readouterr().err
+
+    for command in (predict, replay):
+        assert told(command)[0] == 0
+    write(path, x, 1 - labels)
+    for command in (predict, replay):
+        code, error = told(command)
+        assert code == 2
+        begun = rf"dni_actors: task: file:{path} holds other data than the run in {tmp_path}/run began with "
+        assert re.match(begun + r"\(\w{16}, not \w{16}\); bring those back", error), error
+    np.save(tmp_path / "x.npy", x[:2])
+    assert told(predict, "--input", str(tmp_path / "x.npy"))[0] == 0
+    with pytest.raises(ConfigError, match="holds other data than the run in .*run began with"):
+        run(RunConfig.of(task=f"file:{path}", ticks=20, **fields))
+    write(path, x, labels)
+    resumed = run(RunConfig.of(task=f"file:{path}", ticks=20, **fields))
+    fields["name"] = "whole"
+    assert resumed.digest == run(RunConfig.of(task=f"file:{path}", ticks=20, **fields)).digest != digest
 
 
 def test_one_input_needs_no_axis_of_its_own(tmp_path, rng):

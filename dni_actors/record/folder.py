@@ -106,6 +106,7 @@ class RunFolder:
         if differing:
             words = "; ".join(differing)
             raise ConfigError("name", f"{where} by a run with other settings ({words}); give those, or another name")
+        RunFiles(self.storage).check_data(self.config)
         self._claim_it()
         self.resumed = True
         self.write_config(self.config)

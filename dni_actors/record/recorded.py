@@ -26,6 +26,7 @@ class Recorded:
             reason = why(error) if isinstance(error, OSError) else str(error)
             problem = f"{place!r} holds no run that can be read ({reason}); give a folder such as runs/NAME"
             raise ConfigError("run", problem) from error
+        self._files.check_data(self.config)
         self._place = place
         self._ends_at = self._end()
         self._digests = {(row["tick"], row["box"]): row["digest"] for row in digests}  # the last time counts

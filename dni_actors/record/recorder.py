@@ -22,6 +22,7 @@ from dni_actors.record.run_files import CONFIG, DIGESTS, MANIFEST, METRICS, PLAC
 from dni_actors.record.storage import Storage, why
 from dni_actors.record.tables import CutDigest, GrowingTable, read_rows
 from dni_actors.record.traces import TraceTable
+from dni_actors.tasks import fingerprint
 
 
 class Recorder:
@@ -37,7 +38,7 @@ class Recorder:
             self._folder.release()
             raise
         self._starts = 0
-        self._manifest = manifest()
+        self._manifest = manifest() | {"data": fingerprint(config.task)}
         self._unwritten: dict[str, Callable[[], None]] = {}  # by file
         self._will_write(MANIFEST, self._manifest)
         self.problem: str | None = None

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.record import cut_files
@@ -14,6 +15,7 @@ from dni_actors.record.cut_files import Complete
 from dni_actors.record.storage import Storage
 from dni_actors.record.tables import CutDigest, read_metrics, read_probes, read_rows
 from dni_actors.record.traces import Traces
+from dni_actors.tasks import fingerprint
 
 CONFIG, MANIFEST, PLACES, RESULT = "config.toml", "manifest.json", "boxes.json", "result.json"
 METRICS, DIGESTS, PROBES, TRACE = "metrics", "digests", "probes", "trace"
@@ -45,6 +47,19 @@ class RunFiles:
     def manifest(self) -> dict[str, Any]:
         """Versions, machine, begin and end. ValueError if it is no object of JSON."""
         return self._object(MANIFEST)
+
+    def check_data(self, config: RunConfig) -> None:
+        """ConfigError if the task's data are others than those that the run began with, as far as both are known."""
+        try:
+            before = self.manifest().get("data")
+        except (OSError, ValueError):  # killed before it was written
+            return
+        now = fingerprint(config.task)
+        if before and now and before != now:
+            chain = config.chain
+            field, value = ("task", chain.task) if chain.data is None else ("data", repr(chain.data))
+            problem = f"{value} holds other data than the run in {self.storage.name} began with ({now}, not {before})"
+            raise ConfigError(field, f"{problem}; bring those back, or begin a run of another name")
 
     def places(self) -> list[dict[str, Any]]:
         """Where each box runs: the fields of Place. ValueError or TypeError if it is no such list."""

@@ -12,7 +12,7 @@ from dni_actors.tasks.file import PREFIX, file
 from dni_actors.tasks.idx import image_rows
 from dni_actors.tasks.mnist import Mnist01, Rows
 from dni_actors.tasks.symbols import Recall, Xor
-from dni_actors.tasks.task import Fresh, Samples, Split, Streaming, Task
+from dni_actors.tasks.task import Fresh, Samples, Split, Streaming, Task, fingerprint
 from dni_actors.tasks.text import novel, text_task
 
 TASKS: dict[str, Callable[[], Task]] = {
@@ -30,7 +30,7 @@ TASKS: dict[str, Callable[[], Task]] = {
 FROM_DATA: dict[str, Callable[[str], Task]] = {"rows": image_rows, "text": text_task}
 """Those that may also be made from `--data`."""
 
-__all__ = ["TASKS", "Fresh", "Samples", "Split", "Streaming", "Task", "find"]
+__all__ = ["TASKS", "Fresh", "Samples", "Split", "Streaming", "Task", "find", "fingerprint"]
 
 
 def find(name: str, data: str | None = None) -> Task:

@@ -5,6 +5,7 @@ x is [N, T, I], or [N, T] of one input. Labels that are whole numbers are classe
 each step [N, T, C] (NaN where nothing is asked). A tenth each is for validation and test, chosen by lot.
 """
 
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.digest import digest
 from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.tasks.kept import kept
@@ -53,6 +55,11 @@ class File:
         for name, part in zip(("train", "validate", "test"), self._parts, strict=True):
             if not LOSSES[self.loss].known(self._labels[part]).any():
                 raise Unfit(f"has no known label among the {len(part)} samples to {name} with; add samples, or labels")
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all samples."""
+        return digest([("x", self._x.transpose(1, 0, 2)), ("labels", self._labels)])
 
     def load(self, first: int, steps: int) -> Split:
         """See tasks/task.py."""

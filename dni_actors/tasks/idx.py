@@ -2,12 +2,14 @@
 
 import gzip
 import struct
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.digest import digest
 from dni_actors.tasks.kept import kept
 from dni_actors.tasks.task import Samples, Split
 
@@ -58,6 +60,12 @@ class ImageRows:
         self._validates = np.arange(len(y)) % VALIDATION == VALIDATION - 1
         self.validation = int(self._validates.sum())
         self.train, self.test = len(y) - self.validation, len(self._parts["test"][1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all images and labels."""
+        named = zip(("images", "labels"), zip(*self._parts.values(), strict=True), strict=True)
+        return digest((name, array) for name, arrays in named for array in arrays)
 
     def load(self, first: int, steps: int) -> Split:
         """See tasks/task.py."""

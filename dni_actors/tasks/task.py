@@ -72,6 +72,12 @@ class Fresh(Protocol):
         """
 
 
+def fingerprint(task: Task) -> str | None:
+    """Of a task's data, if it comes from outside and says so: `fingerprint`, a text that changes with them."""
+    found = getattr(task, "fingerprint", None)
+    return None if found is None else str(found)
+
+
 TRAIN, VALIDATION, TEST = range(3)
 """Parts of a stream's material; no part sees another one's."""
 

@@ -6,6 +6,7 @@ are rarer than one in RARE become one: so many classes a read-out need not have.
 
 import gzip
 import math
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.digest import digest
 from dni_actors.tasks.kept import kept
 from dni_actors.tasks.task import TRAIN, Split
 
@@ -44,6 +46,12 @@ class Text:
         borders = [int(share * len(codes)) for share in PARTS]
         self._parts = [classes[found[a:b]] for a, b in pairwise(borders)]
         self.train, self.validation, self.test = (len(part) for part in self._parts)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of all characters."""
+        parts = [("alphabet", np.array([*map(ord, self.alphabet)])), *(("part", part) for part in self._parts)]
+        return digest(parts)
 
     def chunks(self, rows: int, steps: int) -> int:
         return max(1, min(self.validation, self.test, EVALUATED) // (rows * steps))

@@ -104,6 +104,9 @@ def written(place, name):
     return (place / "cuts" / f"{9:012}").read(name)
 
 
+FORMAT, NEWER = (f'"format": {number}'.encode() for number in (cut_files.FORMAT, cut_files.FORMAT + 1))  # one digit
+
+
 def newer(content):
     facts = json.loads(content)
     facts["format"] = cut_files.FORMAT + 1
@@ -118,7 +121,11 @@ def newer(content):
         ("box-000.arrow", lambda b: b"", "box-000.arrow cannot be used: it is not as it was written"),
         (COMPLETE, lambda b: b[:-20], "COMPLETE cannot be used: it is no JSON of a cut"),
         (COMPLETE, lambda b: b.replace(b'"incarnation": 0', b'"incarnation": 1'), "it is not as it was written"),
-        (COMPLETE, newer, "its format 4 is newer than 3; use a newer dni_actors"),
+        (
+            COMPLETE,
+            newer,
+            f"its format {cut_files.FORMAT + 1} is newer than {cut_files.FORMAT}; use a newer dni_actors",
+        ),
         (COMPLETE, lambda b: b"[]", "it was not written by dni_actors"),
         (COMPLETE, lambda b: b"[" * 100_000, "it is no JSON of a cut"),
         (COMPLETE, lambda b: b"\xff", "it is no JSON of a cut"),
@@ -151,7 +158,7 @@ def test_a_missing_part_is_named(local):
     [
         b"",
         b"ARROW1",
-        cut_files.encode(part(9)).to_pybytes().replace(b'"format": 3', b'"format": 7'),
+        cut_files.encode(part(9)).to_pybytes().replace(FORMAT, NEWER),
         cut_files.encode(part(9)).to_pybytes().replace(b"float32", b"object0"),
     ],
     ids=itertools.count(),
