@@ -129,7 +129,7 @@ def test_a_run_goes_on_is_done_again_and_is_scored_with_its_own_data_only(tmp_pa
         assert re.match(begun + r"\(\w{16}, not \w{16}\); bring those back", error), error
     np.save(tmp_path / "x.npy", x[:2])
     assert told(predict, "--input", str(tmp_path / "x.npy"))[0] == 0
-    with pytest.raises(ConfigError, match="holds other data than the run in .*run began with"):
+    with pytest.raises(ConfigError, match=r"holds other data than the run in .*run began with"):
         run(RunConfig.of(task=f"file:{path}", ticks=20, **fields))
     write(path, x, labels)
     resumed = run(RunConfig.of(task=f"file:{path}", ticks=20, **fields))
