@@ -27,8 +27,9 @@ def run(
     """Runs to the end, recording and showing what happens: in a runtime that is up, if there is one, and otherwise
     than by the configured console, if that is given.
 
-    Raises ConfigError before anything has begun; RuntimeUnavailableError if no runtime can be had, BoxError if a box
-    failed, KeyboardInterrupt on Ctrl-C: what was reached is recorded first.
+    Raises ConfigError before anything has begun, or if a box that starts anew no longer finds its data;
+    RuntimeUnavailableError if no runtime can be had, BoxError if a box failed, KeyboardInterrupt on Ctrl-C: what was
+    reached is recorded first.
     """
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
     if config.output.report:
