@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from io import TextIOWrapper
 
 from dni_actors.box.errors import BoxError, RuntimeUnavailableError
 from dni_actors.config.checks import ConfigError
@@ -17,6 +18,9 @@ def command(main: Callable[[], int | None]) -> Callable[[], int]:
     @wraps(main)
     def ended() -> int:
         listen()
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter gets \xe9 for it, not an error
+                stream.reconfigure(errors="backslashreplace")
         try:
             try:
                 return main() or 0

@@ -170,7 +170,7 @@ PROGRAM = """
 import subprocess
 from dni_actors import RunConfig, run
 own = subprocess.Popen(["sleep", "600"])
-result = run(RunConfig.of(task="xor", boxes=2, ticks=5, console="quiet", storage="none"))
+result = run(RunConfig.of(task="xor", boxes=2, ticks=5, console="quiet"))
 print(result.status, own.poll())
 own.kill()
 """

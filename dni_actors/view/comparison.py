@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.segment import Segment
 from rich.style import Style
 
@@ -14,6 +14,7 @@ from dni_actors.observe.standing import Standing
 from dni_actors.view.frame import Line, Picture, progress
 from dni_actors.view.glyphs import ASCII, BOLD, DIM, GREEN, UNICODE, cell, clock
 from dni_actors.view.live import Redrawn, ascii_only
+from dni_actors.view.terminal import terminal
 
 MB = 1e6
 
@@ -26,7 +27,7 @@ class Comparing:
 
     def __init__(self, kind: str, heading: str, names: Sequence[str]) -> None:
         """`names`: of the contender of each run, in their order."""
-        self._console = Console(highlight=False)
+        self._console = terminal()
         self._kind = ("live" if self._console.is_interactive else "plain") if kind == "auto" else kind
         self._heading, self._names = heading, list(names)
         self._results: list[dict[str, Any]] = []

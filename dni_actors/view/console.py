@@ -4,12 +4,11 @@ import json
 import time
 from typing import Any, Protocol
 
-from rich.console import Console
-
 from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Tuned, Warned, plain
 from dni_actors.observe.standing import Standing
 from dni_actors.view.live import LiveView
 from dni_actors.view.summary import summary
+from dni_actors.view.terminal import terminal
 
 LINE_EVERY = 2.0  # seconds between plain lines
 
@@ -24,7 +23,7 @@ class View(Protocol):
 
 def view(kind: str, standing: Standing) -> View:
     """The view of a kind: auto is live on a terminal and plain elsewhere."""
-    console = Console(highlight=False)
+    console = terminal()
     if kind == "auto":
         kind = "live" if console.is_interactive else "plain"
     if kind == "live":

@@ -1,4 +1,9 @@
 import json
+import os
+import subprocess
+import sys
+
+import pytest
 
 from dni_actors.observe.events import Place, Started, Status, Tuned
 from dni_actors.observe.standing import Standing
@@ -73,3 +78,21 @@ def test_quiet_says_nothing(capsys):
     shown.show(standing().statuses[0])
     shown.close(RESULT)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"FORCE_COLOR": "1"}, {"PYTHONIOENCODING": "ascii"}, {"TTY_COMPATIBLE": "1", "TTY_INTERACTIVE": "1"}],
+    ids=str,
+)
+@pytest.mark.parametrize("console", ["auto", "live"])
+def test_a_file_gets_plain_text_whatever_the_environment_says(tmp_path, given, console):
+    """And letters that its encoding lacks fail no run."""
+    flags = ["--task", "xor", "--boxes", "2", "--ticks", "20", "--runtime", "inline", "--storage", "caf\xe9"]
+    ended = subprocess.run(
+        [sys.executable, "-m", "dni_actors.launch", *flags, "--console", console],
+        capture_output=True, cwd=tmp_path, env=os.environ | {"PYTHONUTF8": "0"} | given, timeout=120, check=False,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"\x1b" not in ended.stdout
+    assert "café" in ended.stdout.decode() or rb"caf\xe9" in ended.stdout
