@@ -8,7 +8,7 @@ from dni_actors.box.messages import Gradient, Score, State
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import Spec
 from dni_actors.protocol.post import Kind, Message
-from dni_actors.runtime.wires.frames import SHAPES, SORT, Frames, Malformed
+from dni_actors.runtime.wires.frames import SHAPES, SORT, VERSION, Frames, Malformed
 from tests.tiny import states
 
 SCORED = (Spec("float32", (2, 3)), Spec("int64", (2, 1)), Spec("float64", (3,)))
@@ -63,7 +63,7 @@ def changed(field, value):
         ([b""], "a header of 0 bytes"),
         ([HEAD[:-1], BODY], "a header of"),
         ([changed(0, b"HTTP"), BODY], "no magic number"),
-        ([changed(1, 1), BODY], "version 1 of the protocol, not 4; install one dni_actors everywhere"),
+        ([changed(1, 1), BODY], f"version 1 of the protocol, not {VERSION}; install one dni_actors everywhere"),
         ([changed(4, b"x" * 16), BODY], "of another run"),
         ([changed(2, 9), BODY], "kind 9"),
         ([changed(3, 5), BODY], "channel 5"),
