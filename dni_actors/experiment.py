@@ -34,7 +34,7 @@ def run(
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
     if config.output.report:
         require_matplotlib()
-    config = config.validated().fitted(cores()).validated()
+    config = config.replace().validated().fitted(cores()).validated()  # its file may have changed
     recorder = Recorder(config.replace(kernels=kernels))
     config = recorder.config
     standing = Standing(config, recorder.evaluations())

@@ -108,6 +108,16 @@ def test_a_file_that_is_written_again_is_read_again(tmp_path, rng):
     assert digest(name) == first
 
 
+def test_a_configuration_that_is_run_again_is_checked_against_the_file_as_it_is_now(tmp_path, rng):
+    x, labels = labelled(rng, "classes")
+    fields = {"console": "quiet", "runtime": "inline", "storage": str(tmp_path)}
+    config = RunConfig.of(task=write(tmp_path / "it.npz", x, labels), boxes=6, batch=8, ticks=5, **fields)
+    assert run(config).status == "finished"
+    write(tmp_path / "it.npz", x[:, :3], labels)
+    with pytest.raises(ConfigError, match=r"^boxes: "):
+        run(config)
+
+
 def test_a_run_goes_on_is_done_again_and_is_scored_with_its_own_data_only(tmp_path, rng, monkeypatch, capsys):
     x, labels = labelled(rng, "classes")
     path = tmp_path / "it.npz"
