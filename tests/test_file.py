@@ -9,9 +9,12 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from dni_actors import predict, replay, run
+from dni_actors import Result, predict, replay
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
+from dni_actors.experiment import run
+from dni_actors.observe.events import Place, Started
+from dni_actors.runtime import Runtime
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import find
 
@@ -116,6 +119,32 @@ def test_a_configuration_that_is_run_again_is_checked_against_the_file_as_it_is_
     write(tmp_path / "it.npz", x[:, :3], labels)
     with pytest.raises(ConfigError, match=r"^boxes: "):
         run(config)
+
+
+def test_a_run_that_has_begun_is_kept_when_a_new_box_no_longer_finds_its_data(tmp_path, rng):
+    """As after a kill; one that never began leaves nothing."""
+    config = RunConfig.of(task=write(tmp_path / "it.npz", *labelled(rng, "classes")), boxes=2, batch=8, ticks=5)
+
+    def told(name, begins):
+        def fails(config, cuts):
+            if begins:
+                yield Started(tuple(Place(k, 1, "here", "inline", "") for k in range(2)), 0)
+            (tmp_path / "it.npz").rename(tmp_path / "gone.npz")
+            try:
+                yield find(config.chain.task)
+            finally:
+                (tmp_path / "gone.npz").rename(tmp_path / "it.npz")
+
+        fields = {"console": "quiet", "runtime": "inline", "storage": str(tmp_path / "runs"), "name": name}
+        with pytest.raises(ConfigError, match=r"it\.npz cannot be read"):
+            run(config.replace(**fields), Runtime(fails, 1))
+
+    told("begun", True)
+    told("never", False)
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["begun"]
+    result = Result.from_path(tmp_path / "runs" / "begun")
+    assert result.status == "failed"
+    assert "it.npz cannot be read" in result.error
 
 
 def test_a_run_goes_on_is_done_again_and_is_scored_with_its_own_data_only(tmp_path, rng, monkeypatch, capsys):

@@ -7,7 +7,7 @@ from dni_actors.box.data.feed import Feed
 from dni_actors.box.errors import BoxError
 from dni_actors.config.checks import ConfigError
 from dni_actors.runtime.inline import Chain
-from dni_actors.tasks import TASKS, Samples, Split, made
+from dni_actors.tasks import TASKS, Samples, Split, find, made
 from tests.tiny import Tiny, TinyNumbers, TinySteps, tiny
 
 
@@ -117,4 +117,25 @@ def test_what_a_users_task_draws_is_seen_in_its_tick():
     chain = Chain(tiny(task=f"{__name__}:Draws"))
     told = r"tick [1-7]: task: .*Draws has labels from 2 to [23] in its drawn samples; give classes 0 to 1"
     with pytest.raises(BoxError, match=told):
+        chain.run()
+
+
+class Bent(type(find("copy"))):
+    """A stream whose labels, or inputs, are none."""
+
+    wrong = 99
+
+    def window(self, part, seed, facts, first, x, labels):
+        super().window(part, seed, facts, first, x, labels)
+        (labels if self.wrong == 99 else x)[:1] = self.wrong
+
+
+class BentInputs(Bent):
+    wrong = np.nan
+
+
+@pytest.mark.parametrize(("kind", "told"), [(Bent, "labels from .* to 99"), (BentInputs, "nan as float32 in x")])
+def test_what_a_users_stream_holds_is_seen_in_its_tick(kind, told):
+    chain = Chain(tiny(task=f"{__name__}:{kind.__name__}", unroll=(2, 2), streams=2, lag=1))
+    with pytest.raises(BoxError, match=rf"tick 0: task: .*{kind.__name__} has {told} .*its streams"):
         chain.run()

@@ -19,8 +19,7 @@ class Checked:
 
     def __init__(self, config: RunConfig) -> None:
         self._task, self._name, self._precision = config.task, config.chain.task, config.chain.precision
-        self.foreign = ":" in self._name
-        """whether it is a user's own, and so what it draws in each tick is checked, too"""
+        self._foreign = ":" in self._name  # a user's own: what it draws in each tick is checked, too
 
     def split(self, first: int, steps: int) -> Split:
         """A window of all samples."""
@@ -40,14 +39,14 @@ class Checked:
 
     def drawn(self, samples: Any, steps: int, count: int) -> Samples:
         """A mini-batch of a task that draws."""
-        if not self.foreign:
+        if not self._foreign:
             return Samples(*samples)
         x, labels = samples
         return self._samples("drawn samples", np.asarray(x), np.asarray(labels), steps, count)
 
     def window(self, x: Array, labels: Array) -> None:
         """x [T, N, I] and labels [T, N] of a stream, in the run's types already."""
-        if self.foreign:
+        if self._foreign:
             self._numbers("streams", x)
             self._labels("streams", labels)
 
