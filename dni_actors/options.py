@@ -73,7 +73,8 @@ def given(argv: Sequence[str], parser_of: Callable[..., Arguments], never: Mappi
     if parsed.resume is not None:
         file = resumed(parsed.resume, parsed)
     named = {name: getattr(parsed, name) for name in ("preset", "task") if getattr(parsed, name) is not None}
-    base = RunConfig().replace(**defaults(named or file)).replace(**file)
+    below = {name: value for name, value in file.items() if not named or name not in ("preset", "task")}
+    base = RunConfig().replace(**defaults(below | flags | named)).replace(**file)
     if parsed.help:
         print(parser_of(base.over()).format_help(), end="")
         raise SystemExit(0)

@@ -57,7 +57,7 @@ def test_what_a_file_holds_is_what_boxes_see(tmp_path, rng, kind, suffix):
     task = find(write(tmp_path / f"it.{suffix}", x, labels))
     assert (task.loss, task.per_step, task.classes) == KINDS[kind]
     assert (task.steps, task.inputs, task.train, task.validation, task.test) == (STEPS, INPUTS, 32, 4, 4)
-    rows = {row.astype(np.float32).tobytes(): label for row, label in zip(x, labels, strict=True)}
+    rows = {row.astype(np.float64).tobytes(): label for row, label in zip(x, labels, strict=True)}
     for part in task.load(0, STEPS):
         for n in range(part.x.shape[1]):
             wanted = rows.pop(part.x[:, n].tobytes())  # each sample in one part, once
@@ -198,18 +198,23 @@ def with_one(value, x=X):
         ({"x": X, "labels": Y[:9]}, r"has x \[20, 4, 2\] and labels \[9\]; give x \[N, T, I\]"),
         (
             {"x": X, "labels": np.zeros((20, 3), int)},
-            r"has .* labels \[20, 3\]; labels of each step are as many as the steps",
+            r"has labels \[20, 3\] for 4 steps; labels of each step are as many as the steps",
         ),
         ({"x": X.reshape(20, 2, 2, 2), "labels": Y}, r"has .*; give x \[N, T, I\]"),
         ({"x": with_one(np.nan), "labels": Y}, "has NaN, .* or too large numbers in x, first in sample 0; fill in"),
         ({"x": with_one(1e39), "labels": Y}, "has .* numbers in x, first in sample 0; .* below 1e38"),
-        ({"x": X, "labels": np.full((20, 4), -1) + (np.arange(20) == 0)[:, None] * 2}, "has no known label among the"),
-        ({"x": X, "labels": with_one(np.nan, Y + 0.5)}, "has NaN or infinite numbers among the labels"),
+        (
+            {"x": X, "labels": np.where(np.arange(20)[:, None] == 0, [0, 1, 0, 1], -1)},
+            "has no known label among the",
+        ),
+        ({"x": X, "labels": np.full((20, 4), -1)}, "has no known class among 0 labels; give at least two"),
+        ({"x": X, "labels": Y * 0}, "has only the class 0 among 20 labels; give at least two"),
+        ({"x": X, "labels": with_one(np.nan, Y + 0.5)}, "has NaN among the labels; drop those samples"),
         ({"x": X, "labels": np.int64(1)}, r"has x \[20, 4, 2\] and labels \[\]; give x"),
         ({"x": np.float64(1), "labels": Y}, r"has x \[\] and labels \[20\]; give x"),
         ({"x": X, "labels": Y - 1}, "has labels from -1 to 0; number the classes 0, 1 and so on"),
-        ({"x": X, "labels": Y * 10**9}, "has labels from 0 to 1000000000; .* or give floats for regression"),
-        ({"x": X.astype(str), "labels": Y}, "has x of type <U32 and labels of type int64; give numbers"),
+        ({"x": X, "labels": Y * 10**9}, "has labels from 0 to 1000000000; .*, or learn numbers with --labels numbers"),
+        ({"x": X.astype(str), "labels": Y}, "has x of type <U32; give numbers"),
         ({"x": X.astype(object), "labels": Y}, "holds no arrays of numbers"),
     ],
     ids=lambda value: str(value)[:24] if isinstance(value, str) else "",
@@ -224,18 +229,19 @@ def test_an_unfit_file_is_one_sentence(tmp_path, arrays, told):
     ("columns", "told"),
     [
         (
-            {"x": [[[1.0], [2.0]]] * 9 + [[[1.0]]], "labels": [0, 1] * 5},
-            r"has lists of different lengths in x \(from 1",
+            {"x": [[[1.0], [2.0, 3.0]]] * 10, "labels": [0, 1] * 5},
+            r"has lists of different lengths in the steps of x \(from 1 to 2\); give each step as many numbers",
         ),
+        ({"x": [[[1.0]], []] * 5, "labels": [0, 1] * 5}, "has sequences without a step in x; drop those"),
         ({"x": [[1.0, None]] * 10, "labels": [0, 1] * 5}, "has empty cells in x; fill them in"),
-        ({"x": [[1.0, 2.0]] * 10, "labels": ["a", "b"] * 5}, "has string in labels; give numbers"),
+        ({"x": [[1.0, 2.0]] * 10, "labels": [b"a", b"b"] * 5}, "has binary in labels; give numbers, or texts"),
         ({"x": [[1.0, 2.0]] * 10, "y": [0, 1] * 5}, "has x, y; give x and labels"),
         (
             {"x": [[1.0, 2.0]] * 9 + [None], "labels": [0, 1] * 5},
             "has list.* with empty rows in x; give lists of numbers",
         ),
     ],
-    ids=range(5),
+    ids=range(6),
 )
 def test_an_unfit_table_is_one_sentence(tmp_path, columns, told):
     parquet.write_table(pa.table(columns), tmp_path / "it.parquet")

@@ -24,7 +24,7 @@ LIBRARIES = {  # which parts, or single modules, may import what
     "zmq": {"runtime"},
     "threadpoolctl": {"runtime"},
     "psutil": {"runtime"},
-    "pyarrow": {"record", "tasks/file.py"},
+    "pyarrow": {"record", "tasks/own/parquet.py"},
     "rich": {"view"},
     "matplotlib": {"view"},
     "tensorboardX": {"view"},

@@ -45,7 +45,7 @@ class LocalLoss(NoLoss):
         self.parameters = self._readout.parameters
 
     def back(self, piece: Piece, tally: Tally) -> None:
-        piece.at_end = self._readout.gradient(piece.h, piece.labels)
+        piece.at_end = self._readout.gradient(piece.h, piece.local_labels)
 
     def step(self, rate: float | None) -> float:
         return self._readout.skip() if rate is None else self._readout.step(rate)

@@ -12,6 +12,7 @@ from dni_actors.nn.no_steps import NoSteps
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.readout import Readout
 from dni_actors.nn.streams import Stream, generator
+from dni_actors.tasks import optional
 
 
 def reads_out(config: RunConfig, k: int) -> bool:
@@ -44,12 +45,14 @@ class Judged(NamedTuple):
     """Sums over samples, or over all their steps where every step is asked."""
 
     asked: int
-    """how many of them have a known target"""
+    """how many of them have a known target, of those that an answer can be right or wrong about: no numbers"""
     right: int
     """how many answers"""
     loss: float
     known: float
-    """shares of known targets: what the loss is of"""
+    """shares of known targets, times the weights of their classes: what the loss is of"""
+    error: float = 0.0
+    """of numbers, in an evaluation: their mean squared error, in the targets' own units"""
 
 
 class Piece:
@@ -69,9 +72,14 @@ class Piece:
         ahead = config.synthesizer.look_ahead if task.per_step and config.synthesizer.conditioned else 0
         self.ahead = loss.targets((ahead, rows), task.classes) if ahead else None
         """[A, b] or [A, b, C]: targets after the box's steps"""
-        self._loss = loss(rows, task.classes, dtype)
+        self.begins = np.zeros(rows, np.int64) if optional(task).begins is not None else None
+        """[b] steps at which sequences begin, where they differ"""
+        self._window = config.window(k)
+        self._loss = loss(rows, task.classes, dtype, config.class_weights)
         samples = steps * rows if task.per_step else rows
-        self.readout = Readout(parameters, samples, dtype, task.loss) if reads_out(config, k) else None
+        self.readout: Readout | None = None
+        if reads_out(config, k):
+            self.readout = Readout(parameters, samples, dtype, task.loss, config.class_weights)
         self._read = False  # the read-out has seen this passage
         self.state: Array = zeros((rows, width), dtype)
         """[b, S] after the last step"""
@@ -103,16 +111,38 @@ class Piece:
                 self.readout.forward(self.h, self.labels)
         return self.readout
 
+    @property
+    def late(self) -> Array | None:
+        """[b] sequences that begin after the box's last step: their state is zero still. None: there are none."""
+        return None if self.begins is None else self.begins >= sum(self._window)
+
     def judged(self, rows: int | None = None) -> Judged:
         """After `read`: of the first so many rows."""
         assert self.readout is not None
-        known = self._loss.known(self.labels[:, :rows] if self._per_step else self.labels[:rows])
+        labels = self.labels[:, :rows] if self._per_step else self.labels[:rows]
+        known = np.count_nonzero(self._loss.known(labels)) if self._loss.can_be_right else 0
 
         def first(a: Array) -> Array:
             return a.reshape(-1, len(self.state))[:, :rows]
 
         right, loss = first(self.readout.correct).sum(), first(self.readout.loss).sum()
-        return Judged(int(np.count_nonzero(known)), int(right), float(loss), float(known.sum()))
+        return Judged(int(known), int(right), float(loss), float(self._loss.weigh(labels).sum()))
+
+    def error(self, scale: Array | float, rows: int) -> float:
+        """After `read`, of C numbers in units of `scale`: the sum of squared errors of so many rows, over C."""
+        assert self.readout is not None
+        off = self.readout.said.reshape(self.labels.shape) - self.labels
+        off = (off[:, :rows] if self._per_step else off[:rows]).astype(np.float64) * scale
+        return float(np.nansum(off * off) / off.shape[-1])
+
+    @property
+    def local_labels(self) -> Array:
+        """As a local read-out has them: of sequences that have begun."""
+        if (late := self.late) is None or not late.any():
+            return self.labels
+        labels = self.labels.copy()
+        labels[late] = -1 if labels.dtype.kind == "i" else np.nan
+        return labels
 
     def condition(self, into: Array) -> None:
         """What a conditioned synthesizer sees of the targets: into [b, C], or [b, A C] of the next A ones."""
@@ -141,11 +171,15 @@ class Piece:
             d_out = self._d_out
             if self.at_end is not None:
                 d_out[:, : self.hidden] += self.at_end
-        return self.cell.backward(d_out, self.at_steps)
+        back = self.cell.backward(d_out, self.at_steps)
+        if self.begins is not None and (fresh := self.begins >= self._window[0]).any():
+            back[fresh] = 0  # their sequences begin here or later, from a state that nobody made
+        return back
 
     def kept(self) -> dict[str, Array]:
         """What a backward pass needs that comes many ticks later: the arrays themselves."""
-        return self.cell.activations() | {"state": self.state, "labels": self.labels}
+        begins = {} if self.begins is None else {"begins": self.begins}
+        return self.cell.activations() | {"state": self.state, "labels": self.labels} | begins
 
     def weight_gradients(self) -> None:
         """Sums over steps and samples, into the parameters' gradients."""

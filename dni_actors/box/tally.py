@@ -19,7 +19,7 @@ class Tally:
 
     def learned(self, judged: Judged) -> None:
         """A mini-batch at the read-out."""
-        self.sums[1:5] += judged
+        self.sums[1:5] += judged[:4]
 
     def trained(self, seen: Agreement | None) -> None:
         """A mini-batch at the synthesizer."""

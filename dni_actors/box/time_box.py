@@ -200,12 +200,15 @@ class TimeBox:
 
     # Between ticks.
 
-    def infer(self, x: Array, h_in: Array) -> Array:
-        """x [T, b, I] of this box's steps, state in [b, S] -> state out [b, S]; not while it learns."""
+    def infer(self, x: Array, h_in: Array, begun: Array | None = None) -> Array:
+        """x [T, b, I] of this box's steps, as boxes see them, state in [b, S], and where sequences have begun [T, b]
+        (None: everywhere) -> state out [b, S]; not while it learns."""
         into = self._pieces[0].cell.x
         if len(into):  # a read-out alone sees no x
             into[..., :-1] = x
             into[..., -1] = 1
+            if begun is not None:
+                into[~begun] = 0
         return self.forward(h_in)
 
     def said(self) -> Array:

@@ -6,9 +6,10 @@ from typing import Any
 
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
+from dni_actors.nn.arrays import Array
 from dni_actors.nn.cell import cell_kind
-from dni_actors.nn.losses import LOSSES
-from dni_actors.tasks import Streaming, Task, find
+from dni_actors.nn.losses import LOSSES, balanced
+from dni_actors.tasks import Scaling, Streaming, Task, find, optional
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,13 +33,24 @@ class Facts:
 
     @cached_property
     def task(self) -> Task:
-        return find(self.chain.task, self.chain.data)
+        return find(self.chain.task, self.chain.data, self.chain.labels)
 
     @cached_property
     def streaming(self) -> Streaming | None:
         """The task, if it goes on from tick to tick: the chain is a ring then."""
         task: Any = self.task
         return task if hasattr(task, "facts") else None  # isinstance asks a protocol's every member, each time
+
+    @cached_property
+    def scaling(self) -> Scaling | None:
+        """What boxes standardise the task's numbers by; None: they take them as they are."""
+        return optional(self.task).scaling if self.chain.standardize else None
+
+    @cached_property
+    def class_weights(self) -> Array | None:
+        """[C] what a label of each class weighs in the loss; None: 1."""
+        counts = optional(self.task).counts
+        return None if self.learning.class_weights == "none" or counts is None else balanced(counts)
 
     @cached_property
     def unrolls(self) -> tuple[int, ...]:

@@ -24,6 +24,12 @@ class ChainConfig:
     recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), adding (the sum of two
     marked numbers), binary-addition (the bits of a sum; binary-addition-12), copy, repeat-copy and text (streams); or
     file:PATH, samples in a Parquet or .npz file; or an import path package.module:Class."""
+    labels: Literal["auto", "classes", "numbers"] = "auto"
+    """What the labels of a file are. auto: texts and whole numbers are classes, others numbers to come near to; what
+    could be both is asked for."""
+    standardize: bool = True
+    """Whether boxes see a file's inputs, and learn its numbers, with mean 0 and deviation 1, by those of its training
+    samples; answers and errors are in the file's own units."""
     data: str | None = None
     """For --task rows a folder of IDX files, gzipped or not (MNIST, Fashion-MNIST), instead of the digits of the
     package; for --task text a text file. On a cluster every node must have it."""
@@ -123,6 +129,8 @@ class LearningConfig:
     """How a box's cell and read-out learn."""
     learning_rate: Rates = (1e-3,)
     """Learning rate of cell and read-out, one for all boxes or one for each; so are the other rates."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """Of a file's classes. balanced: each class weighs as much in the loss, however rare it is."""
     decay: Literal["none", "linear", "cosine"] = "none"
     """Course of all learning rates: constant, or linear or half a cosine to zero at the run's end."""
     clip: Annotated[float, Range(0)] = 1.0

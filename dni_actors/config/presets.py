@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from dni_actors.tasks import Streaming, Task
+
 Fields = dict[str, Any]
 
 
@@ -111,7 +113,32 @@ TASK_DEFAULTS: dict[str, Fields] = {
     "binary-addition": ADDITION | {"task": "binary-addition"},
     "binary-addition-12": ADDITION | {"task": "binary-addition-12", "boxes": 4, "hidden": 128},
 }
-OWN_TASK: Fields = {"epochs": 10}  # of files and import paths
+BOXES = 4  # of a task of one's own, if it has as many steps
+TICKS, EPOCHS = 3000, 10  # that it learns for at least, if it is not ended before
+EVALUATIONS, PATIENCE = 50, 15  # at most, and without a better one
+RATE = 2e-3
+BATCHES = 8, 32  # samples, at least and at most; between these a twentieth of what there is
+
+
+def own_task(task: Task, has_length: bool = False) -> Fields:
+    """Of files and import paths: what suits their size. `has_length`: of the run, is given, and is to be kept to: then
+    rates do not sink, and the run is not ended before.
+
+    The figures are from bench/defaults.py.
+    """
+    if isinstance(task, Streaming):
+        return {} if has_length else {"epochs": EPOCHS}
+    found: Fields = {"boxes": min(BOXES, task.steps)} if task.steps is not None else {}
+    least, most = BATCHES
+    batch = min(max(least, min(most, 1 << max(0, (task.train // 20).bit_length() - 1))), task.train)
+    found |= {"batch": max(1, batch), "learning_rate": RATE}
+    if has_length:
+        return found
+    per_epoch = max(1, task.train // batch)
+    epochs = max(EPOCHS, -(-TICKS // per_epoch))
+    every = max(per_epoch, epochs * per_epoch // EVALUATIONS)
+    return found | {"epochs": epochs, "decay": "cosine", "evaluate_every": every, "stop_after": PATIENCE}
+
 
 PRESETS: dict[str, Preset] = {
     "seed": Preset(

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.facts import Facts
 from dni_actors.config.fields import FIELDS
-from dni_actors.nn.cell import cell_kind
+from dni_actors.nn.cell import cell_kind, keeps_zero
 from dni_actors.nn.synthesizer import synthesizer_kind
+from dni_actors.tasks import PREFIX, optional
 
 
 class Need(NamedTuple):
@@ -57,6 +58,11 @@ GROUNDED = Need(lambda c: c.local_readout, "boxes have no local read-outs", "--l
 DENSE = Need(lambda c: c.chain.cell == "dense", "cell {cell} has its own", "--cell dense")
 SHARED = Need(lambda c: c.chain.weights == "shared", "each box has weights of its own", "--weights shared")
 STREAM = Need(lambda c: c.streaming is not None, "{task} is no stream", "a task that goes on, such as copy")
+FILE = Need(lambda c: c.chain.task.startswith(PREFIX), "{task} is no file", f"--task {PREFIX}PATH")
+SCALED = Need(lambda c: optional(c.task).scaling is not None, "{task} is not standardized", f"--task {PREFIX}PATH")
+COUNTED = Need(
+    lambda c: optional(c.task).counts is not None, "{task} tells no numbers of labels of classes", "a file with classes"
+)
 EVALUATED = Need(
     lambda c: c.learning.evaluate_every != 0, "the only evaluation is the one at the end", "another --evaluate-every"
 )
@@ -65,6 +71,9 @@ SOCKETS = Need(lambda c: c.execution.wire == "zmq", "Ray's calls carry the messa
 
 # What an option needs stands above what needs the option, so that going down the table settles all.
 EFFECTS: dict[str, tuple[Need, ...]] = {
+    "labels": (FILE,),
+    "standardize": (SCALED,),
+    "class_weights": (COUNTED,),
     "activation": (DENSE,),
     "streams": (STREAM,),
     "wire_dtype": (BOUNDARY,),
@@ -179,6 +188,24 @@ CONFLICTS = (
         "unlock",
         lambda c: c.learning.unlock == "full" and c.chain.weights == "shared",
         "full takes states late, and with them the sums of what shared weights learn; use backward, or own weights",
+    ),
+    Conflict(
+        "unlock",
+        lambda c: c.learning.unlock == "full" and optional(c.task).begins is not None,
+        "full predicts states also of sequences that have not begun yet, as {task} has; use backward",
+    ),
+    Conflict(
+        "cell",
+        lambda c: c.chain.cell == "dense" and optional(c.task).begins is not None,
+        "dense sees all steps at once, but the sequences of {task} differ in length; use rnn, gru or lstm",
+    ),
+    Conflict(
+        "cell",
+        lambda c: (
+            optional(c.task).begins is not None and c.chain.cell != "dense" and not keeps_zero(cell_kind(c.chain.cell))
+        ),
+        "{cell} makes a state of nothing, but sequences of {task} begin late, from a state of zeros; use rnn, gru or "
+        "lstm, or let all biases come in through the input's column of ones",
     ),
     Conflict(
         "synthesizer_optimizer",

@@ -12,7 +12,8 @@ from dni_actors.config import rules
 from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.config.facts import Facts
 from dni_actors.config.fields import FIELDS, field
-from dni_actors.config.presets import DEFAULT, OWN_TASK, PRESETS, TASK_DEFAULTS
+from dni_actors.config.presets import DEFAULT, PRESETS, TASK_DEFAULTS, own_task
+from dni_actors.tasks import find
 
 # Giving the first replaces an inherited second.
 EXCLUSIVE = (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("unroll", "boxes"))
@@ -97,7 +98,12 @@ class RunConfig(Facts):
 def defaults(fields: Mapping[str, Any]) -> dict[str, Any]:
     """What stands below the given fields: the named preset, else the task's defaults, else the preset `seed`."""
     if fields.get("preset") is None and fields.get("task") is not None:
-        return TASK_DEFAULTS.get(checked("task", fields["task"], str), OWN_TASK)
+        name = checked("task", fields["task"], str)
+        if name in TASK_DEFAULTS:
+            return TASK_DEFAULTS[name]
+        data, labels = (checked(of, fields.get(of, FIELDS[of].default), FIELDS[of].hint) for of in ("data", "labels"))
+        lasts = any(fields.get(length) is not None for length in ("ticks", "epochs"))
+        return own_task(find(name, data, labels), lasts)
     name = DEFAULT if fields.get("preset") is None else checked("preset", fields["preset"], str)
     if name not in PRESETS:
         raise ConfigError("preset", f"{name!r} is not known; {choose(name, PRESETS)}")

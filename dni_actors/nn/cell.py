@@ -130,3 +130,15 @@ def cell_kind(name: str, activation: str = "tanh") -> type[Cell]:
         kind: type[Cell] = imported("cell", name)
         return kind
     raise ConfigError("cell", f"{name!r} is not known; {choose(name, (*CELLS, 'dense'))}")
+
+
+def keeps_zero(kind: type[Cell]) -> bool:
+    """Whether nothing in gives nothing out: a state of zeros, and inputs of zeros with their column of ones, leave it
+    one of zeros. So rows whose sequences have not begun stay at zero, and teach no weight anything."""
+    inputs, hidden = 2, 3
+    parameters = Parameters(kind.shapes(inputs, hidden), np.float32)
+    kind.initialise(parameters, np.random.default_rng(0))
+    parameters.values += 0.1  # biases that start at zero are not to hide
+    cell = kind(parameters, 2, 1, inputs, hidden, np.float32)
+    cell.x[:] = 0
+    return not np.any(cell.forward(np.zeros((1, kind.width(hidden)), np.float32)))

@@ -15,7 +15,11 @@ from dni_actors.nn.arrays import Array, zeros
 class Loss(Protocol):
     """Works in place on z, which `forward` leaves as `backward` needs it. Shapes: N samples, C outputs."""
 
-    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None: ...
+    can_be_right: bool
+    """whether an answer is right or wrong, not only near"""
+
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike, weights: Array | None = None) -> None:
+        """`weights` [C]: what a target of each class weighs; 1 without them."""
 
     @staticmethod
     def targets(samples: tuple[int, ...], outputs: int) -> Array:
@@ -27,7 +31,10 @@ class Loss(Protocol):
 
     @staticmethod
     def known(targets: Array) -> Array:
-        """[..., N] the share of each sample's targets that are known: what its loss weighs in a mean."""
+        """[..., N] the share of each sample's targets that are known."""
+
+    def weigh(self, targets: Array) -> Array:
+        """[..., N] what each sample's loss weighs in a mean: that share, times the weight of its class."""
 
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
         """Fills loss [N] and correct [N], whether all that is known was answered right; z becomes what the outputs
@@ -41,9 +48,12 @@ class Loss(Protocol):
 
 
 class Softmax:
-    """p = softmax(z), loss = -log p[target]; one class in C."""
+    """p = softmax(z), loss = -w[target] log p[target]; one class in C."""
 
-    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
+    can_be_right = True
+
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike, weights: Array | None = None) -> None:
+        self._weights = None if weights is None else weights.astype(dtype)
         self._column = zeros((samples, 1), dtype)
         self._best = zeros(samples, np.intp)
         self._at = zeros(samples, np.intp)  # where each sample's target stands in the flattened [N, C]
@@ -62,6 +72,10 @@ class Softmax:
     def known(targets: Array) -> Array:
         return targets >= 0
 
+    def weigh(self, targets: Array) -> Array:
+        known = self.known(targets)
+        return known if self._weights is None else known * self._weights.take(targets, mode="clip")
+
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
         np.argmax(z, axis=1, out=self._best)
         np.equal(self._best, targets, out=correct)
@@ -76,12 +90,16 @@ class Softmax:
         z /= total
         np.log(total, out=total)
         np.subtract(total[:, 0], loss, out=loss)
+        if self._weights is not None:
+            loss *= self._weights.take(targets, mode="clip")
         if self._silent is not None:
             loss[self._silent] = 0
 
     def backward(self, z: Array, targets: Array) -> Array:
-        """p - y"""
+        """w (p - y)"""
         z.reshape(-1)[self._at] -= 1
+        if self._weights is not None:
+            z *= self._weights.take(targets, mode="clip")[:, None]
         if self._silent is not None:
             z[self._silent] = 0
         return z
@@ -93,9 +111,9 @@ class Softmax:
 
 
 class Numbers:
-    """What losses of numbers have in common: targets [N, C], and the slope z - y."""
+    """What losses of numbers have in common: targets [N, C], and the slope z - y. There are no classes to weigh."""
 
-    def __init__(self, samples: int, outputs: int, dtype: DTypeLike) -> None:
+    def __init__(self, samples: int, outputs: int, dtype: DTypeLike, weights: Array | None = None) -> None:
         self._scratch = zeros((samples, outputs), dtype)
         self._unknown: Array | None = None  # [N, C] of the last `forward`, if there are any
 
@@ -106,6 +124,9 @@ class Numbers:
     @staticmethod
     def known(targets: Array) -> Array:
         return np.asarray((~np.isnan(targets)).mean(axis=-1))
+
+    def weigh(self, targets: Array) -> Array:
+        return self.known(targets)
 
     def judge(self, terms: Array, right: Array, targets: Array, loss: Array, correct: Array) -> None:
         """Loss and correct from those of each number [N, C]; terms may be written."""
@@ -131,6 +152,8 @@ class Numbers:
 class Bits(Numbers):
     """p = sigmoid(z), loss = -sum over C of log p (or log 1-p): C bits each; right if all of them are."""
 
+    can_be_right = True
+
     @staticmethod
     def chance(outputs: int) -> float:
         return outputs * math.log(2)
@@ -148,9 +171,9 @@ class Bits(Numbers):
 
 
 class Squared(Numbers):
-    """loss = 1/2 |z - y|^2: C numbers each; right if each is within NEAR (as the adding problem counts it)."""
+    """loss = 1/2 |z - y|^2: C numbers each. No number is right or wrong."""
 
-    NEAR = 0.04
+    can_be_right = False
 
     @staticmethod
     def chance(outputs: int) -> float:
@@ -158,10 +181,19 @@ class Squared(Numbers):
 
     def forward(self, z: Array, targets: Array, loss: Array, correct: Array) -> None:
         off = np.subtract(z, targets, out=self._scratch, casting="same_kind")
-        near = np.abs(off) < self.NEAR
         off *= off
-        self.judge(off, near, targets, loss, correct)
+        self.judge(off, np.zeros(off.shape, bool), targets, loss, correct)
         loss *= 0.5
 
 
 LOSSES: dict[str, type[Loss]] = {"softmax": Softmax, "bits": Bits, "squared": Squared}
+
+
+def balanced(counts: Array) -> Array:
+    """What a label of each class weighs [C], for all classes to weigh alike; 1 in the mean over the labels counted.
+
+    w_c = n / (C n_c)         (King and Zeng 2001, section 4.2); a class of which nothing is learned weighs 1
+    """
+    weights: Array = counts.sum() / (len(counts) * np.maximum(counts, 1))
+    weights[counts == 0] = 1
+    return weights

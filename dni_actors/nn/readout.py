@@ -21,10 +21,17 @@ class Readout:
         shape = parameters["readout"].shape
         parameters["readout"][:] = rng.standard_normal(shape) / np.sqrt(shape[0])
 
-    def __init__(self, parameters: Parameters, samples: int, dtype: DTypeLike, loss: str = "softmax") -> None:
+    def __init__(
+        self,
+        parameters: Parameters,
+        samples: int,
+        dtype: DTypeLike,
+        loss: str = "softmax",
+        class_weights: Array | None = None,
+    ) -> None:
         hidden, outputs = parameters["readout"].shape
         self._parameters = parameters
-        self._loss = LOSSES[loss](samples, outputs, dtype)
+        self._loss = LOSSES[loss](samples, outputs, dtype, class_weights)
         self.loss = zeros(samples, dtype)
         """[N] loss of each sample of the last `forward`"""
         self.correct = zeros(samples, bool)
@@ -42,7 +49,7 @@ class Readout:
 
     def mean_loss(self) -> float | None:
         """Over what is known of the last `forward`'s targets; None where nothing is."""
-        known = float(self._loss.known(self._targets).mean())
+        known = float(self._loss.weigh(self._targets).mean())
         return float(self.loss.mean()) / known if known else None
 
     @property

@@ -88,8 +88,6 @@ class Synthesizer:
         self._gradients = [parameters.gradient(name) for name, _ in parameters.items()]
         hidden, outputs = self._weights[0].shape[1], self._weights[-1].shape[1]
         self._inner = [zeros((batch, hidden + 1), dtype) for _ in self._weights[:-1]]  # a_1 .. a_n
-        for inner in self._inner:
-            inner[:, -1] = 1
         self._d_inner = [zeros((batch, hidden), dtype) for _ in self._inner]
         self._scratch = zeros((batch, hidden), dtype)
         self._output = zeros((batch, outputs), dtype)
@@ -98,7 +96,7 @@ class Synthesizer:
         """The synthetic gradient.
 
         Args:
-            z: [B, Z], [h, y, 1]; never written.
+            z: [B, Z], [h, y, 1], or a row of zeros where there is nothing to predict; never written.
 
         Returns:
             [B, O], per sample: a work array, valid until the next call, which the caller may write into.
@@ -106,6 +104,7 @@ class Synthesizer:
         a = z
         for weight, inner in zip(self._weights, self._inner, strict=False):
             np.tanh(np.matmul(a, weight, out=self._scratch), out=inner[:, :-1])
+            inner[:, -1] = z[:, -1]  # one; or zero of a row of zeros, of which zero is predicted, and nothing learned
             a = inner
         return np.matmul(a, self._weights[-1], out=self._output)
 

@@ -61,7 +61,7 @@ class Evaluations(Sequence[Evaluation]):
     @property
     def ranked(self) -> list[Evaluation]:
         """Best first, by the validation samples; of equals the earliest first. Not every one has a cut at its tick."""
-        return sorted(self._regular(), key=lambda e: (-self._merit(e), e.tick))
+        return sorted(sorted(self._regular(), key=lambda e: e.tick), key=self._merit, reverse=True)
 
     @property
     def best(self) -> Evaluation | None:
@@ -71,7 +71,7 @@ class Evaluations(Sequence[Evaluation]):
     @property
     def stops_at(self) -> int | None:
         """The tick of the evaluation that used up the patience of `stop_after`; None before."""
-        patience, best, vain = self._config.learning.stop_after, -math.inf, 0
+        patience, best, vain = self._config.learning.stop_after, (-math.inf, -math.inf), 0
         for evaluation in self._regular() if patience else ():
             vain = 0 if self._merit(evaluation) > best else vain + 1
             best = max(best, self._merit(evaluation))
@@ -88,15 +88,17 @@ class Evaluations(Sequence[Evaluation]):
         """Those that the configuration asks for: not the one at the end of a run that was made longer since."""
         return sorted(evaluation for evaluation in self._known if evaluates(self._config, evaluation.tick))
 
-    def _merit(self, evaluation: Evaluation) -> float:
-        """Larger is better: how far a curriculum came; less loss of numbers, and where every step is asked; else the
-        accuracy."""
+    def _merit(self, evaluation: Evaluation) -> tuple[float, float]:
+        """Larger is better: how far a curriculum came; less loss of numbers, where every step is asked, and where
+        classes are weighed; else the accuracy, and of equal ones the one with less loss."""
         if math.isfinite(evaluation.reached):
-            return evaluation.reached
-        task = self._config.task
-        by_loss = task.per_step or task.loss == "squared"
-        merit = -evaluation.validation_loss if by_loss else evaluation.validation_accuracy
-        return -math.inf if math.isnan(merit) else merit
+            return evaluation.reached, 0.0
+        task, loss = self._config.task, -evaluation.validation_loss
+        loss = -math.inf if math.isnan(loss) else loss
+        if task.per_step or task.loss == "squared" or self._config.learning.class_weights != "none":
+            return loss, 0.0
+        accuracy = evaluation.validation_accuracy
+        return -math.inf if math.isnan(accuracy) else accuracy, loss
 
 
 def recalled(facts: Mapping[str, Any]) -> Evaluation:

@@ -34,7 +34,7 @@ def bits(task: Task, evaluation: Evaluation) -> float | None:
 
 def squared_error(task: Task, evaluation: Evaluation) -> float | None:
     """Mean squared error of a task of numbers."""
-    return 2 * evaluation.loss / task.classes if task.loss == "squared" else None
+    return evaluation.error if task.loss == "squared" else None
 
 
 def figure(task: Task, evaluation: Evaluation) -> Figure:

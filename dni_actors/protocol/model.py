@@ -1,9 +1,11 @@
 """A trained chain, to be used: its boxes one after the other, without ticks or learning."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from dni_actors.box.data.scaled import Scaled
 from dni_actors.box.messages import Contents
 from dni_actors.box.time_box import TimeBox
 from dni_actors.config.run import RunConfig
@@ -15,6 +17,9 @@ from dni_actors.protocol.channel import Put, Take
 from dni_actors.protocol.cut import BoxCut, fill
 from dni_actors.protocol.layout import contents_of
 from dni_actors.protocol.program import Evaluation, evaluate
+from dni_actors.protocol.sequences import sequences
+from dni_actors.tasks import optional
+from dni_actors.tasks.told import class_names
 
 
 class Model:
@@ -56,46 +61,106 @@ class Model:
                         found: Evaluation = end.value
                         return found
 
-    def outputs(self, x: Array) -> Array:
-        """x [N, T, I], sequences of the task's T steps -> what the read-out says: [N, C], or [N, T, C] of a task that
-        asks at every step. Probabilities of classes or bits, or numbers. ValueError if the shape is another.
+    def outputs(self, x: Any, lengths: Any = None) -> Array:
+        """What the read-out says of sequences.
 
-        Where the chain is one RNN, sequences may have any length.
+        Args:
+            x: [N, T, I], or [N, T] of one input: the task's T steps. Where the chain is one RNN (see `any_length`)
+                there may be any number of steps. A list of arrays [t, I] of unequal lengths, where the task has such.
+            lengths: [N] how many of the T steps count, from the first on; None: all.
+
+        Returns:
+            [N, C], or [N, T, C] of a task that asks at every step: probabilities of classes or bits, or numbers in
+            their own units. NaN at steps beyond a sequence's end.
+
+        Raises:
+            ValueError: x has another shape, or numbers that are not finite.
         """
-        config = self.config
-        inputs, rows = config.task.inputs, config.rows
-        steps = x.shape[1] if x.ndim == 3 and x.shape[1] and self.any_length else config.steps
-        if x.ndim != 3 or x.shape[1:] != (steps, inputs):
-            wanted = "T" if self.any_length else steps
-            raise ValueError(f"the input is {list(x.shape)}; give [N, {wanted}, {inputs}]: samples, steps, inputs")
+        config, rows = self.config, self.config.rows
+        given = sequences(x, lengths, config, self.any_length)
+        steps = given.x.shape[1]
         with np.errstate(over="ignore"):  # that is what is looked for
-            x = x.astype(config.chain.precision, copy=False)
+            x = self._scaled.inputs(given.x).astype(config.chain.precision, copy=False)
         if not (good := np.isfinite(x).all(axis=(1, 2))).all():
             problem = f"sample {np.flatnonzero(~good)[0]} of the input has NaN or infinite numbers as {x.dtype}"
             raise ValueError(f"{problem}; fill in what is missing, and scale what is too large")
         forward = self._forward if steps == config.steps else self._unrolled
         found = []
         for first in range(0, len(x), rows):
-            batch = x[first : first + rows]
+            batch, begins = x[first : first + rows], given.begins[first : first + rows]
+            more = rows - len(batch)
             # One shape for every product, as in training: the last rows are filled up, and do not count.
-            padded = np.concatenate([batch, np.zeros((rows - len(batch), steps, inputs), batch.dtype)])
-            found.append(forward(padded.transpose(1, 0, 2))[: len(batch)])
+            padded = np.concatenate([batch, np.zeros((more, *batch.shape[1:]), batch.dtype)])
+            begun = np.arange(steps)[:, None] >= np.concatenate([begins, np.zeros(more, np.int64)])
+            found.append(forward(padded.transpose(1, 0, 2), begun)[: len(batch)])
         asked = (steps, config.task.classes) if config.task.per_step else (config.task.classes,)
-        return np.concatenate(found) if found else np.zeros((0, *asked))
+        said = self._scaled.answers(np.concatenate(found)) if found else np.zeros((0, *asked))
+        return given.as_given(said) if config.task.per_step else said
 
-    def _forward(self, x: Array) -> Array:
+    def predict(self, x: Any, lengths: Any = None) -> Array:
+        """The answers to sequences (see `outputs`).
+
+        Returns:
+            [N], or [N, T] of a task that asks at every step: classes, by the names that the task has for them; of bits
+            and several numbers [N, C] or [N, T, C].
+        """
+        said, task = self.outputs(x, lengths), self.config.task
+        if task.loss == "softmax":
+            return np.array(class_names(task))[said.argmax(-1)] if optional(task).names else said.argmax(-1)
+        if task.loss == "bits":
+            return (said > 0.5).astype(np.int64)
+        return said[..., 0] if task.classes == 1 else said
+
+    def predict_proba(self, x: Any, lengths: Any = None) -> Array:
+        """As `outputs`, of classes or bits. ValueError of a task of numbers, which has no probabilities."""
+        if self.config.task.loss == "squared":
+            raise ValueError(f"{self.config.chain.task} asks for numbers, which have no probabilities; use predict")
+        return self.outputs(x, lengths)
+
+    def score(self, x: Any, y: Any, lengths: Any = None) -> float:
+        """How well the answers fit.
+
+        Args:
+            x, lengths: see `outputs`.
+            y: as `predict` answers: classes by name or number, or numbers. Where every step is asked, -1, an empty text
+                or NaN at a step that is not.
+
+        Returns:
+            The share of right answers; of numbers R^2, the share of their variance that is explained.
+        """
+        wanted, said = np.asarray(y), self.predict(x, lengths)
+        if wanted.shape != said.shape:
+            if wanted.size != said.size:
+                raise ValueError(f"y is {list(wanted.shape)}; give {list(said.shape)}")
+            wanted = wanted.reshape(said.shape)
+        if self.config.task.loss == "squared":
+            known = ~np.isnan(wanted)
+            off, spread = (wanted - said)[known], (wanted - np.nanmean(wanted, axis=0))[known]
+            return 1 - float(off @ off) / max(float(spread @ spread), np.finfo(np.float64).tiny)
+        if optional(self.config.task).names and wanted.dtype.kind != "U":
+            wanted = wanted.astype(str)
+        asked = wanted != ("" if wanted.dtype.kind == "U" else -1)
+        if self.config.task.loss == "bits":
+            return float((wanted == said).all(axis=-1).mean())
+        return float((wanted == said)[asked].mean())
+
+    @property
+    def _scaled(self) -> Scaled:
+        return self._boxes[0].data.scaled
+
+    def _forward(self, x: Array, begun: Array) -> Array:
         config, state, said = self.config, self._nothing, []
         for k, box in enumerate(self._boxes):
             first, steps = config.window(k)
-            seen = x[first : first + steps]
+            seen, there = x[first : first + steps], begun[first : first + steps]
             if config.chain.cell == "dense" and steps:
-                seen = seen.transpose(1, 0, 2).reshape(1, x.shape[1], -1)
-            state = box.infer(seen, state)
+                seen, there = seen.transpose(1, 0, 2).reshape(1, x.shape[1], -1), there[:1]
+            state = box.infer(seen, state, there)
             if config.task.per_step:
                 said.append(box.said().reshape(steps, x.shape[1], -1))
         return np.concatenate(said).transpose(1, 0, 2) if said else self._boxes[-1].said().copy()
 
-    def _unrolled(self, x: Array) -> Array:
+    def _unrolled(self, x: Array, begun: Array) -> Array:
         """One cell over all steps of x [T, b, I], however many. Boxes that share weights differ by what they have not
         exchanged yet: those of the last one count, which knows the most of what all have learned."""
         config, last, dtype = self.config, self._boxes[-1], self.config.chain.precision
@@ -104,6 +169,7 @@ class Model:
         weights = learner.weights.base
         cell = cell_kind(config.chain.cell)(weights, steps, rows, inputs, hidden, dtype)
         cell.x[..., :-1], cell.x[..., -1] = x, 1
+        cell.x[~begun] = 0
         state = cell.forward(self._nothing)
         h = cell.h.reshape(-1, hidden) if task.per_step else state[:, :hidden]
         readout = Readout(weights if task.per_step else last.parameters, len(h), dtype, task.loss)
@@ -112,9 +178,18 @@ class Model:
         return said.reshape(steps, rows, -1).transpose(1, 0, 2) if task.per_step else said
 
     def weights(self) -> dict[str, Array]:
-        """Every weight by name, as `box-000/recurrent`: copies."""
-        boxes = enumerate(self._boxes)
-        return {f"box-{k:03}/{name}": w.copy() for k, box in boxes for name, w in box.named_weights().items()}
+        """Every weight by name, as `box-000/recurrent`, and what numbers are standardised by, as `scaling/mean`:
+        copies."""
+        found = {
+            f"box-{k:03}/{name}": w for k, box in enumerate(self._boxes) for name, w in box.named_weights().items()
+        }
+        by = self._scaled.by
+        found |= {} if by is None else {f"scaling/{name}": array for name, array in by._asdict().items()}
+        return {name: array.copy() for name, array in found.items()}
+
+    def __repr__(self) -> str:
+        chain, size = self.config.chain, sum(array.size for array in self.weights().values())
+        return f"<Model of {chain.task}: {self.config.boxes} {chain.cell} boxes, {size:,} weights, at tick {self.tick}>"
 
 
 def copied(put: Put) -> Contents:

@@ -46,6 +46,9 @@ class Evaluation(NamedTuple):
     validation_loss: float
     reached: float = math.nan
     """how far a task with a curriculum has come; NaN for others"""
+    error: float = math.nan
+    """mean squared error of numbers, in their own units, on the test samples; NaN for others"""
+    validation_error: float = math.nan
 
 
 class Compared(NamedTuple):
@@ -205,9 +208,13 @@ def evaluate(box: TimeBox, n: int) -> Generator[Step, Any, Evaluation | None]:
             yield Put(Channel.SCORE, index, onward)
     if not box.is_last:
         return None
-    asked, right, loss, known = sums.T
-    (validated, tested), (validation_loss, test_loss) = (right / asked).tolist(), (loss / known).tolist()
-    return Evaluation(n, tested, test_loss, validated, validation_loss, held_out.reached())
+    asked, right, loss, known, error = sums.T
+    with np.errstate(invalid="ignore"):  # of numbers none is right or wrong: NaN
+        validated, tested = (right / asked).tolist()
+    validation_loss, test_loss = (loss / known).tolist()
+    validation_error, test_error = (error / known).tolist() if held_out.numbers else (math.nan, math.nan)
+    reached = held_out.reached()
+    return Evaluation(n, tested, test_loss, validated, validation_loss, reached, test_error, validation_error)
 
 
 def probe(box: TimeBox, n: int) -> Generator[Step, Any, Agreement | None]:

@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-Stamp = tuple[tuple[int, int, int, int], ...]
+Stamp = tuple[tuple[int, ...], ...]
 
 
-def kept(read: Callable[[str], T]) -> Callable[[str], T]:
-    """As functools.cache, for what `read` makes of a file, or of a folder's files."""
-    known: dict[str, tuple[Stamp, T]] = {}
+def kept(read: Callable[..., T]) -> Callable[..., T]:
+    """As functools.cache, for what `read` makes of a file, or of a folder's files, and of further words."""
+    known: dict[tuple[str, ...], tuple[Stamp, T]] = {}
 
     @wraps(read)
-    def found(path: str) -> T:
+    def found(path: str, *words: str) -> T:
         now = stamp(Path(path))  # before it is read: who writes meanwhile is noticed the next time
-        if path not in known or known[path][0] != now:
-            known[path] = now, read(path)
-        return known[path][1]
+        if (path, *words) not in known or known[(path, *words)][0] != now:
+            known.pop((path, *words), None)  # both may be large
+            known[(path, *words)] = now, read(path, *words)
+        return known[(path, *words)][1]
 
     return found
 
@@ -33,5 +34,5 @@ def stamp(path: Path) -> Stamp:
         return ()
 
 
-def identity(of: os.stat_result) -> tuple[int, int, int, int]:
-    return of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns
+def identity(of: os.stat_result) -> tuple[int, ...]:
+    return of.st_dev, of.st_ino, of.st_size, of.st_mtime_ns, of.st_ctime_ns

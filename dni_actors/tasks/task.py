@@ -7,6 +7,24 @@ import numpy as np
 from dni_actors.nn.arrays import Array
 
 
+class Scaling(NamedTuple):
+    """How numbers are brought to mean 0 and deviation 1 for the boxes, by those of the training samples."""
+
+    mean: Array
+    """[I] of each input"""
+    scale: Array
+    """[I] standard deviations; 0 for an input that never varies, of which boxes see nothing"""
+    target_mean: Array
+    """[C] of numbers to come near to; 0 of classes and bits"""
+    target_scale: Array
+    """[C]; 1 of classes and bits"""
+
+    @property
+    def factor(self) -> Array:
+        """[I]"""
+        return np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
+
+
 class Samples(NamedTuple):
     """N windows of T steps with I inputs, and what is wanted of them: targets as `Task.loss` has them."""
 
@@ -27,7 +45,10 @@ class Split(NamedTuple):
 
 
 class Task(Protocol):
-    """Facts first, data when a box asks for its window."""
+    """Facts first, data when a box asks for its window.
+
+    A task may have more facts, which `Optional` lists.
+    """
 
     steps: int | None
     """time steps of a sequence; None: any number fits"""
@@ -72,8 +93,29 @@ class Fresh(Protocol):
         """
 
 
+class Optional(NamedTuple):
+    """Facts that a task may have beside those that it must have."""
+
+    begins: tuple[Array, Array, Array] | None = None
+    """[N] whole numbers, of the training, validation and test samples: the step at which each sequence begins, where
+    they differ in length. All end at the last step. What stands in x before is not looked at, and no label is known
+    there"""
+    names: tuple[str, ...] | None = None
+    """of its classes, where they are not just 0, 1 and so on"""
+    counts: Array | None = None
+    """[classes] training labels of each class"""
+    scaling: Scaling | None = None
+    """what boxes standardise its numbers by; None: they take them as they are"""
+
+
+def optional(task: Task) -> Optional:
+    """Those of a task."""
+    return Optional._make(getattr(task, name, default) for name, default in Optional._field_defaults.items())
+
+
 def fingerprint(task: Task) -> str | None:
-    """Of a task's data, if it comes from outside and says so: `fingerprint`, a text that changes with them."""
+    """Of a task's data, if it comes from outside and says so: `fingerprint`, a text that changes with them. Only then
+    is it found out, for it takes a while."""
     found = getattr(task, "fingerprint", None)
     return None if found is None else str(found)
 

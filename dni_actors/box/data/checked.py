@@ -8,7 +8,7 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.losses import LOSSES
-from dni_actors.tasks import Fresh, Samples, Split
+from dni_actors.tasks import Fresh, Samples, Split, optional
 
 PARTS = ("training", "validation", "test")
 
@@ -35,7 +35,11 @@ class Checked:
             raise self._error(f"loads {len(parts)} parts", "give three: training, validation and test samples")
         counts = (None if isinstance(task, Fresh) else task.train, task.validation, task.test)
         found = zip(PARTS, parts, counts, strict=True)
-        return Split(*(self._samples(f"{part} samples", *arrays, steps, count) for part, arrays, count in found))
+        split = Split(*(self._samples(f"{part} samples", *arrays, steps, count) for part, arrays, count in found))
+        if task.per_step and (begins := self.begins()) is not None:
+            for part, samples, late in zip(PARTS, split, begins, strict=True):
+                self._silent_before(part, samples.labels, first + np.arange(steps)[:, None] < late)
+        return split
 
     def drawn(self, samples: Any, steps: int, count: int) -> Samples:
         """A mini-batch of a task that draws."""
@@ -69,6 +73,31 @@ class Checked:
                 self._numbers(whose, x.astype(self._precision, copy=False))
         self._labels(whose, labels)
         return Samples(x, labels.astype(single.dtype, copy=False))
+
+    def begins(self) -> tuple[Array, ...] | None:
+        """[N] of the training, validation and test samples: the step at which each sequence begins."""
+        task, given = self._task, optional(self._task).begins
+        if given is None:
+            return None
+        if task.steps is None or isinstance(task, Fresh) or len(given) != len(PARTS):
+            raise self._error("has sequences that begin late", "give it steps, and `begins` of its three parts")
+        found = []
+        for part, late, count in zip(
+            PARTS, map(np.asarray, given), (task.train, task.validation, task.test), strict=True
+        ):
+            if late.dtype.kind not in "iu" or late.shape != (count,):
+                problem = f"has begins {list(late.shape)} of type {late.dtype} for its {part} samples"
+                raise self._error(problem, f"give {count} whole numbers")
+            if late.size and not (late.min() >= 0 and late.max() < task.steps):
+                problem = f"has begins from {late.min()} to {late.max()} for its {part} samples"
+                raise self._error(problem, f"give steps from 0 to {task.steps - 1}")
+            found.append(late.astype(np.int64))
+        return tuple(found)
+
+    def _silent_before(self, part: str, labels: Array, before: Array) -> None:
+        if LOSSES[self._task.loss].known(labels)[before].any():
+            problem = f"has known labels before sequences begin in its {part} samples"
+            raise self._error(problem, "give -1, or NaN, there")
 
     def _numbers(self, whose: str, x: Array) -> None:
         if not np.isfinite(x).all():

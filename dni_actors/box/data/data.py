@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from dni_actors.box.data.feed import Feed
+from dni_actors.box.data.scaled import Scaled
 from dni_actors.box.data.stream import StreamFeed
 from dni_actors.box.messages import Score, State
 from dni_actors.box.piece import Piece
@@ -38,6 +39,10 @@ class Data(Protocol):
 
     def reached(self) -> float:
         """How far a curriculum has come, after a chunk; NaN if there is none."""
+
+    @property
+    def scaled(self) -> Scaled:
+        """How numbers come in, and answers go out."""
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""

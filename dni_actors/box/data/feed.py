@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from dni_actors.box.data.checked import Checked
+from dni_actors.box.data.scaled import Scaled
 from dni_actors.box.messages import Score, State
 from dni_actors.box.piece import Piece
 from dni_actors.config.run import RunConfig
@@ -33,11 +35,14 @@ class Feed:
         self._beyond = slice(first + steps, first + steps + ahead)
         left = (task.steps or config.steps) - first - steps
         after: Split | None = self._checked.split(first + steps, max(0, min(ahead, left))) if ahead else None
+        self._scaled = Scaled(config.scaling, task.loss == "squared")
+        begins = self._checked.begins()
         self._parts = [
-            (
-                with_ones(self._shaped(of.x), config.chain.precision),
+            Part(
+                self._shaped(of.x) if self._scaled.by else with_ones(self._shaped(of.x), config.chain.precision),
                 of.labels,
                 None if after is None else padded(after[i].labels, ahead, task.loss),
+                None if begins is None else begins[i],
             )
             for i, of in enumerate(data)
         ]
@@ -59,7 +64,7 @@ class Feed:
     def load(self, n: int, pieces: Sequence[Piece]) -> None:
         """Shares the mini-batch of tick n out over the pieces."""
         for part, into in enumerate(pieces):
-            self.train(n, part, into.cell.x, into.labels, into.ahead)
+            self.train(n, part, into.cell.x, into.labels, into.ahead, into.begins)
 
     def enter(self, n: int, came: State | None, piece: Piece) -> Array:
         """The state [b, S] that came, or zeros where a sequence begins."""
@@ -74,7 +79,7 @@ class Feed:
 
     def enter_held_out(self, chunk: int, came: Score | None, piece: Piece) -> tuple[Array, int]:
         """Fills the piece with a chunk of an evaluation; the state that it begins with, and how many rows count."""
-        counted = self.held_out(chunk, piece.cell.x, piece.labels, piece.ahead)
+        counted = self.held_out(chunk, piece.cell.x, piece.labels, piece.ahead, piece.begins)
         return (self._initial_state if came is None else came.state), counted
 
     def begins(self, chunk: int) -> bool:
@@ -85,13 +90,20 @@ class Feed:
         """There is no curriculum."""
         return math.nan
 
-    def state(self) -> dict[str, Array]:
-        """Nothing is carried: the mini-batch is a function of (seed, tick)."""
-        return {}
+    @property
+    def scaled(self) -> Scaled:
+        """How numbers come in, and answers go out."""
+        return self._scaled
 
-    def train(self, n: int, part: int, x: Array, labels: Array, ahead: Array | None = None) -> None:
-        """Fills x [T, b, I + 1], labels and the labels ahead with part `part` of the mini-batch of tick n, b samples
-        each.
+    def state(self) -> dict[str, Array]:
+        """The mini-batch is a function of (seed, tick); what numbers are standardised by belongs to the model."""
+        return {} if self._scaled.by is None else self._scaled.by._asdict()
+
+    def train(
+        self, n: int, part: int, x: Array, labels: Array, ahead: Array | None = None, begins: Array | None = None
+    ) -> None:
+        """Fills x [T, b, I + 1], labels, the labels ahead, and where sequences begin [b], with part `part` of the
+        mini-batch of tick n, b samples each.
 
         Every epoch shuffles anew; the order is a function of (seed, epoch) alone, the same in every box. Fresh samples
         are a function of (seed, tick).
@@ -105,7 +117,7 @@ class Feed:
             rng = generator(self._seed, Stream.BATCHES, epoch)
             self._epoch, self._order = epoch, rng.permutation(self._samples(0))
         first = place * self._batch + part * rows
-        self._gather(0, self._order[first : first + rows], x, labels, ahead)
+        self._gather(0, self._order[first : first + rows], x, labels, ahead, begins)
 
     def _draw(self, task: Fresh, n: int, chosen: slice, x: Array, labels: Array, ahead: Array | None) -> None:
         if n != self._tick:
@@ -121,19 +133,21 @@ class Feed:
 
     def room(self) -> Array:
         """For the labels of a mini-batch."""
-        labels = self._parts[0][1]
+        labels = self._parts[0].labels
         shape = list(labels.shape)
         shape[int(self._per_step)] = self._rows
         return np.zeros(shape, labels.dtype)
 
     def _samples(self, which: int) -> int:
-        return int(self._parts[which][1].shape[int(self._per_step)])
+        return int(self._parts[which].labels.shape[int(self._per_step)])
 
     def _chunks(self, which: int) -> int:
         return -(-self._samples(which) // self._rows)
 
-    def held_out(self, chunk: int, x: Array, labels: Array, ahead: Array | None = None) -> int:
-        """Fills x and labels with a chunk of the validation samples, then of the test samples; how many count.
+    def held_out(
+        self, chunk: int, x: Array, labels: Array, ahead: Array | None = None, begins: Array | None = None
+    ) -> int:
+        """Fills x, labels and the rest with a chunk of the validation, then of the test samples; how many count.
 
         The last chunk of each is filled up by repeating its last sample, which does not count again.
         """
@@ -141,16 +155,38 @@ class Feed:
         samples = self._samples(which)
         first = (chunk - (which - 1) * self.validation_chunks) * self._rows
         chosen = np.minimum(np.arange(first, first + self._rows), samples - 1)
-        self._gather(which, chosen, x, labels, ahead)
+        self._gather(which, chosen, x, labels, ahead, begins)
         return min(self._rows, samples - first)
 
-    def _gather(self, which: int, chosen: Array, x: Array, labels: Array, ahead: Array | None) -> None:
-        all_x, all_labels, all_ahead = self._parts[which]
+    def _gather(
+        self, which: int, chosen: Array, x: Array, labels: Array, ahead: Array | None, begins: Array | None
+    ) -> None:
+        of = self._parts[which]
+        if begins is not None and of.begins is not None:
+            np.take(of.begins, chosen, out=begins, mode="clip")  # "clip": the default mode would buffer `out`
         if len(x):  # a read-out alone sees no x
-            np.take(all_x, chosen, axis=1, out=x, mode="clip")  # "clip": the default mode would buffer `out`
-        np.take(all_labels, chosen, axis=int(self._per_step), out=labels, mode="clip")
-        if ahead is not None and all_ahead is not None:
-            np.take(all_ahead, chosen, axis=1, out=ahead, mode="clip")
+            if self._scaled.by is None:
+                np.take(of.x, chosen, axis=1, out=x, mode="clip")
+            else:
+                x[..., :-1] = self._scaled.inputs(of.x[:, chosen])
+                x[..., -1] = 1
+            if begins is not None:  # of what has not begun there is nothing, not even the bias
+                x[np.arange(self._window.start, self._window.stop)[:, None] < begins] = 0
+        np.take(of.labels, chosen, axis=int(self._per_step), out=labels, mode="clip")
+        self._scaled.targets(labels)
+        if ahead is not None and of.ahead is not None:
+            np.take(of.ahead, chosen, axis=1, out=ahead, mode="clip")
+            self._scaled.targets(ahead)
+
+
+class Part(NamedTuple):
+    """A window of samples to learn from, or held out."""
+
+    x: Array
+    """[T, N, I] as they came, or where they are not standardised [T, N, I + 1] in the run's type, with ones"""
+    labels: Array
+    ahead: Array | None
+    begins: Array | None
 
 
 def with_ones(samples: Array, precision: str) -> Array:

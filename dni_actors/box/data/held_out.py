@@ -19,6 +19,8 @@ class HeldOut:
     def __init__(self, config: RunConfig, k: int, data: Data, pieces: Sequence[Piece]) -> None:
         self._data, self._pieces = data, pieces
         self._adds_up, self._begins_sums = config.task.per_step, k == 0
+        self.numbers = config.task.loss == "squared"
+        """whether the task asks for numbers, of which errors are told"""
         self.chunks = data.chunks
         self.sums = np.zeros(len(Judged._fields))
         """of the last chunk, and of all boxes up to this one (Judged)"""
@@ -43,7 +45,10 @@ class HeldOut:
         facts = self._data.facts(into)
         if into.readout is not None:
             into.read()
-            self.sums[:] = into.judged(counted)
+            judged = into.judged(counted)
+            self.sums[:] = (
+                judged._replace(error=into.error(self._data.scaled.unit, counted)) if self.numbers else judged
+            )
         if not self._adds_up:
             return Score(state, facts)
         if not self._begins_sums:  # a ring's first box is told of the chunk before

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dni_actors.box.data.checked import Checked
+from dni_actors.box.data.scaled import Scaled
 from dni_actors.box.messages import Score, State
 from dni_actors.box.piece import Piece
 from dni_actors.config.run import RunConfig
@@ -96,6 +97,11 @@ class StreamFeed:
         np.copyto(self._back, gradient)
         self._back[self._afresh] = 0
         return self._back
+
+    @property
+    def scaled(self) -> Scaled:
+        """Streams stay as they are."""
+        return Scaled(None, numbers=False)
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""

@@ -26,7 +26,7 @@ class LocalReadout:
     def __init__(self, config: RunConfig) -> None:
         dtype, classes = config.chain.precision, config.task.classes
         self.parameters = Parameters(Readout.shapes(config.chain.hidden, classes), dtype)
-        self._readout = Readout(self.parameters, config.rows, dtype, config.task.loss)
+        self._readout = Readout(self.parameters, config.rows, dtype, config.task.loss, config.class_weights)
         self._optimizer = OPTIMIZERS["adam"](self.parameters)
         self._batch, self._chance = config.learning.batch, LOSSES[config.task.loss].chance(classes)
         self._loss = np.full(1, min(self._chance, 1e30))  # without a chance to go by, the gate is open

@@ -67,10 +67,13 @@ class SyntheticGradient(ZeroGradient):
         return self._sent, used
 
     def _see(self, piece: Piece, into: Array) -> None:
-        """Fills [state, y], but for the last column of ones."""
+        """Fills [state, y]; the last column is one already."""
         into[:, : self._width] = piece.state
         if self._conditions:
             piece.condition(into[:, self._width : -1])
+        if (late := piece.late) is not None:  # of what has not begun there is nothing to see, and nothing to learn
+            into[:, -1] = 1
+            into[late] = 0
 
     def compare(self, piece: Piece, exact: Array) -> Agreement | None:
         """How the prediction for a passage agrees with the exact gradient [B, S]; nothing is stashed or learned."""
