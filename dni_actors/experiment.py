@@ -9,7 +9,7 @@ from dni_actors.config.fields import FIELDS
 from dni_actors.config.rules import shown as in_words
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.advice import Health
-from dni_actors.observe.events import Event, Warned
+from dni_actors.observe.events import Event, Told, Warned
 from dni_actors.observe.standing import Standing
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
@@ -17,7 +17,8 @@ from dni_actors.report import require_matplotlib, write
 from dni_actors.runtime import Runtime, cluster_address, started
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.interrupts import interrupts_held
-from dni_actors.runtime.kernels import cores
+from dni_actors.runtime.kernels import cores, single_blas_thread
+from dni_actors.tasks.told import told
 from dni_actors.view.console import View, view
 
 
@@ -50,7 +51,7 @@ def run(
 
     def end(status: str, error: str | None = None) -> None:
         """The first time counts: before Ray is shut down, for who says SIGTERM may lose patience meanwhile."""
-        with interrupts_held():
+        with interrupts_held(), single_blas_thread():
             if not results:
                 for news in recorder.news(settled=True):
                     tell(news)
@@ -61,6 +62,7 @@ def run(
     try:
         shown.open()
         sinks += further(standing, recorder)
+        tell(Told(learned(config)))
         for warning in unplaced(config):
             tell(warning)
         with nullcontext(running) if running is not None else started(config) as running:
@@ -128,6 +130,20 @@ def further(standing: Standing, recorder: Recorder) -> list[View]:
 
         found.append(TensorBoard(recorder.path and recorder.path / "tensorboard"))
     return found
+
+
+def learned(config: RunConfig) -> str:
+    """What the run is about: its task, and how the boxes share it."""
+    boxes = (
+        "one box that goes round, and is its own neighbour" if config.boundaries else "one box: nothing is decoupled"
+    )
+    if config.boxes > 1:
+        steps = " or ".join(map(str, sorted(set(config.unrolls) - {0})))
+        boxes = f"{config.boxes} boxes of " + (
+            "a layer each" if config.chain.cell == "dense" else f"{steps} steps each"
+        )
+    scaled = "" if config.scaling is None else "; numbers standardized"
+    return f"{told(config.task)}{scaled}; {boxes}"
 
 
 ON_CLUSTERS = ("placement", "cpus_per_box", "resources_per_box", "placement_timeout")

@@ -1,12 +1,14 @@
 """python -m dni_actors.predict runs/NAME: uses the boxes that a run has trained, in this process.
 
 Without --input it answers the task's test samples, or goes through the test stream, and says how well. With --input it
-prints a line per sequence: its class; where every step is asked one for each step; of bits the bits, of numbers the
-numbers, with commas between them.
+prints a line per sequence: its class, by name if it has one; where every step is asked one for each step; of bits the
+bits, of numbers the numbers, with commas between them. The weights are those of the cut that was best on the validation
+samples, or with --last the newest.
 """
 
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,39 +19,43 @@ from dni_actors.nn.arrays import Array
 from dni_actors.observe.figure import figure
 from dni_actors.protocol.model import Model
 from dni_actors.record.result import Result
-from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import why
 from dni_actors.runtime.kernels import single_blas_thread
+from dni_actors.tasks.own.columns import Unfit
+from dni_actors.tasks.own.columns import read as read_columns
+from dni_actors.tasks.told import class_names
 
 
 @command
 def main() -> None:
     options = Arguments("dni_actors.predict", __doc__)
     options.add_argument("run", help="the run's folder, or a URI of it")
-    options.add_argument("--input", type=Path, help="a .npy file of sequences [N, T, I]: prints an answer a line")
+    text = "sequences: a .npy file [N, T, I], or .npz or .parquet as --task file: takes them; prints an answer a line"
+    options.add_argument("--input", type=Path, help=text)
     options.add_argument(
         "--output",
         type=Path,
         help="writes probabilities, or numbers, [N, C] or [N, T, C] to this .npy file (with --input: instead)",
     )
     options.add_argument("--export", type=Path, help="writes all weights by name to this .npz file")
-    options.add_argument("--best", action="store_true", help="the cut that was best on the validation samples")
+    options.add_argument("--last", action="store_true", help="the newest cut, not the one that was best")
     chosen = options.parse_args()
-    model = read(chosen.run, chosen.best)
+    asks = chosen.input is None and chosen.export is None
+    model = load(chosen.run, not chosen.last, data=asks)
     if chosen.export is not None:
         np.savez(chosen.export, **model.weights())  # type: ignore[arg-type]  # names that savez itself does not use
         print(f"{len(model.weights())} arrays of {model.config.boxes} boxes in {chosen.export}")
-    if chosen.input is None and chosen.export is None:
-        RunFiles.of(chosen.run).check_data(model.config)
-    if chosen.input is not None or chosen.export is None:
-        with single_blas_thread():
-            answer(model, None if chosen.input is None else load(chosen.input), chosen.output)
+    with single_blas_thread():
+        if chosen.input is not None:
+            answer(model, given(chosen.input), chosen.output)
+        elif asks:
+            answer_test_samples(model, chosen.output)
 
 
-def read(place: str, best: bool) -> Model:
+def load(place: str, best: bool, data: bool) -> Model:
     """The trained boxes. ConfigError if there are none to be read."""
     try:
-        return Result.from_path(place).load_model(best)
+        return Result.from_path(place).load_model(best, data)
     except ConfigError:
         raise
     except (OSError, ValueError) as error:  # no folder, no cut, a file that is broken
@@ -58,40 +64,62 @@ def read(place: str, best: bool) -> Model:
         raise ConfigError("run", problem) from error
 
 
-def load(path: Path) -> Array:
-    """The array. ConfigError says what is wrong; nothing in it is executed."""
+class Given(NamedTuple):
+    """Sequences of a file."""
+
+    x: Array
+    lengths: Array | None = None
+
+
+def given(path: Path) -> Given:
+    """ConfigError says what is wrong; nothing in the file is executed."""
     try:
+        if path.suffix in (".npz", ".parquet", ".pq"):
+            columns = read_columns(path, labelled=False)
+            return Given(columns.x) if columns.lengths is None else first_together(columns.x, columns.lengths)
         found: Array = np.load(path, allow_pickle=False)
     except OSError as error:
-        problem = f"{path} cannot be read ({error.strerror or error}); give a .npy file"
+        problem = f"{path} cannot be read ({error.strerror or error}); give a .npy, .npz or .parquet file"
         raise ConfigError("input", problem) from error
+    except Unfit as error:
+        raise ConfigError("input", f"{path} {error}") from error
     except (ValueError, EOFError) as error:
         raise ConfigError("input", f"{path} is no .npy file of numbers; write one with numpy.save") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
         raise ConfigError("input", f"{path} holds no array of numbers; write one with numpy.save")
-    return found
+    return Given(found)
 
 
-def answer(model: Model, x: Array | None, output: Path | None) -> None:
-    """To the task's test samples, or to x [N, T, I]."""
-    task, steps = model.config.task, model.config.steps
-    if x is None:
-        print(score(model))
-        if output is None:
-            return
-        if model.config.streaming is not None:
-            problem = f"{model.config.chain.task} is a stream, not sequences; give some as --input"
-            raise ConfigError("output", problem)
-        x = task.load(0, steps).test.x.transpose(1, 0, 2)
+def first_together(x: Array, lengths: Array) -> Given:
+    """Sequences that end together, as those of a file do, begin together, as `Model.outputs` takes them."""
+    steps = x.shape[1]
+    source = np.minimum(np.arange(steps) + (steps - lengths)[:, None], steps - 1)
+    return Given(x[np.arange(len(x))[:, None], source], lengths)
+
+
+def answer(model: Model, sequences: Given, output: Path | None) -> None:
+    """Prints or writes what is said of each."""
     try:
-        p = model.outputs(x)
+        said = model.outputs(*sequences)
     except ValueError as error:  # of another shape
         raise ConfigError("input", str(error)) from error
     if output is not None:
-        np.save(output, p)
-    else:
-        for said in p:
-            print(line(said, task.loss))
+        np.save(output, said)
+        return
+    task = model.config.task
+    for one in said:
+        print(line(one, task.loss, class_names(task)))
+
+
+def answer_test_samples(model: Model, output: Path | None) -> None:
+    """Says how well; and writes what is said of each, if that is asked for."""
+    print(score(model))
+    if output is None:
+        return
+    if model.config.streaming is not None:
+        problem = f"{model.config.chain.task} is a stream, not sequences; give some as --input"
+        raise ConfigError("output", problem)
+    np.save(output, model.of_test_samples()[0])
 
 
 def score(model: Model) -> str:
@@ -105,11 +133,12 @@ def score(model: Model) -> str:
     return f"test {words}, weights of the cut at tick {model.tick}"
 
 
-def line(said: Array, loss: str) -> str:
-    """What is said of a sequence: [C], or [T, C] of its steps."""
+def line(said: Array, loss: str, names: tuple[str, ...]) -> str:
+    """What is said of a sequence: [C], or [T, C] of its steps, up to its end."""
     steps = said if said.ndim == 2 else said[None]
+    steps = steps[~np.isnan(steps).all(axis=1)]
     if loss == "softmax":
-        return " ".join(str(step.argmax()) for step in steps)
+        return " ".join(names[step.argmax()] for step in steps)
     if loss == "bits":
         return " ".join("".join(str(int(p > 0.5)) for p in step) for step in steps)
     return " ".join(",".join(f"{number:.6g}" for number in step) for step in steps)

@@ -200,7 +200,7 @@ class Stub:
 @pytest.mark.parametrize(
     ("task", "ends", "figure", "target", "reached"),
     [
-        ("adding", ({"loss": 0.02}, {"loss": 0.04}), "squared error", 0.05, [1, 0]),
+        ("adding", ({"error": 0.04}, {"error": 0.08}), "squared error", 0.05, [1, 0]),
         ("copy", ({"reached": 9.0}, {"reached": 4.0}), "symbols", 8.54, [1, 0]),
         ("text", ({"loss": 1.0}, {"loss": 1.5}), "bits per step", 1.52, [1, 0]),
     ],

@@ -88,7 +88,7 @@ def test_an_error_is_the_mean_over_the_known_numbers(tmp_path, rng, boxes, colum
     task = write(tmp_path / "it.npz", x, y)
     fields = {"console": "quiet", "runtime": "inline", "storage": str(tmp_path), "name": "it"}
     result = run(RunConfig.of(task=task, boxes=boxes, epochs=2, **fields))
-    test, answers = find(task).load(0, 8).test, result.load_model().outputs
+    test, answers = find(task).load(0, 8).test, result.load_model(best=False).outputs
     said = answers(test.x.transpose(1, 0, 2)).transpose(1, 0, 2)
     assert result.test_error == pytest.approx(np.nanmean((said - test.labels) ** 2), rel=1e-6)
 

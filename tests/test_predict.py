@@ -126,7 +126,7 @@ def test_every_kind_of_task_is_scored_as_the_run_did_and_answers_a_line_a_sequen
     fields, answer = KINDS[kind]
     chosen = {"ticks": 5, "batch": 4, "hidden": 4, "runtime": "inline", "console": "quiet", "evaluate_every": 0}
     result = run(RunConfig.of(**chosen, **fields, storage=str(tmp_path), name="it"))
-    model = result.load_model()
+    model = result.load_model(data=True)
     last = result.evaluations[-1]
     assert plain(model.evaluation()._asdict()) == last
     code, out, _ = command()

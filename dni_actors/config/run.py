@@ -13,7 +13,7 @@ from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.config.facts import Facts
 from dni_actors.config.fields import FIELDS, field
 from dni_actors.config.presets import DEFAULT, PRESETS, TASK_DEFAULTS, own_task
-from dni_actors.tasks import find
+from dni_actors.tasks import Task, find
 
 # Giving the first replaces an inherited second.
 EXCLUSIVE = (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("unroll", "boxes"))
@@ -27,6 +27,14 @@ class RunConfig(Facts):
     def of(cls, **fields: Any) -> "RunConfig":
         """From flat fields, on the task's defaults: `RunConfig.of(task="rows", boxes=7)`. Raises ConfigError."""
         return cls().replace(**defaults(fields)).changed(**fields)
+
+    @classmethod
+    def with_task(cls, task: Task, fields: Mapping[str, Any]) -> "RunConfig":
+        """From all fields of a recorded configuration, with a task that stands for the one of that name. ConfigError
+        for a field or a value that is not known."""
+        config = cls().replace(**fields)
+        vars(config)["task"] = task  # where the cached fact lies
+        return config
 
     @classmethod
     def lenient(cls, **fields: Any) -> "RunConfig":

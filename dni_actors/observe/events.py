@@ -152,10 +152,16 @@ class Kept(NamedTuple):
     tick: int
 
 
+class Told(NamedTuple):
+    """What the run is about."""
+
+    text: str
+
+
 class Warned(NamedTuple):
     """Something is wrong that does not end the run."""
 
     text: str
 
 
-Event = Tuned | Started | Lost | Kept | Warned | Status
+Event = Told | Tuned | Started | Lost | Kept | Warned | Status

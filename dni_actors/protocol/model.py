@@ -17,7 +17,7 @@ from dni_actors.protocol.channel import Put, Take
 from dni_actors.protocol.cut import BoxCut, fill
 from dni_actors.protocol.layout import contents_of
 from dni_actors.protocol.program import Evaluation, evaluate
-from dni_actors.protocol.sequences import sequences
+from dni_actors.protocol.sequences import Sequences, sequences
 from dni_actors.tasks import optional
 from dni_actors.tasks.told import class_names
 
@@ -40,7 +40,10 @@ class Model:
         return chain.cell != "dense" and (chain.weights == "shared" or self.config.boxes == 1)
 
     def evaluation(self) -> Evaluation:
-        """On the task's held-out samples, by the boxes' own program: the figures that the run gave at this cut."""
+        """On the task's held-out samples, by the boxes' own program: the figures that the run gave at this cut.
+        ValueError if the model was made without them."""
+        if not self._boxes[0].held_out.chunks:
+            raise ValueError("the model was made without the task's samples; load it with data=True")
         sent: dict[tuple[int, int], Contents] = {}  # by the box that is to take it, and its index
         count = len(self._boxes)
         programs = [evaluate(box, self.tick) for box in self._boxes]
@@ -76,9 +79,13 @@ class Model:
         Raises:
             ValueError: x has another shape, or numbers that are not finite.
         """
-        config, rows = self.config, self.config.rows
-        given = sequences(x, lengths, config, self.any_length)
-        steps = given.x.shape[1]
+        given = sequences(x, lengths, self.config, self.any_length)
+        said = self._said(given)
+        return given.as_given(said) if self.config.task.per_step else said
+
+    def _said(self, given: Sequences) -> Array:
+        """[N, C] or [N, T, C] of sequences that all end at step T."""
+        config, rows, steps = self.config, self.config.rows, given.x.shape[1]
         with np.errstate(over="ignore"):  # that is what is looked for
             x = self._scaled.inputs(given.x).astype(config.chain.precision, copy=False)
         if not (good := np.isfinite(x).all(axis=(1, 2))).all():
@@ -94,8 +101,15 @@ class Model:
             begun = np.arange(steps)[:, None] >= np.concatenate([begins, np.zeros(more, np.int64)])
             found.append(forward(padded.transpose(1, 0, 2), begun)[: len(batch)])
         asked = (steps, config.task.classes) if config.task.per_step else (config.task.classes,)
-        said = self._scaled.answers(np.concatenate(found)) if found else np.zeros((0, *asked))
-        return given.as_given(said) if config.task.per_step else said
+        return self._scaled.answers(np.concatenate(found)) if found else np.zeros((0, *asked))
+
+    def of_test_samples(self) -> tuple[Array, Array]:
+        """What the read-out says of them, as `outputs` does, and their labels [N, ...], at the steps where they lie."""
+        config, begins = self.config, optional(self.config.task).begins
+        test = config.task.load(0, config.steps).test
+        late = np.zeros(test.labels.shape[int(config.task.per_step)], np.int64) if begins is None else begins[2]
+        said = self._said(Sequences(test.x.transpose(1, 0, 2), late, config.steps))
+        return said, test.labels.swapaxes(0, 1) if config.task.per_step else test.labels
 
     def predict(self, x: Any, lengths: Any = None) -> Array:
         """The answers to sequences (see `outputs`).

@@ -16,13 +16,15 @@ from dni_actors.protocol.cut import BoxCut
 from dni_actors.protocol.program import Evaluation
 from dni_actors.record.cut_store import CutStore
 from dni_actors.record.folder import RunFolder
+from dni_actors.record.judging import judged
 from dni_actors.record.manifest import manifest, now
 from dni_actors.record.result import Result
-from dni_actors.record.run_files import CONFIG, DIGESTS, MANIFEST, METRICS, PLACES, PROBES, RESULT, TRACE
+from dni_actors.record.run_files import CONFIG, DIGESTS, MANIFEST, METRICS, PLACES, PROBES, RESULT, TRACE, RunFiles
 from dni_actors.record.storage import Storage, why
 from dni_actors.record.tables import CutDigest, GrowingTable, read_rows
 from dni_actors.record.traces import TraceTable
 from dni_actors.tasks import fingerprint
+from dni_actors.tasks.remembered import facts
 
 
 class Recorder:
@@ -38,7 +40,7 @@ class Recorder:
             self._folder.release()
             raise
         self._starts = 0
-        self._manifest = manifest() | {"data": fingerprint(config.task)}
+        self._manifest = manifest() | {"data": fingerprint(config.task), "task": facts(config.task)}
         self._unwritten: dict[str, Callable[[], None]] = {}  # by file
         self._will_write(MANIFEST, self._manifest)
         self.problem: str | None = None
@@ -141,6 +143,8 @@ class Recorder:
         if self.problem is not None and not self.cuts.failing:
             standing.warnings.append(self.problem)
         result = Result.of(standing, self._folder.storage, status, error, cuts)
+        if status == "finished":
+            result = judged(result, standing, RunFiles(self._folder.storage))
         self._will_write(RESULT, result.content())
         self._will_write(MANIFEST, self._manifest | {"ended": now(), "how": status})
         self._write(end=True)

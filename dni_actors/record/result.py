@@ -1,16 +1,19 @@
 """What came out of a run."""
 
 import dataclasses
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from dni_actors.config.run import RunConfig
 from dni_actors.observe.advice import hints
 from dni_actors.observe.evaluations import Evaluations, recalled
 from dni_actors.observe.events import plain
-from dni_actors.observe.figure import bits, squared_error
+from dni_actors.observe.figure import bits, figure, squared_error
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.model import Model
 from dni_actors.record.run_files import RunFiles
@@ -47,7 +50,9 @@ class Result:
     test_reached: float | None
     """how far a curriculum has come: copy, the symbols written without a mistake"""
     figure: str | None
-    """the one of these that the task goes by, as it is shown"""
+    """what the task goes by, of the evaluation that is best on the validation samples, as it is shown"""
+    figure_at_end: str | None
+    """the same of the newest evaluation"""
     best: dict[str, Any] | None
     """the best evaluation on the validation samples: the highest accuracy, of numbers and where every step is asked the
     least loss, of a curriculum the farthest; kept is the cut of the best one that has a cut"""
@@ -87,6 +92,11 @@ class Result:
     """messages that the boxes have put in this part of the run, counted at each; those sent again left out"""
     sent_bytes: int = 0
     """their arrays, as the wire carries them; headers left out"""
+    verdict: str | None = None
+    """whether the chain has learned, and how much more than guessing has; of a run that has finished"""
+    scores: dict[str, Any] | None = None
+    """of a file's classes: precision, recall and F1 of each, and the confusion matrix, at the cut that `load_model`
+    takes (record/scores.py)"""
 
     @classmethod
     def of(cls, standing: Standing, storage: Storage, status: str, error: str | None, cuts: list[int]) -> "Result":
@@ -109,13 +119,14 @@ class Result:
             ticks=standing.ticks,
             seconds=round(standing.seconds, 4),
             ticks_per_second=round(standing.ticks_per_second, 2),
-            test_accuracy=newest.accuracy if newest else None,
+            test_accuracy=number(newest and newest.accuracy),
             test_loss=newest.loss if newest else None,
-            validation_accuracy=newest.validation_accuracy if newest else None,
+            validation_accuracy=number(newest and newest.validation_accuracy),
             test_error=squared_error(config.task, newest) if newest else None,
             test_bits=bits(config.task, newest) if newest else None,
-            test_reached=newest.reached if newest else None,
-            figure=standing.figure.words if standing.figure else None,
+            test_reached=number(newest and newest.reached),
+            figure=figure(config.task, best).words if best else None,
+            figure_at_end=standing.figure.words if standing.figure else None,
             best=plain(best._asdict()) if best else None,
             restarts=standing.restarts,
             losses=[f"box {loss.box}: {loss.why}" for loss in standing.losses],
@@ -158,12 +169,14 @@ class Result:
         known = dict.fromkeys(field.name for field in dataclasses.fields(cls))
         return cls(**{**known, **{name: value for name, value in content.items() if name in known}, "path": path})
 
-    def load_model(self, best: bool = False) -> Model:
+    def load_model(self, best: bool = True, data: bool = False) -> Model:
         """The trained boxes, to be used.
 
         Args:
             best: as they were at the best evaluation that has a cut, which is `best` itself unless that one's cut
                 could not be kept; otherwise as they were at the run's end, or at its last complete cut.
+            data: with the task's samples, which `Model.evaluation` needs. Without them a model of the task's facts is
+                enough, which the record holds: the data may be gone.
 
         Returns:
             The chain at that cut; its `tick` says at which.
@@ -171,17 +184,21 @@ class Result:
         Raises:
             FileNotFoundError: the folder holds no cut.
             OSError: a file cannot be read, or a cut's is damaged; the text names it.
-            ValueError: config.toml cannot be used.
+            ValueError: config.toml cannot be used; as ConfigError, the data are not those of the run.
         """
         files = RunFiles.of(str(self.path))
         ticks = files.cuts()
         if not ticks:
             name = files.storage.name
             raise FileNotFoundError(f"{name} holds no cut; the run was too short, or no cut could be kept")
-        config = files.config()
-        ranked = Evaluations(config, map(recalled, self.evaluations)).ranked if best else []
-        tick = next((evaluation.tick for evaluation in ranked if evaluation.tick in ticks), ticks[-1])
+        config = files.config_with_data() if data else files.config_without_data()
+        tick = self.tick_to_use(config, ticks) if best else ticks[-1]
         return Model(config, files.cut(tick, config.boxes))
+
+    def tick_to_use(self, config: RunConfig, cuts: Sequence[int]) -> int:
+        """Of the best evaluation that has one of these cuts; of the last cut, if none has."""
+        ranked = Evaluations(config, map(recalled, self.evaluations)).ranked
+        return next((evaluation.tick for evaluation in ranked if evaluation.tick in cuts), cuts[-1])
 
     def content(self) -> dict[str, Any]:
         """As in result.json: what is not a finite number is None there."""
@@ -193,3 +210,8 @@ class Result:
         observe/events.py, Row). Of ticks that were done again there are those of the last time. OSError names a file
         that cannot be read."""
         return RunFiles.of(str(self.path)).metrics()
+
+
+def number(value: float | None) -> float | None:
+    """None for what is not one."""
+    return None if value is None or math.isnan(value) else value

@@ -16,6 +16,7 @@ from dni_actors.record.storage import Storage
 from dni_actors.record.tables import CutDigest, read_metrics, read_probes, read_rows
 from dni_actors.record.traces import Traces
 from dni_actors.tasks import fingerprint
+from dni_actors.tasks.remembered import Remembered
 
 CONFIG, MANIFEST, PLACES, RESULT = "config.toml", "manifest.json", "boxes.json", "result.json"
 METRICS, DIGESTS, PROBES, TRACE = "metrics", "digests", "probes", "trace"
@@ -43,6 +44,23 @@ class RunFiles:
     def config(self) -> RunConfig:
         """ValueError if it cannot be used; ConfigError, which is one, names the field."""
         return RunConfig.of(**self.settings())
+
+    def config_with_data(self) -> RunConfig:
+        """The same; ConfigError, too, if the task's data are not those that the run began with."""
+        config = self.config()
+        self.check_data(config)
+        return config
+
+    def config_without_data(self) -> RunConfig:
+        """The same, with a task that has its facts alone, from the manifest: its data may be gone. With the task itself
+        where its facts do not stand there: of a stream, or of a run that was killed as it began."""
+        try:
+            facts = self.manifest().get("task")
+        except (OSError, ValueError):
+            facts = None
+        if facts is None:
+            return self.config()
+        return RunConfig.with_task(Remembered.of(facts), self.settings())
 
     def manifest(self) -> dict[str, Any]:
         """Versions, machine, begin and end. ValueError if it is no object of JSON."""

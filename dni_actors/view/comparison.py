@@ -105,7 +105,7 @@ class Comparing:
         marks = [self._glyphs.parts[-1] if result["status"] == "finished" else "x" for result in results]
         known = [result["test_accuracy"] for result in results if result["test_accuracy"] is not None]
         figure = f"  test {sum(known) / len(known):6.1%}" if known else ""
-        last = results[-1].get("figure") if results else None
+        last = results[-1].get("figure_at_end") if results else None
         if last is not None and not last.startswith("accuracy"):
             figure = f"  test {last}"  # of the newest run: no share, of which a mean would tell
         shown = "".join(marks).ljust(runs, self._glyphs.wait)[: max(0, width - 44)]

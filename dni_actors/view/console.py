@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any, Protocol
 
-from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Tuned, Warned, plain
+from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Told, Tuned, Warned, plain
 from dni_actors.observe.standing import Standing
 from dni_actors.view.live import LiveView
 from dni_actors.view.summary import summary
@@ -57,7 +57,9 @@ class PlainView:
         )
 
     def show(self, event: Event) -> None:
-        if isinstance(event, Tuned):
+        if isinstance(event, Told):
+            self._line(event="learning", what=json.dumps(event.text, ensure_ascii=False))
+        elif isinstance(event, Tuned):
             times = {"round_trip_ms": f"{event.round_trip * 1e3:.2f}", "tick_ms": f"{event.busy * 1e3:.2f}"}
             self._line(event="tuned", lag=event.lag, **times)
         elif isinstance(event, Started):
@@ -106,7 +108,7 @@ class JsonView:
             self._line(event="tuned", **event._asdict())
         elif isinstance(event, Started):
             self._line(event="started", tick=event.tick, boxes=[place._asdict() for place in event.places])
-        elif isinstance(event, Lost | Kept | Warned):
+        elif isinstance(event, Told | Lost | Kept | Warned):
             self._line(event=type(event).__name__.lower(), **event._asdict())
         elif isinstance(event, Status):
             for row in event.rows:

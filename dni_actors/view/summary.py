@@ -6,13 +6,14 @@ from typing import Any
 def summary(result: dict[str, Any]) -> str:
     """A few lines: how it ended, and what was reached."""
     figure, digest = result["figure"], result["digest"]
-    reached = "no evaluation yet" if figure is None else f"test {figure}"
+    reached = "no evaluation yet" if figure is None else f"test {figure}{where(result)}"
     lines = [
         f"{result['status']}: {reached} after {result['ticks']} ticks in {result['seconds']:.1f} s of training",
         f"  {result['ticks_per_second']:.1f} ticks/s, overlap {result['overlap']:.2f}, digest {digest or '-'}",
         f"  {result['path']}",
     ]
-    remarks = [f"warning: {warning}" for warning in result["warnings"]]
+    remarks = [result["verdict"]] if result.get("verdict") else []
+    remarks += [f"warning: {warning}" for warning in result["warnings"]]
     if restarts := sum(result["restarts"]):
         remarks.append(f"boxes started again: {restarts}")
     if result["status"] != "finished" and result["cuts"]:
@@ -27,3 +28,11 @@ def summary(result: dict[str, Any]) -> str:
             2, f"  warning: boxes used different CPU kernels ({kernels}): for equal bits use --kernels portable"
         )
     return "\n".join(lines)
+
+
+def where(result: dict[str, Any]) -> str:
+    """Of the best evaluation, if it is not the newest."""
+    best, evaluations = result.get("best"), result.get("evaluations")
+    if not best or not evaluations or best["tick"] == max(one["tick"] for one in evaluations):
+        return ""
+    return f", best by validation, at tick {best['tick']} (at the end {result['figure_at_end']})"

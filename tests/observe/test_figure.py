@@ -20,7 +20,7 @@ ONE = Evaluation(50, accuracy=0.875, loss=2 * math.log(2), validation_accuracy=0
         ("binary-addition", ONE, "accuracy", "accuracy 87.50%"),
         ("text", ONE, "bits per step", "2.000 bits"),
         ("copy", ONE._replace(reached=12.0), "symbols", "12 symbols"),
-        ("adding", ONE._replace(loss=0.005), "squared error", "error 0.01"),
+        ("adding", ONE._replace(error=0.01), "squared error", "error 0.01"),
     ],
 )
 def test_a_task_goes_by_one_figure(task, evaluation, name, words):

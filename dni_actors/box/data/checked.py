@@ -9,6 +9,7 @@ from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.losses import LOSSES
 from dni_actors.tasks import Fresh, Samples, Split, optional
+from dni_actors.tasks.remembered import Remembered
 
 PARTS = ("training", "validation", "test")
 
@@ -33,7 +34,9 @@ class Checked:
             raise self._error(problem, "load gives three pairs of arrays, x and labels") from error
         if len(parts) != len(PARTS):
             raise self._error(f"loads {len(parts)} parts", "give three: training, validation and test samples")
-        counts = (None if isinstance(task, Fresh) else task.train, task.validation, task.test)
+        drawn = isinstance(task, Fresh)
+        counts: tuple[int | None, ...] = (None if drawn else task.train, task.validation, task.test)
+        counts = (None, None, None) if isinstance(task, Remembered) else counts
         found = zip(PARTS, parts, counts, strict=True)
         split = Split(*(self._samples(f"{part} samples", *arrays, steps, count) for part, arrays, count in found))
         if task.per_step and (begins := self.begins()) is not None:
@@ -81,10 +84,9 @@ class Checked:
             return None
         if task.steps is None or isinstance(task, Fresh) or len(given) != len(PARTS):
             raise self._error("has sequences that begin late", "give it steps, and `begins` of its three parts")
+        counts = (0, 0, 0) if isinstance(task, Remembered) else (task.train, task.validation, task.test)
         found = []
-        for part, late, count in zip(
-            PARTS, map(np.asarray, given), (task.train, task.validation, task.test), strict=True
-        ):
+        for part, late, count in zip(PARTS, map(np.asarray, given), counts, strict=True):
             if late.dtype.kind not in "iu" or late.shape != (count,):
                 problem = f"has begins {list(late.shape)} of type {late.dtype} for its {part} samples"
                 raise self._error(problem, f"give {count} whole numbers")
