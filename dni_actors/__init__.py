@@ -12,15 +12,17 @@ if TYPE_CHECKING:
     from dni_actors.config.checks import ConfigError
     from dni_actors.config.run import RunConfig
     from dni_actors.experiment import run
+    from dni_actors.fitting import fit
     from dni_actors.record.result import Result
 
 __version__ = "0.1.0"
-__all__ = ["ConfigError", "Result", "RunConfig", "run"]
+__all__ = ["ConfigError", "Result", "RunConfig", "fit", "run"]
 
 _HOMES = {
     "ConfigError": "dni_actors.config.checks",
     "Result": "dni_actors.record.result",
     "RunConfig": "dni_actors.config.run",
+    "fit": "dni_actors.fitting",
     "run": "dni_actors.experiment",
 }
 

@@ -8,7 +8,6 @@ samples, or with --last the newest.
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -64,19 +63,13 @@ def load(place: str, best: bool, data: bool) -> Model:
         raise ConfigError("run", problem) from error
 
 
-class Given(NamedTuple):
-    """Sequences of a file."""
-
-    x: Array
-    lengths: Array | None = None
-
-
-def given(path: Path) -> Given:
-    """ConfigError says what is wrong; nothing in the file is executed."""
+def given(path: Path) -> tuple[Array, Array | None]:
+    """A file's sequences [N, T, I], and their lengths [N] where they differ. ConfigError says what is wrong; nothing in
+    the file is executed."""
     try:
         if path.suffix in (".npz", ".parquet", ".pq"):
             columns = read_columns(path, labelled=False)
-            return Given(columns.x) if columns.lengths is None else first_together(columns.x, columns.lengths)
+            return first_together(columns.x, columns.lengths)
         found: Array = np.load(path, allow_pickle=False)
     except OSError as error:
         problem = f"{path} cannot be read ({error.strerror or error}); give a .npy, .npz or .parquet file"
@@ -87,17 +80,19 @@ def given(path: Path) -> Given:
         raise ConfigError("input", f"{path} is no .npy file of numbers; write one with numpy.save") from error
     if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiub":
         raise ConfigError("input", f"{path} holds no array of numbers; write one with numpy.save")
-    return Given(found)
+    return found, None
 
 
-def first_together(x: Array, lengths: Array) -> Given:
+def first_together(x: Array, lengths: Array | None) -> tuple[Array, Array | None]:
     """Sequences that end together, as those of a file do, begin together, as `Model.outputs` takes them."""
+    if lengths is None:
+        return x, None
     steps = x.shape[1]
     source = np.minimum(np.arange(steps) + (steps - lengths)[:, None], steps - 1)
-    return Given(x[np.arange(len(x))[:, None], source], lengths)
+    return x[np.arange(len(x))[:, None], source], lengths
 
 
-def answer(model: Model, sequences: Given, output: Path | None) -> None:
+def answer(model: Model, sequences: tuple[Array, Array | None], output: Path | None) -> None:
     """Prints or writes what is said of each."""
     try:
         said = model.outputs(*sequences)

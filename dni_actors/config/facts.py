@@ -10,6 +10,7 @@ from dni_actors.nn.arrays import Array
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES, balanced
 from dni_actors.tasks import Scaling, Streaming, Task, find, optional
+from dni_actors.tasks.remembered import Remembered
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +24,10 @@ class Facts:
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The parts alone travel; who gets them finds the facts anew."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """The parts alone travel; who gets them finds the facts anew, but for a task that cannot be found any more."""
+        parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        task = vars(self).get("task")
+        return parts | ({"task": task} if isinstance(task, Remembered) else {})
 
     def flat(self) -> dict[str, Any]:
         """All fields by name."""

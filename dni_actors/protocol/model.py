@@ -25,13 +25,31 @@ from dni_actors.tasks.told import class_names
 class Model:
     """The boxes of a run as they were at a cut."""
 
+    result: Any = None
+    """of the run that trained them, if `fit` has made them"""
+
     def __init__(self, config: RunConfig, cut: Sequence[BoxCut]) -> None:
         # Boxes that only go forward: no lag, no pieces. What learns is in the cut all the same.
-        self.config, self.tick = config, cut[0].tick
-        self._boxes = [TimeBox(config, k) for k in range(config.boxes)]
+        self._make(config, cut[0].tick)
         for box, part in zip(self._boxes, cut, strict=True):
             fill(box, part)
+
+    def _make(self, config: RunConfig, tick: int) -> None:
+        self.config, self.tick = config, tick
+        self._boxes = [TimeBox(config, k) for k in range(config.boxes)]
         self._nothing = zeros((config.rows, config.state_width), config.chain.precision)  # a sequence's first state
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Boxes' arrays lie in each other, and would come back apart."""
+        states = [{name: array.copy() for name, array in box.state().items()} for box in self._boxes]
+        return {"config": self.config, "tick": self.tick, "states": states, "result": self.result}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._make(state["config"], state["tick"])
+        self.result = state["result"]
+        for box, found in zip(self._boxes, state["states"], strict=True):
+            for name, array in box.state().items():
+                np.copyto(array, found[name])
 
     @property
     def any_length(self) -> bool:

@@ -35,7 +35,7 @@ def test_delays_evaluations_and_runtime_settings_leave_the_digest_alone():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"seed": 1}, {"lag": 3}, {"update": "truncated"}, {"conditioned": False}, {"learning_rate": 2e-3}, {"batch": 3}],
+    [{"seed": 1}, {"lag": 3}, {"update": "truncated"}, {"conditioned": False}, {"learning_rate": 3e-3}, {"batch": 3}],
     ids=str,
 )
 def test_what_decides_the_result_changes_it(fields):

@@ -275,7 +275,7 @@ def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inlin
 
 
 def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_path):
-    fields = {"stop_after": 2, "ticks": 3000, "learning_rate": 1e-6, "console": "quiet", "storage": str(tmp_path)}
+    fields = {"stop_after": 2, "ticks": 3000, "learning_rate": 1e-30, "console": "quiet", "storage": str(tmp_path)}
     ended = [experiment.run(setting(name=name, **fields, **WIRES[name])) for name in ("inline", "zmq")]
     assert [(result.status, result.ticks, result.cuts[-1]) for result in ended] == [("finished", 15, 15)] * 2
     assert ended[0].digest == ended[1].digest
