@@ -12,7 +12,7 @@ import pytest
 
 from dni_actors import compare
 from dni_actors.config.checks import ConfigError
-from dni_actors.record.comparison import comparison, curve, trials
+from dni_actors.record.comparison import comparison, curve, trials, verdicts
 from dni_actors.record.result import Result
 from dni_actors.runtime.interrupts import Terminated
 from dni_actors.view import figures
@@ -242,3 +242,20 @@ def test_the_progress_of_a_comparison_fits_every_terminal():
 def test_wrong_values_are_config_errors():
     with pytest.raises(ConfigError):
         compare.share("nan")
+
+
+def test_a_sentence_tells_what_decoupling_cost_and_brought():
+    def contender(update, figure, rate):
+        return {"name": update, "update": update, "figure": figure, "ticks_per_second": rate}
+
+    several = [contender("synthetic", 0.9, 200.0), contender("locked", 0.91, 100.0), contender("truncated", 0.7, 300.0)]
+    assert verdicts(several, "accuracy") == [
+        "synthetic: 1.0 points below exact backpropagation (locked), at 2 times its ticks/s; "
+        "20.0 points above truncation"
+    ]
+    assert verdicts(several[:1], "accuracy") == []
+    several[0]["figure"] = 0.91
+    assert verdicts(several[:2], "accuracy")[0].startswith("synthetic: as good as exact backpropagation")
+    assert verdicts(several[:2], "squared error") == [
+        "synthetic: squared error 0.91, not 0.91 as exact backpropagation (locked), at 2 times its ticks/s"
+    ]

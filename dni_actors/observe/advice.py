@@ -34,6 +34,7 @@ GROWTH, ROWS = 10.0, 3  # of the received norm: how many times what it was, for 
 USUAL = 5, 100  # rows of metrics, at least and at most, that tell what a norm usually is
 LEARNED = 0.2  # share of its first row's loss at which a chain is well enough
 RUN_AWAY = 10  # times the loss of who knows nothing
+GROWN, SINCE = 1.3, 3  # times the least test loss, and evaluations since that, from which on growth is told
 WAITED = 0.1  # share of its time for which a box waits
 FASTER = 1.1  # times as fast as it is, at least, is what a larger lag has to bring
 FRESH = 4  # lag up to which older gradients cost nothing that can be measured
@@ -119,7 +120,7 @@ class Health:
 
 def hints(standing: Standing) -> list[str]:
     """What the run shows that another setting would do better: a sentence each."""
-    return run_away(standing) + larger_lag(standing) + smaller_lag(standing)
+    return run_away(standing) + by_heart(standing) + larger_lag(standing) + smaller_lag(standing)
 
 
 def run_away(standing: Standing) -> list[str]:
@@ -130,6 +131,20 @@ def run_away(standing: Standing) -> list[str]:
         return []
     fact = f"a test loss of {evaluations[-1].loss:.3g}, where guessing has {guessing:.3g}"
     return [f"{fact}: training has run away; lower --learning-rate"]
+
+
+def by_heart(standing: Standing) -> list[str]:
+    """Whether the test loss has grown while training went on: the samples are learned, not what is common to them."""
+    evaluations = sorted(standing.evaluations, key=lambda evaluation: evaluation.tick)
+    losses = [evaluation.loss for evaluation in evaluations]
+    if not losses or not all(map(math.isfinite, losses)):
+        return []
+    least = min(range(len(losses)), key=losses.__getitem__)
+    if len(losses) - least <= SINCE or losses[-1] < GROWN * losses[least]:
+        return []
+    fact = f"the test loss has grown from {losses[least]:.3g} at tick {evaluations[least].tick} to {losses[-1]:.3g}"
+    remedy = "fewer --epochs or a smaller --hidden, or --stop-after 5; the best cut is kept"
+    return [f"{fact} while training went on, so samples are learned by heart: {remedy}"]
 
 
 def knows_lag(standing: Standing) -> bool:

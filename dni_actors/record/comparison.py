@@ -103,6 +103,7 @@ def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str
         contender |= {name: mean(runs, name) for name in ("ticks_per_second", "overlap", "sent", "sent_bytes")}
     config = trials[0].config
     return {
+        "verdict": verdicts(contenders, "accuracy" if shown is None else shown.name),
         "task": config.chain.task,
         "boxes": config.boxes,
         "ticks": config.ticks,
@@ -114,6 +115,37 @@ def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str
         "target": target,
         "contenders": contenders,
     }
+
+
+RIVALS = {"locked": "exact backpropagation (locked)", "truncated": "truncation", "local": "local read-outs alone"}
+
+
+def verdicts(contenders: Sequence[dict[str, Any]], what: str) -> list[str]:
+    """What decoupling cost and brought, a sentence for each decoupled rule: held against those that say what is to be
+    had."""
+    known = [of for of in contenders if of["figure"] is not None and of["ticks_per_second"]]
+    by_rule = {of["update"]: of for of in known}
+    found = []
+    for of in known:
+        words = [
+            f"{apart(of['figure'], by_rule[rule]['figure'], what)} {words}"
+            for rule, words in RIVALS.items()
+            if rule in by_rule and rule != of["update"]
+        ]
+        if of["update"] in ("locked", "truncated") or not words:
+            continue
+        if "locked" in by_rule:
+            words[0] += f", at {of['ticks_per_second'] / by_rule['locked']['ticks_per_second']:.2g} times its ticks/s"
+        found.append(f"{of['name']}: {'; '.join(words)}")
+    return found
+
+
+def apart(one: float, other: float, what: str) -> str:
+    """`1.2 points above`."""
+    if what != "accuracy":
+        return f"{what} {one:.3g}, not {other:.3g} as"
+    points = round((one - other) * 100, 1)
+    return f"{abs(points)} points {'above' if points > 0 else 'below'}" if points else "as good as"
 
 
 def one_run(config: RunConfig, result: Result) -> dict[str, Any]:

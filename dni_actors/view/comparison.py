@@ -152,6 +152,7 @@ def table(content: dict[str, Any]) -> str:
         ]
         lines.append(f"{of['name']:24}" + "".join(c.rjust(w) for c, w in zip(cells, WIDTHS, strict=True)))
         lines += [f"  seed {run['seed']} {run['status']}: {run['error'] or 'cut short'}" for run in failed]
+    lines += content.get("verdict", [])
     lines.append("messages, MB: what boxes put, evaluations included; arrays as the wire carries them, no headers")
     return "\n".join(lines)
 

@@ -84,6 +84,7 @@ class Page:
         if account.restarts:
             several = ", ".join(f"{tick} (incarnation {i})" for i, tick in account.restarts)
             self._parts.append(f"<p>Went on from the cut before tick {html.escape(several)}: dotted lines.</p>")
+        self._scores(account.result.get("scores"))
         self._spacetime(account, excerpt)
         name = account.name
         self._section(3, "How true the synthetic gradients were")
@@ -113,6 +114,25 @@ class Page:
             columns = tuple(account.places[0])
             rows = [tuple(place.get(name, "") for name in columns) for place in account.places]
             self._table((columns, *rows), head=True, title="Where boxes ran")
+
+    def _scores(self, scores: dict[str, Any] | None) -> None:
+        """Of each class; and which was taken for which."""
+        if scores is None:
+            return
+        self._section(3, "How each class fared")
+        names = [of["name"] for of in scores["classes"]]
+        columns = ("class", "samples", "precision", "recall", "F1")
+        rows = [
+            (of["name"], of["samples"], *(percent(of[name]) for name in ("precision", "recall", "f1")))
+            for of in scores["classes"]
+        ]
+        text = f"Of the test samples. Mean recall: {percent(scores['balanced_accuracy'])}."
+        self._parts.append(f"<p>{html.escape(text)}</p>")
+        self._table((columns, *rows), head=True)
+        if "confusion" in scores:
+            head = ("is \\ was taken for", *names)
+            pairs = [(name, *row) for name, row in zip(names, scores["confusion"], strict=True)]
+            self._table((head, *pairs), head=True, title="Which class was taken for which")
 
     def _spacetime(self, account: Account, excerpt: Excerpt | None) -> None:
         self._section(3, "Who did what when")
@@ -186,9 +206,14 @@ def remarks(account: Account) -> list[str]:
     """What the run itself has to say, and what of it is missing."""
     result = account.result
     found = [f"It ended: {result['error']}"] if result.get("error") else []
+    found += [str(result["verdict"])] if result.get("verdict") else []
     for name in ("warnings", "hints", "losses"):
         found += [str(remark) for remark in result.get(name) or []]
     return found + [f"Missing: {problem}." for problem in account.missing]
+
+
+def percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def plainly(value: Any) -> str:

@@ -139,3 +139,19 @@ def test_training_that_has_run_away_is_told():
     (hint,) = loses(1e5, "rows")
     assert hint == "a test loss of 1e+05, where guessing has 2.3: training has run away; lower --learning-rate"
     assert loses(2.0, "rows") == loses(1e5, "adding") == []
+
+
+def of_test_losses(*losses):
+    found = standing({}, {})
+    for n, loss in enumerate(losses):
+        found.evaluations.take(Evaluation(10 * (n + 1), 0.5, loss, 0.5, 0.5), 1)
+    return [hint for hint in hints(found) if "by heart" in hint]
+
+
+def test_a_test_loss_that_grows_while_training_goes_on_is_told():
+    (hint,) = of_test_losses(0.9, 0.5, 0.55, 0.6, 0.7)
+    assert hint.startswith("the test loss has grown from 0.5 at tick 20 to 0.7 while training went on")
+    assert not of_test_losses(0.9, 0.5, 0.55, 0.7), "too soon to tell"
+    assert not of_test_losses(0.9, 0.5, 0.55, 0.6, 0.6), "little"
+    assert not of_test_losses(0.9, 0.5, 0.55, 0.6, math.inf)
+    assert not of_test_losses()
