@@ -18,6 +18,7 @@ def command(main: Callable[[], int | None]) -> Callable[[], int]:
     @wraps(main)
     def ended() -> int:
         listen()
+        open_standard_streams()
         for stream in (sys.stdout, sys.stderr):
             if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter gets \xe9 for it, not an error
                 stream.reconfigure(errors="backslashreplace")
@@ -37,6 +38,20 @@ def command(main: Callable[[], int | None]) -> Callable[[], int]:
             return fail(error, 143 if isinstance(error, Terminated) else 130)
 
     return ended
+
+
+def open_standard_streams() -> None:
+    """Where the caller has closed some (2>&-), what is written there goes nowhere, and not into the next file that is
+    opened."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.dup2(null := os.open(os.devnull, os.O_RDWR), descriptor)
+            if null != descriptor:
+                os.close(null)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
 
 
 def fail(error: BaseException, code: int) -> int:

@@ -45,9 +45,9 @@ def run(
 
     def tell(event: Event) -> None:
         standing.take(event)
-        recorder.take(event, standing)
         for one in (shown, *sinks):
             one.show(event)
+        recorder.take(event, standing)  # last: what a cut brings is not told again after it
 
     def end(status: str, error: str | None = None) -> None:
         """The first time counts: before Ray is shut down, for who says SIGTERM may lose patience meanwhile."""

@@ -48,7 +48,10 @@ class Storage:
     def of(cls, place: str) -> "Storage":
         """A path, or a URI such as s3://bucket/runs. OSError says what is wrong with it."""
         if "://" not in place:
-            return cls(fs.LocalFileSystem(), os.path.expanduser(place))
+            path = os.path.expanduser(place)
+            if path.startswith("~"):
+                raise OSError("nobody of that name has a home here; set HOME, or give an absolute path")
+            return cls(fs.LocalFileSystem(), path)
         try:
             filesystem, base = fs.FileSystem.from_uri(place)
         except (pa.ArrowException, ValueError) as error:

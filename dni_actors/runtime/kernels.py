@@ -1,9 +1,11 @@
 """Which CPU kernels do the arithmetic: a product's bits depend on them, and on the number of BLAS threads."""
 
+import math
 import os
 import platform
 import sys
 from contextlib import AbstractContextManager, suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +30,36 @@ def kernel_environment(config: RunConfig) -> dict[str, str]:
 
 
 def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """That this process may use: those it may run on, and no more than a container's share of time."""
+    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, math.ceil(min(there, quota())))
+
+
+def quota(root: Path = Path("/")) -> float:
+    """CPUs' worth of time that the control groups of this process leave it (Linux); infinite where they say nothing."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return math.inf
+    found = [math.inf]
+    for number, controllers, place in (line.split(":", 2) for line in lines if line.count(":") >= 2):
+        here = Path(place.lstrip("/"))
+        for group in (here, *here.parents):  # the least of all above it counts
+            if number == "0":  # the second version: all controllers in one tree
+                found.append(share(root / "sys/fs/cgroup" / group / "cpu.max"))
+            elif "cpu" in controllers.split(","):
+                folder = root / "sys/fs/cgroup/cpu" / group
+                found.append(share(folder / "cpu.cfs_quota_us", folder / "cpu.cfs_period_us"))
+    return min(found)
+
+
+def share(*files: Path) -> float:
+    """Time of a period, from one file with both or a file for each; infinite if that is not limited."""
+    try:
+        time, period = " ".join(file.read_text(encoding="ascii") for file in files).split()
+        return math.inf if time == "max" or int(time) <= 0 else int(time) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        return math.inf
 
 
 def simd(kind: str) -> list[str]:

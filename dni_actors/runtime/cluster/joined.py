@@ -87,7 +87,7 @@ def end_at_once(code: int) -> None:
 
 def check_storage(place: str) -> None:
     """ConfigError if runs would lie in a submitted job's working directory, which Ray removes with the job."""
-    relative = "://" not in place and not Path(place).expanduser().is_absolute()
+    relative = "://" not in place and not os.path.isabs(os.path.expanduser(place))
     if relative and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
         problem = f"{place!r} lies in the job's own working directory, which Ray removes"
         raise ConfigError("storage", f"{problem}; give an absolute path, ~/..., or a URI such as s3://bucket/runs")
@@ -160,7 +160,8 @@ def token_mode() -> dict[str, str]:
 
 
 def token_file() -> Path:
-    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token")
+    # os.path, which without a home leaves the text as it is: then there is no such file.
+    return Path(os.environ.get("RAY_AUTH_TOKEN_PATH") or os.path.expanduser("~/.ray/auth_token"))
 
 
 def guard_token() -> None:

@@ -113,4 +113,7 @@ class Placement:
                 remove_placement_group(self._group)
 
 
-REMEDY = "add nodes, free some, use fewer --boxes or another --placement, or wait longer (--placement-timeout)"
+REMEDY = (
+    "add nodes, free some, use fewer --boxes, fewer CPUs each (--cpus-per-box 0.5) or another --placement, "
+    "or wait longer (--placement-timeout)"
+)
