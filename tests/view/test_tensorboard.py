@@ -1,9 +1,6 @@
 """Curves as TensorBoard reads them."""
 
-import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -22,7 +19,7 @@ def read(folder):
     from tensorboardX.proto.event_pb2 import Event
 
     found = {}
-    for path in sorted(folder.iterdir(), key=lambda path: path.stat().st_ctime_ns):
+    for path in sorted(folder.iterdir(), key=lambda path: int(path.suffix[1:])):
         content = path.read_bytes()
         while content:  # records: length (8), its checksum (4), the event, its checksum (4)
             size = int.from_bytes(content[:8], "little")
@@ -57,34 +54,17 @@ def test_a_run_leaves_them_in_its_folder(tmp_path):
     assert found["slack/box-0", 7] >= 0
 
 
-KILLED = """
-import os, signal, sys
-from dni_actors.experiment import run
-from dni_actors.observe.events import Kept
-from tests.tiny import tiny
-
-class Killer:
-    def __init__(self, standing): self.seen = standing
-    def open(self): pass
-    def close(self, result): pass
-    def show(self, event):
-        if self.seen.ticks >= 35:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-run(tiny(**eval(sys.argv[1])), shown_by=Killer)
-"""
-
-
-def test_a_killed_run_that_goes_on_has_every_evaluation_once(tmp_path):
-    fields = {"ticks": 60, "evaluate_every": 5, "checkpoint_every": 20, "tensorboard": True}
-    fields |= {"storage": str(tmp_path), "name": "it"}
-    child = subprocess.run([sys.executable, "-c", KILLED, repr(fields)], cwd=Path(__file__).parents[2], check=False)
-    assert child.returncode == -signal.SIGKILL
-    result = run(tiny(**fields))
-    assert result.evaluations[0]["tick"] == 5
-    found = read(tmp_path / "it" / "tensorboard")
-    assert sorted(tick for tag, tick in found if tag == "test/loss") == [*range(5, 61, 5)]
-    assert sorted(tick for tag, tick in found if tag == "loss/box-2") == [*range(60)]
+def test_what_is_shown_is_there_at_once_and_what_is_done_again_stands_once(tmp_path):
+    """As after a kill: nothing is closed, and the run goes on from the cut at tick 40."""
+    first = TensorBoard(tmp_path)
+    for tick in (30, 40, 50):
+        first.show(Status(2, 50, "forward", evaluations=(Evaluation(tick, 0.5, 0.5, 0.5, 0.5),)))
+        assert ("test/loss", tick) in read(tmp_path)
+    again = TensorBoard(tmp_path)
+    again.show(Started((), 40))
+    assert {tick for _, tick in read(tmp_path)} == {30}
+    again.show(Status(2, 50, "forward", evaluations=(Evaluation(40, 0.5, 0.25, 0.5, 0.5),)))
+    assert read(tmp_path)["test/loss", 40] == 0.25
 
 
 def test_where_it_cannot_be_one_sentence_says_so(tmp_path, monkeypatch):
