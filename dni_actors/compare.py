@@ -20,6 +20,7 @@ from dni_actors.config.run import RunConfig
 from dni_actors.options import add_settings, given
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import cores, restart_with_kernels
+from dni_actors.tasks import fingerprint
 
 UPDATES = "synthetic,truncated,locked,delayed"
 MOST_SEEDS = 1000
@@ -100,12 +101,16 @@ def compare(base: RunConfig, asked: argparse.Namespace, names: Collection[str]) 
         if idle:
             print(f"dni_actors: {update} goes without {', '.join(idle)}, of no use there", file=sys.stderr)
     heading = f"task={base.chain.task} boxes={base.boxes} updates={','.join(asked.updates)} seeds={asked.seeds}"
+    data = fingerprint(base.task)
     shown = Comparing(base.output.console, heading, [trial.contender for trial in todo])
     failed = False
     try:
         shown.begin()
         with started(base) as running:
             for i, trial in enumerate(todo):
+                if fingerprint(trial.config.replace().task) != data:
+                    problem = f"{base.chain.task} was written again while it was compared; compare once more"
+                    raise ConfigError("task", problem)
                 try:
                     result = run(trial.config, running, shown.of)
                 except (BoxError, KeyboardInterrupt) as error:

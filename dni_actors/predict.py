@@ -13,7 +13,7 @@ import numpy as np
 
 from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
-from dni_actors.config.flags import Arguments
+from dni_actors.config.flags import DATA_CHANGED, Arguments
 from dni_actors.nn.arrays import Array
 from dni_actors.observe.figure import figure
 from dni_actors.protocol.model import Model
@@ -37,10 +37,11 @@ def main() -> None:
         help="writes probabilities, or numbers, [N, C] or [N, T, C] to this .npy file (with --input: instead)",
     )
     options.add_argument("--export", type=Path, help="writes all weights by name to this .npz file")
+    options.add_argument("--data-changed", choices=("refuse", "allow"), default="refuse", help=DATA_CHANGED)
     options.add_argument("--last", action="store_true", help="the newest cut, not the one that was best")
     chosen = options.parse_args()
     asks = chosen.input is None and chosen.export is None
-    model = load(chosen.run, not chosen.last, data=asks)
+    model = load(chosen.run, not chosen.last, asks, chosen.data_changed == "allow")
     if chosen.export is not None:
         np.savez(chosen.export, **model.weights())  # type: ignore[arg-type]  # names that savez itself does not use
         print(f"{len(model.weights())} arrays of {model.config.boxes} boxes in {chosen.export}")
@@ -51,10 +52,10 @@ def main() -> None:
             answer_test_samples(model, chosen.output)
 
 
-def load(place: str, best: bool, data: bool) -> Model:
+def load(place: str, best: bool, data: bool, data_changed: bool) -> Model:
     """The trained boxes. ConfigError if there are none to be read."""
     try:
-        return Result.from_path(place).load_model(best, data)
+        return Result.from_path(place).load_model(best, data, data_changed)
     except ConfigError:
         raise
     except (OSError, ValueError) as error:  # no folder, no cut, a file that is broken

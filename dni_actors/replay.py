@@ -15,7 +15,7 @@ import numpy as np
 from dni_actors.box.messages import Contents
 from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
-from dni_actors.config.flags import Arguments, understood
+from dni_actors.config.flags import DATA_CHANGED, Arguments, understood
 from dni_actors.nn.arrays import Array
 from dni_actors.protocol.channel import Put, Take
 from dni_actors.protocol.inbox import Arrived
@@ -38,12 +38,13 @@ def main() -> int:
         options.add_argument(flag, metavar="N", help=text)
     text = "print messages, shapes and norms of tick --until in box --box"
     options.add_argument("--inspect", action="store_true", help=text)
+    options.add_argument("--data-changed", choices=("refuse", "allow"), default="refuse", help=DATA_CHANGED)
     options.add_argument("run", help="the run's folder, or a URI of it")
     chosen = options.parse_args()
     given = {name: vars(chosen)[name] for name in ("from", "until", "box")}
     numbers = {name: None if text is None else understood(name, text, int) for name, text in given.items()}
     first, until, box = numbers["from"] or 0, numbers["until"], (numbers["box"] or 0) if chosen.inspect else None
-    recorded = Recorded(chosen.run)
+    recorded = Recorded(chosen.run, chosen.data_changed == "allow")
     restart_with_kernels(recorded.config.replace(runtime="inline"), "dni_actors.replay")
     with single_blas_thread():
         return replay(recorded, first, until, box)

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from dni_actors import Result, predict, replay
+from dni_actors import Result, compare, predict, replay
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.experiment import run
@@ -170,8 +170,20 @@ def test_a_run_goes_on_is_done_again_and_is_scored_with_its_own_data_only(tmp_pa
     assert told(predict, "--input", str(tmp_path / "x.npy"))[0] == 0
     with pytest.raises(ConfigError, match=r"holds other data than the run in .*run began with"):
         run(RunConfig.of(task=f"file:{path}", ticks=20, **fields))
+    for command in (predict, replay):  # ... but where somebody wants it so
+        assert told(command, "--data-changed", "allow")[0] == int(command is replay), "it is done with other labels"
+    write(path, x[:, :5], labels)
+    code, error = told(predict, "--data-changed", "allow")
+    assert code == 2
+    assert "of another kind (steps 5, not 6); bring those back, or begin a run of another name" in error
     write(path, x, labels)
     resumed = run(RunConfig.of(task=f"file:{path}", ticks=20, **fields))
+    write(path, x, 1 - labels)
+    other = run(RunConfig.of(task=f"file:{path}", ticks=30, data_changed="allow", **fields))
+    assert [of["tick"] for of in other.evaluations] == [20, 24, 28, 30], "what was found on other data does not count"
+    assert "data_changed" not in (tmp_path / "run" / "config.toml").read_text()
+    assert run(RunConfig.of(task=f"file:{path}", ticks=40, **fields)).status == "finished"
+    write(path, x, labels)
     fields["name"] = "whole"
     assert resumed.digest == run(RunConfig.of(task=f"file:{path}", ticks=20, **fields)).digest != digest
 
@@ -270,3 +282,20 @@ def test_the_prefix_wins_over_an_import_path(tmp_path, rng, monkeypatch):
 def test_boxes_of_other_tasks_load_no_pyarrow():
     code = "import sys, dni_actors.config.run as c; c.RunConfig.of(task='rows'); sys.exit('pyarrow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_file_that_is_written_again_is_not_compared_with_itself(tmp_path, rng, monkeypatch, capsys):
+    x, labels = labelled(rng, "classes")
+    task, begun = write(tmp_path / "it.npz", x, labels), []
+
+    def writes_again(*args):
+        begun.append(run(*args))
+        write(tmp_path / "it.npz", x, 1 - labels)
+        return begun[-1]
+
+    monkeypatch.setattr("dni_actors.experiment.run", writes_again)
+    words = ["compare", "--task", task, "--storage", str(tmp_path), "--runtime", "inline", "--console", "quiet"]
+    monkeypatch.setattr(sys, "argv", [*words, "--ticks", "3", "--batch", "8", "--seeds", "1", "--boxes", "2"])
+    assert compare.main() == 2
+    assert len(begun) == 1
+    assert "was written again while it was compared; compare once more" in capsys.readouterr().err

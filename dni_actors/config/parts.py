@@ -184,6 +184,9 @@ class OutputConfig:
     """Name of the run's folder; by default task, date and a short id."""
     storage: Annotated[str, check_place] = "runs"
     """Folder that holds the runs' folders, or a URI of one (s3://..., gs://..., file://...)."""
+    data_changed: Literal["refuse", "allow"] = "refuse"
+    """Whether a run goes on, is replayed or is scored with other data than it began with. allow: if they are of the
+    same kind; it is not written into the run's config.toml."""
     checkpoint_every: Annotated[int | None, Range(0, LONG)] = None
     """Ticks between cuts, from which a run goes on after whatever happened; 0: only at the end. By default about every
     5 seconds, and never more than 2 % of the time; within that, evaluations bring cuts, too."""

@@ -35,6 +35,8 @@ class RunFolder:
         self.storage = runs / self.name
         self.config = config.replace(name=self.name)
         self.resumed = False
+        self.data_changed = False
+        """the run goes on with other data"""
         self._claim: int | None = None
 
     @classmethod
@@ -106,14 +108,15 @@ class RunFolder:
         if differing:
             words = "; ".join(differing)
             raise ConfigError("name", f"{where} by a run with other settings ({words}); give those, or another name")
-        RunFiles(self.storage).check_data(self.config)
+        allow = self.config.output.data_changed == "allow"
+        self.data_changed = RunFiles(self.storage).check_data(self.config, allow)
         self._claim_it()
         self.resumed = True
         self.write_config(self.config)
 
     def write_config(self, config: RunConfig) -> None:
         """Without the run's name: the file is there to run the same again, under another one."""
-        fields = {k: v for k, v in config.flat().items() if v is not None and k != "name"}
+        fields = {k: v for k, v in config.flat().items() if v is not None and k not in ("name", "data_changed")}
         self.storage.write(CONFIG, tomli_w.dumps(fields).encode())
 
     def discard(self) -> None:

@@ -14,7 +14,8 @@ from dni_actors.record.storage import why
 class Recorded:
     """The run in a folder. ConfigError if there is none, or a part of it cannot be read."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, data_changed: bool = False) -> None:
+        """`data_changed`: the task's data may be others, of the same kind."""
         try:
             self._files = RunFiles.of(place)
             self.config = self._files.config()
@@ -26,7 +27,7 @@ class Recorded:
             reason = why(error) if isinstance(error, OSError) else str(error)
             problem = f"{place!r} holds no run that can be read ({reason}); give a folder such as runs/NAME"
             raise ConfigError("run", problem) from error
-        self._files.check_data(self.config)
+        self._files.check_data(self.config, data_changed)
         self._place = place
         self._ends_at = self._end()
         self._digests = {(row["tick"], row["box"]): row["digest"] for row in digests}  # the last time counts

@@ -41,6 +41,8 @@ class Recorder:
             raise
         self._starts = 0
         self._manifest = manifest() | {"data": fingerprint(config.task), "task": facts(config.task)}
+        if self._data_since:
+            self._manifest["data_since"] = self._data_since
         self._unwritten: dict[str, Callable[[], None]] = {}  # by file
         self._will_write(MANIFEST, self._manifest)
         self.problem: str | None = None
@@ -57,6 +59,7 @@ class Recorder:
         self._probes = GrowingTable(storage / PROBES, Probed, makes=True)
         self._traces = TraceTable(storage / TRACE)
         self._incarnations = self._next_incarnation()  # of earlier parts of the run
+        self._data_since = self._since()
         # By tick: digests of cuts, for a run that may end at one of them.
         self._ends = {cut.tick: cut.digests for cut in self.cuts.known()}
 
@@ -65,15 +68,24 @@ class Recorder:
         last = -1 if len(rows) == 0 else pc.max(rows).as_py()
         return 1 + max((last, *(cut.incarnation for cut in self.cuts.known())))
 
+    def _since(self) -> int:
+        """The tick of the cut from which on the data are those of today; 0: from the beginning."""
+        if self._folder.data_changed:
+            return max((cut.tick for cut in self.cuts.known()), default=0)
+        try:
+            return int(RunFiles(self._folder.storage).manifest().get("data_since", 0))
+        except (OSError, ValueError, TypeError):
+            return 0
+
     @property
     def path(self) -> Path | None:
         """The run's folder; None where it is not on this machine."""
         return self._folder.storage.path
 
     def evaluations(self) -> list[Evaluation]:
-        """Those of an earlier part of the run, up to its last complete cut."""
+        """Those of an earlier part of the run, up to its last complete cut; not those of other data."""
         known = self.cuts.known()
-        return known[-1].evaluations if known else []
+        return [one for one in known[-1].evaluations if one.tick > self._data_since] if known else []
 
     def settle(self, config: RunConfig) -> None:
         """What the configuration left open is known now."""

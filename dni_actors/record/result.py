@@ -169,7 +169,7 @@ class Result:
         known = dict.fromkeys(field.name for field in dataclasses.fields(cls))
         return cls(**{**known, **{name: value for name, value in content.items() if name in known}, "path": path})
 
-    def load_model(self, best: bool = True, data: bool = False) -> Model:
+    def load_model(self, best: bool = True, data: bool = False, data_changed: bool = False) -> Model:
         """The trained boxes, to be used.
 
         Args:
@@ -177,6 +177,7 @@ class Result:
                 could not be kept; otherwise as they were at the run's end, or at its last complete cut.
             data: with the task's samples, which `Model.evaluation` needs. Without them a model of the task's facts is
                 enough, which the record holds: the data may be gone.
+            data_changed: the data may be others than those of the run, if they are of the same kind.
 
         Returns:
             The chain at that cut; its `tick` says at which.
@@ -191,7 +192,7 @@ class Result:
         if not ticks:
             name = files.storage.name
             raise FileNotFoundError(f"{name} holds no cut; the run was too short, or no cut could be kept")
-        config = files.config_with_data() if data else files.config_without_data()
+        config = files.config_with_data(data_changed) if data else files.config_without_data()
         tick = self.tick_to_use(config, ticks) if best else ticks[-1]
         return Model(config, files.cut(tick, config.boxes))
 

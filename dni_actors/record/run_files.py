@@ -16,7 +16,7 @@ from dni_actors.record.storage import Storage
 from dni_actors.record.tables import CutDigest, read_metrics, read_probes, read_rows
 from dni_actors.record.traces import Traces
 from dni_actors.tasks import fingerprint
-from dni_actors.tasks.remembered import Remembered
+from dni_actors.tasks.remembered import KIND, Remembered, facts
 
 CONFIG, MANIFEST, PLACES, RESULT = "config.toml", "manifest.json", "boxes.json", "result.json"
 METRICS, DIGESTS, PROBES, TRACE = "metrics", "digests", "probes", "trace"
@@ -45,10 +45,10 @@ class RunFiles:
         """ValueError if it cannot be used; ConfigError, which is one, names the field."""
         return RunConfig.of(**self.settings())
 
-    def config_with_data(self) -> RunConfig:
-        """The same; ConfigError, too, if the task's data are not those that the run began with."""
+    def config_with_data(self, allow: bool = False) -> RunConfig:
+        """The same; ConfigError, too, if the task's data are not those that the run began with (see `check_data`)."""
         config = self.config()
-        self.check_data(config)
+        self.check_data(config, allow)
         return config
 
     def config_without_data(self) -> RunConfig:
@@ -66,18 +66,31 @@ class RunFiles:
         """Versions, machine, begin and end. ValueError if it is no object of JSON."""
         return self._object(MANIFEST)
 
-    def check_data(self, config: RunConfig) -> None:
-        """ConfigError if the task's data are others than those that the run began with, as far as both are known."""
+    def check_data(self, config: RunConfig, allow: bool = False) -> bool:
+        """Whether the task's data are others than those that the run began with, as far as both are known: ConfigError
+        if they are.
+
+        `allow`: only if they are of another kind, which the boxes would not fit.
+        """
         try:
-            before = self.manifest().get("data")
+            manifest = self.manifest()
         except (OSError, ValueError):  # killed before it was written
-            return
-        now = fingerprint(config.task)
-        if before and now and before != now:
-            chain = config.chain
-            field, value = ("task", chain.task) if chain.data is None else ("data", repr(chain.data))
-            problem = f"{value} holds other data than the run in {self.storage.name} began with ({now}, not {before})"
+            return False
+        before, now = manifest.get("data"), fingerprint(config.task)
+        chain = config.chain
+        field, value = ("task", chain.task) if chain.data is None else ("data", repr(chain.data))
+        whose = f"than the run in {self.storage.name} began with"
+        kind, found = manifest.get("task") or {}, facts(config.task) or {}
+        if wrong := [name for name in KIND if name in kind and name in found and kind[name] != found[name]]:
+            words = ", ".join(f"{name} {found[name]}, not {kind[name]}" for name in wrong)
+            problem = f"{value} holds other data {whose}, of another kind ({words})"
             raise ConfigError(field, f"{problem}; bring those back, or begin a run of another name")
+        changed = bool(before and now and before != now)
+        if changed and not allow:
+            problem = f"{value} holds other data {whose} ({now}, not {before})"
+            remedy = "bring those back, begin a run of another name, or go on with these by --data-changed allow"
+            raise ConfigError(field, f"{problem}; {remedy}")
+        return changed
 
     def places(self) -> list[dict[str, Any]]:
         """Where each box runs: the fields of Place. ValueError or TypeError if it is no such list."""

@@ -9,6 +9,8 @@ from dni_actors.nn.losses import LOSSES
 from dni_actors.tasks.task import Samples, Scaling, Split, Streaming, Task, optional
 
 NEEDED = ("steps", "inputs", "classes", "loss", "per_step", "train", "validation", "test")
+KIND = ("steps", "inputs", "classes", "loss", "per_step", "ragged", "names")
+"""facts in which the data of two tasks have to be alike, for boxes trained on the one to fit the other"""
 
 
 def facts(task: Task) -> dict[str, Any] | None:

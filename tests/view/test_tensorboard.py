@@ -65,6 +65,8 @@ def test_what_is_shown_is_there_at_once_and_what_is_done_again_stands_once(tmp_p
     assert {tick for _, tick in read(tmp_path)} == {30}
     again.show(Status(2, 50, "forward", evaluations=(Evaluation(40, 0.5, 0.25, 0.5, 0.5),)))
     assert read(tmp_path)["test/loss", 40] == 0.25
+    for board in (first, again):
+        board.close(None)
 
 
 def test_where_it_cannot_be_one_sentence_says_so(tmp_path, monkeypatch):
