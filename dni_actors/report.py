@@ -20,6 +20,7 @@ from dni_actors.record.accounts import Reader
 
 if TYPE_CHECKING:
     from dni_actors.observe.account import Account
+    from dni_actors.record.result import Result
     from dni_actors.record.traces import Traces
     from dni_actors.view.page import Excerpt
 
@@ -76,6 +77,20 @@ def write(places: Sequence[str], output: Path | None = None, ticks: tuple[int, i
     page = folder / "report.html"
     page.write_text(report.html, encoding="utf-8")
     return page
+
+
+def in_notebook(result: "Result") -> str:
+    """A run, for a cell of a notebook: without its pictures where matplotlib, or the run's folder, is missing."""
+    from dni_actors.view.brief import brief
+
+    try:
+        reader = Reader(str(result.path))
+        traces, account = reader.traces(), reader.account()
+    except ConfigError:  # it was in a folder that is gone
+        return brief(result.content(), None, None)
+    if find_spec("matplotlib") is None:
+        return brief(result.content(), None, None)
+    return brief(result.content(), account, excerpt(account, traces, None))
 
 
 def excerpt(account: "Account", traces: "Traces | None", ticks: tuple[int, int] | None) -> "Excerpt | None":

@@ -1,10 +1,11 @@
 import dataclasses
+import pickle
 
 import pytest
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.fields import FIELDS, doc_lines
-from dni_actors.config.parts import LearningConfig
+from dni_actors.config.parts import ChainConfig, LearningConfig, OutputConfig
 from dni_actors.config.presets import PRESETS, TASK_DEFAULTS
 from dni_actors.config.run import RunConfig
 from dni_actors.experiment import unplaced
@@ -212,3 +213,22 @@ def test_what_only_a_cluster_could_do_is_told(monkeypatch):
     assert not unplaced(RunConfig.of(placement="spread", address="10.0.0.1:6379"))
     monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
     assert not unplaced(asked)
+
+
+def test_a_configuration_is_made_of_fields_or_of_parts():
+    made = RunConfig(task="rows", boxes=7)
+    assert made == RunConfig.of(task="rows", boxes=7)
+    assert RunConfig(task="rows", synthesizer="mlp1") == RunConfig.of(task="rows", synthesizer="mlp1")
+    assert pickle.loads(pickle.dumps(made)) == made
+    assert dataclasses.replace(made, output=OutputConfig(name="x")) == made.replace(name="x")
+    assert RunConfig(made.chain, made.synthesizer, made.learning, made.execution, made.output) == made
+    assert RunConfig() == RunConfig(chain=ChainConfig())
+    assert RunConfig.preset("rows", name="x").output.name == "x"
+    for wrong, field in (
+        ({"tasc": "rows"}, "tasc: there is no such field; did you mean task"),
+        ({"chain": "rows"}, "chain: 'rows' is a part of a configuration; give fields by name"),
+        ({"chain": ChainConfig(), "boxes": 2}, "chain: .* is a part of a configuration; give fields by name"),
+        ({"task": "rows", "boxes": 40}, "boxes: "),
+    ):
+        with pytest.raises(ConfigError, match=f"^{field}"):
+            RunConfig(**wrong)

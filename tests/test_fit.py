@@ -155,3 +155,15 @@ def test_estimators_pass_the_checks_of_scikit_learn():
         wrong = {one["check_name"]: one["exception"] for one in found if one["status"] not in ("passed", "skipped")}
         assert not wrong
         assert len(found) > 40
+
+
+def test_a_result_is_short_and_drawn_in_a_notebook(data, tmp_path):
+    x, y = data
+    model = fit(x, y, **FIELDS)
+    assert len(repr(model.result)) < 200
+    assert "finished, test accuracy" in repr(model.result)
+    assert "It has learned" in model.result._repr_html_(), "its folder is gone"
+    kept = fit(x, y, storage=tmp_path, name="it", **FIELDS)
+    assert kept.result._repr_html_().count("data:image/png") == 2
+    with pytest.raises(FileNotFoundError, match="'nope' holds no run that has ended; give a run's folder"):
+        Result.from_path("nope")

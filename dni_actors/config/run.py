@@ -11,7 +11,8 @@ from typing import Any
 from dni_actors.config import rules
 from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.config.facts import Facts
-from dni_actors.config.fields import FIELDS, field
+from dni_actors.config.fields import FIELDS, PARTS, field
+from dni_actors.config.parts import ChainConfig, ExecutionConfig, LearningConfig, OutputConfig, SynthesizerConfig
 from dni_actors.config.presets import DEFAULT, PRESETS, TASK_DEFAULTS, own_task
 from dni_actors.tasks import Task, find
 
@@ -19,9 +20,29 @@ from dni_actors.tasks import Task, find
 EXCLUSIVE = (("ticks", "epochs"), ("epochs", "ticks"), ("boxes", "unroll"), ("unroll", "boxes"))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, init=False)
 class RunConfig(Facts):
-    """A whole run. Make one with `RunConfig.preset`, `RunConfig.of` or from the command line."""
+    """A whole run: `RunConfig(task="rows", boxes=7)`, `RunConfig.preset("seed")`, or from the command line."""
+
+    def __init__(
+        self,
+        chain: ChainConfig | None = None,
+        synthesizer: SynthesizerConfig | str | None = None,
+        learning: LearningConfig | None = None,
+        execution: ExecutionConfig | None = None,
+        output: OutputConfig | None = None,
+        **fields: Any,
+    ) -> None:
+        """Of flat fields, as `of`; or of parts, as they are. ConfigError for both at once, and as `of` raises it."""
+        if isinstance(synthesizer, str):  # a part, and a field of it, are called so
+            fields, synthesizer = fields | {"synthesizer": synthesizer}, None
+        parts = dict(zip(PARTS, (chain, synthesizer, learning, execution, output), strict=True))
+        for name, part in parts.items():
+            if part is not None and (fields or not isinstance(part, PARTS[name])):
+                raise ConfigError(name, f"{part!r} is a part of a configuration; give fields by name, or parts alone")
+        made = RunConfig.of(**fields) if fields else None
+        for name, kind in PARTS.items():
+            object.__setattr__(self, name, getattr(made, name) if made else parts[name] or kind())
 
     @classmethod
     def of(cls, **fields: Any) -> "RunConfig":
@@ -42,9 +63,9 @@ class RunConfig(Facts):
         return cls().replace(**defaults(fields)).replace(**fields).without_idle().validated()
 
     @classmethod
-    def preset(cls, name: str, **fields: Any) -> "RunConfig":
+    def preset(cls, preset: str, /, **fields: Any) -> "RunConfig":
         """A preset by name, some fields changed: `RunConfig.preset("seed", seed=3)`. Raises ConfigError."""
-        return cls.of(**{"preset": name, **fields})
+        return cls.of(**{"preset": preset, **fields})
 
     def changed(self, **fields: Any) -> "RunConfig":
         """A valid copy with flat fields changed. What has no effect any more is back at its default: of a chain that is

@@ -1,6 +1,7 @@
 """What came out of a run."""
 
 import dataclasses
+import importlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from dni_actors.observe.standing import Standing
 from dni_actors.protocol.model import Model
 from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import Storage
+
+
+DRAWS = "dni_actors.report"  # by name, and only when a notebook asks: who draws stands above
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,7 +169,11 @@ class Result:
             ValueError: result.json is none.
         """
         files = RunFiles.of(str(folder))
-        content, path = files.result(), files.storage.path or str(folder)
+        try:
+            content, path = files.result(), files.storage.path or str(folder)
+        except FileNotFoundError as error:
+            problem = f"{str(folder)!r} holds no run that has ended; give a run's folder, such as runs/NAME"
+            raise FileNotFoundError(problem) from error
         known = dict.fromkeys(field.name for field in dataclasses.fields(cls))
         return cls(**{**known, **{name: value for name, value in content.items() if name in known}, "path": path})
 
@@ -200,6 +208,15 @@ class Result:
         """Of the best evaluation that has one of these cuts; of the last cut, if none has."""
         ranked = Evaluations(config, map(recalled, self.evaluations)).ranked
         return next((evaluation.tick for evaluation in ranked if evaluation.tick in cuts), cuts[-1])
+
+    def __repr__(self) -> str:
+        reached = "no evaluation" if self.figure is None else f"test {self.figure}"
+        return f"<Result of {self.path}: {self.status}, {reached}, {self.ticks} ticks in {self.seconds:.1f} s>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: figures, the curve of the evaluations, and who did what when."""
+        drawn: str = importlib.import_module(DRAWS).in_notebook(self)
+        return drawn
 
     def content(self) -> dict[str, Any]:
         """As in result.json: what is not a finite number is None there."""

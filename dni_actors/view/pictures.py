@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from dni_actors.observe.account import Account, Columns
+from dni_actors.protocol.program import Evaluation
 from dni_actors.view.theme import FAINT, PHASES, SERIES
 from dni_actors.view.thin import grid, thin
 
@@ -47,7 +48,8 @@ def learning(accounts: Sequence[Account]) -> Figure | None:
                 for _, tick in account.restarts:
                     mark(axes[0, column], float(x_of(tick)))
                     mark(axes[1, column], float(x_of(tick)))
-    axes[0, 0].set_ylabel("accuracy: test; dashed: validation")
+    what = "squared error" if any(map(of_numbers, shown)) else "accuracy"
+    axes[0, 0].set_ylabel(f"{what}: test; dashed: validation")
     axes[1, 0].set_ylabel("training loss of the last box")
     axes[1, 0].set_xlabel("ticks")
     axes[1, 1].set_xlabel("seconds of training")
@@ -56,10 +58,17 @@ def learning(accounts: Sequence[Account]) -> Figure | None:
 
 
 def accuracies(axis: Axes, account: Account, x_of: Callable[[Any], Any], colour: str) -> None:
-    found = np.array([one[:5] for one in account.evaluations], float).reshape(-1, 5)  # up to validation_loss
+    found = np.array(account.evaluations, float).reshape(-1, len(Evaluation._fields))
+    names = ("error", "validation_error") if of_numbers(account) else ("accuracy", "validation_accuracy")
     x = x_of(found[:, 0])
-    axis.plot(*thin(x, found[:, 1]), marker="o" if len(x) < 40 else "", markersize=3, color=colour, label=account.name)
-    axis.plot(*thin(x, found[:, 3]), color=colour, linewidth=0.9, linestyle="--")
+    tested, validated = (found[:, Evaluation._fields.index(name)] for name in names)
+    axis.plot(*thin(x, tested), marker="o" if len(x) < 40 else "", markersize=3, color=colour, label=account.name)
+    axis.plot(*thin(x, validated), color=colour, linewidth=0.9, linestyle="--")
+
+
+def of_numbers(account: Account) -> bool:
+    """Whether its task asks for numbers, which have errors and no accuracy."""
+    return any(np.isfinite(one.error) for one in account.evaluations)
 
 
 def cycle() -> list[str]:
