@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from dni_actors.experiment import run
     from dni_actors.fitting import fit
     from dni_actors.record.result import Result
+    from dni_actors.sessions import session
 
 __version__ = "0.1.0"
-__all__ = ["ConfigError", "Result", "RunConfig", "fit", "run"]
+__all__ = ["ConfigError", "Result", "RunConfig", "fit", "run", "session"]
 
 _HOMES = {
     "ConfigError": "dni_actors.config.checks",
@@ -24,6 +25,7 @@ _HOMES = {
     "RunConfig": "dni_actors.config.run",
     "fit": "dni_actors.fitting",
     "run": "dni_actors.experiment",
+    "session": "dni_actors.sessions",
 }
 
 

@@ -18,6 +18,7 @@ from dni_actors.runtime import Runtime, cluster_address, started
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import cores, single_blas_thread
+from dni_actors.sessions import within
 from dni_actors.tasks.told import told
 from dni_actors.view.console import View, view
 
@@ -25,13 +26,15 @@ from dni_actors.view.console import View, view
 def run(
     config: RunConfig, running: Runtime | None = None, shown_by: Callable[[Standing], View] | None = None
 ) -> Result:
-    """Runs to the end, recording and showing what happens: in a runtime that is up, if there is one, and otherwise
-    than by the configured console, if that is given.
+    """Runs to the end, recording and showing what happens: in a runtime that is up, if there is one (see `session`),
+    and otherwise than by the configured console, if that is given.
 
     Raises ConfigError before anything has begun, or if a box that starts anew no longer finds its data;
     RuntimeUnavailableError if no runtime can be had, BoxError if a box failed, KeyboardInterrupt on Ctrl-C: what was
     reached is recorded first.
     """
+    if running is None:
+        config, running = within(config)
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
     if config.output.report:
         require_matplotlib()

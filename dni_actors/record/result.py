@@ -20,7 +20,6 @@ from dni_actors.protocol.model import Model
 from dni_actors.record.run_files import RunFiles
 from dni_actors.record.storage import Storage
 
-
 DRAWS = "dni_actors.report"  # by name, and only when a notebook asks: who draws stands above
 
 
