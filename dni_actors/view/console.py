@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Told, Tuned, Warned, plain
 from dni_actors.observe.standing import Standing
 from dni_actors.view.live import LiveView
+from dni_actors.view.notebook import NotebookView, in_notebook
 from dni_actors.view.summary import summary
 from dni_actors.view.terminal import terminal
 
@@ -22,7 +23,9 @@ class View(Protocol):
 
 
 def view(kind: str, standing: Standing) -> View:
-    """The view of a kind: auto is live on a terminal and plain elsewhere."""
+    """The view of a kind: auto is live on a terminal and plain elsewhere; in a notebook both are one display."""
+    if kind in ("auto", "live") and in_notebook():
+        return NotebookView(standing)
     console = terminal()
     if kind == "auto":
         kind = "live" if console.is_interactive else "plain"
