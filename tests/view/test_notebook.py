@@ -1,4 +1,4 @@
-"""The console in a notebook, of which a stand-in collects what is displayed; docs/your-data.ipynb runs in a real one."""
+"""The console in a notebook, of which a stand-in collects what it is shown; docs/your-data.ipynb runs in a real one."""
 
 import sys
 from pathlib import Path
