@@ -299,3 +299,16 @@ def test_a_file_that_is_written_again_is_not_compared_with_itself(tmp_path, rng,
     assert compare.main() == 2
     assert len(begun) == 1
     assert "was written again while it was compared; compare once more" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("which", ["inputs", "numbers to learn"])
+def test_numbers_far_from_one_get_a_hint_where_nothing_was_learned(tmp_path, rng, which):
+    x, y = labelled(rng, "number")
+    x, y = (x * 1e6, y) if which == "inputs" else (x, y * 1e6)
+    fields = {"boxes": 2, "batch": 8, "ticks": 20, "console": "quiet", "runtime": "inline", "storage": str(tmp_path)}
+    task = write(tmp_path / "it.npz", x, y)
+    result = run(RunConfig.of(task=task, standardize=False, **fields))
+    hint = next(hint for hint in result.hints if "far from the size of 1" in hint)
+    assert hint.startswith(f"{which} reach ")
+    assert hint.endswith("leave out --no-standardize")
+    assert not [hint for hint in run(RunConfig.of(task=task, **fields)).hints if "far from" in hint]

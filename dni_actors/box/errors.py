@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+BROKEN = "is no longer finite"
+
 
 class BoxError(Exception):
     """A box cannot go on. `story`: its last requests, oldest first."""

@@ -13,7 +13,7 @@ import numpy as np
 from dni_actors.box.data.data import data_of
 from dni_actors.box.data.held_out import HeldOut
 from dni_actors.box.data.probe import Prober
-from dni_actors.box.errors import NonFiniteError
+from dni_actors.box.errors import BROKEN, NonFiniteError
 from dni_actors.box.gradient.boundary import boundary_of
 from dni_actors.box.losses import losses_of
 from dni_actors.box.messages import Gradient, State
@@ -196,7 +196,7 @@ class TimeBox:
 
     def _check(self, n: int, value: float, what: str, knobs: str) -> None:
         if not np.isfinite(value):
-            raise NonFiniteError(self.index, n, f"{what} is no longer finite; lower {knobs}")
+            raise NonFiniteError(self.index, n, f"{what} {BROKEN}; lower {knobs}")
 
     # Between ticks.
 

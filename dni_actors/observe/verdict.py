@@ -8,6 +8,7 @@ from dni_actors.protocol.program import Evaluation
 from dni_actors.tasks import Task
 
 ERRORS = 2.0  # standard errors of a share, within which two shares are equal
+NOTHING = "It has learned nothing that shows"
 LITTLE = 0.02  # share of the variance, or of the bits, up to which next to nothing was learned
 
 
@@ -24,11 +25,11 @@ def verdict(task: Task, evaluation: Evaluation, guess: Guess | None) -> str | No
             return f"It has nothing to learn: all numbers of the test are the mean ({what})."
         explained = 1 - found.value / guess.value
         if explained <= LITTLE:
-            return f"It has learned nothing that shows: test {what}."
+            return f"{NOTHING}: test {what}."
         return f"It has learned {explained:.0%} of what numbers vary by: test {what}."
     what = f"{found.value:.3f} bits a step, where who knows nothing needs {guess.value:.3f}"
     if found.value >= guess.value * (1 - LITTLE):
-        return f"It has learned nothing that shows: {what}."
+        return f"{NOTHING}: {what}."
     return f"It has learned: {what}."
 
 
@@ -40,4 +41,4 @@ def of_shares(value: float, guess: Guess, what: str) -> str:
         return f"It has learned: {has}."
     if value < share - error:
         return f"It has learned something wrong: {has}."
-    return f"It has learned nothing that shows: {has}, which is equal within the error of so few."
+    return f"{NOTHING}: {has}, which is equal within the error of so few."

@@ -155,8 +155,7 @@ class Recorder:
         if self.problem is not None and not self.cuts.failing:
             standing.warnings.append(self.problem)
         result = Result.of(standing, self._folder.storage, status, error, cuts)
-        if status == "finished":
-            result = judged(result, standing, RunFiles(self._folder.storage))
+        result = judged(result, standing, RunFiles(self._folder.storage))
         self._will_write(RESULT, result.content())
         self._will_write(MANIFEST, self._manifest | {"ended": now(), "how": status})
         self._write(end=True)
