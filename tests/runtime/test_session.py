@@ -1,4 +1,11 @@
-"""A Ray that stays up between runs."""
+"""A Ray that stays up between runs: in a process of its own, for tests in this one share another Ray."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import sys
 
 import pytest
 import ray
@@ -8,26 +15,29 @@ from dni_actors.runtime.cluster.below import RayLostError
 from dni_actors.runtime.inline import Chain
 from tests.tiny import tiny
 
+assert not ray.is_initialized()
+fields = {"runtime": "ray", "storage": sys.argv[1], "task": "tests.tiny:Tiny"}
+with session():
+    node = ray.get_runtime_context().get_node_id()
+    for boxes, seed in ((3, 0), (2, 1), (3, 2)):
+        config = tiny(boxes=boxes, seed=seed, ticks=20, **fields)
+        assert run(config).digests == Chain(config.replace(runtime="inline")).run()
+        assert ray.get_runtime_context().get_node_id() == node
+    with pytest.raises(ConfigError, match=r"^session: one is open already; end it, or run within it"), session():
+        pass
+    with pytest.raises(ConfigError, match=r"^kernels: 'portable' is not the session's, which has 'native'; give"):
+        run(tiny(kernels="portable", **fields))
+    assert run(tiny(ticks=5, storage=sys.argv[1])).runtime == "inline"
+    assert run(tiny(ticks=5, **fields)).status == "finished"
+assert not ray.is_initialized()
+with pytest.raises(ConfigError, match=r"^batch: it is a run's own; give it to the runs"), session(batch=3):
+    pass
+with pytest.raises(RayLostError), session():
+    raise RayLostError("whatever goes wrong within")
+assert not ray.is_initialized()
+"""
+
 
 def test_runs_share_a_ray_and_come_to_their_own_bits(tmp_path):
     """Of other boxes, one after the other, and after an error; at the end nothing is left."""
-    assert not ray.is_initialized()
-    fields = {"runtime": "ray", "storage": str(tmp_path), "task": "tests.tiny:Tiny"}
-    with session():
-        node = ray.get_runtime_context().get_node_id()
-        for boxes, seed in ((3, 0), (2, 1), (3, 2)):
-            config = tiny(boxes=boxes, seed=seed, ticks=20, **fields)
-            assert run(config).digests == Chain(config.replace(runtime="inline")).run()
-            assert ray.get_runtime_context().get_node_id() == node
-        with pytest.raises(ConfigError, match=r"^session: one is open already; end it, or run within it"), session():
-            pass
-        with pytest.raises(ConfigError, match=r"^kernels: 'portable' is not the session's, which has 'native'; give"):
-            run(tiny(kernels="portable", **fields))
-        assert run(tiny(ticks=5, storage=str(tmp_path))).runtime == "inline"
-        assert run(tiny(ticks=5, **fields)).status == "finished"
-    assert not ray.is_initialized()
-    with pytest.raises(ConfigError, match=r"^batch: it is a run's own; give it to the runs"), session(batch=3):
-        pass
-    with pytest.raises(RayLostError), session():
-        raise RayLostError("whatever goes wrong within")
-    assert not ray.is_initialized()
+    subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=Path(__file__).parents[2], check=True)
