@@ -1,5 +1,6 @@
 """Anybody's own samples: what a file may hold, and what is said of one that cannot be used."""
 
+import pickle
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from dni_actors import Result, compare, predict, replay
+from dni_actors.box.time_box import TimeBox
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.experiment import run
@@ -312,3 +314,15 @@ def test_numbers_far_from_one_get_a_hint_where_nothing_was_learned(tmp_path, rng
     assert hint.startswith(f"{which} reach ")
     assert hint.endswith("leave out --no-standardize")
     assert not [hint for hint in run(RunConfig.of(task=task, **fields)).hints if "far from" in hint]
+
+
+def test_a_box_that_finds_other_data_than_the_driver_is_one_sentence(tmp_path, rng):
+    """On another node, or where the file is written again while the run begins."""
+    x, labels = labelled(rng, "classes")
+    config = RunConfig.of(task=write(tmp_path / "it.npz", x, labels), boxes=2, batch=8, ticks=5)
+    assert config.task
+    sent = pickle.dumps(config)
+    TimeBox(pickle.loads(sent), 0)
+    write(tmp_path / "it.npz", x, 1 - labels)
+    with pytest.raises(ConfigError, match=r"^task: .*holds other data here than where the run was started; give all"):
+        TimeBox(pickle.loads(sent), 1)

@@ -9,7 +9,7 @@ from dni_actors.config.parts import ChainConfig, ExecutionConfig, LearningConfig
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES, balanced
-from dni_actors.tasks import Scaling, Streaming, Task, find, optional
+from dni_actors.tasks import Scaling, Streaming, Task, find, fingerprint, optional
 from dni_actors.tasks.remembered import Remembered
 
 
@@ -24,10 +24,13 @@ class Facts:
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The parts alone travel; who gets them finds the facts anew, but for a task that cannot be found any more."""
+        """The parts alone travel; who gets them finds the facts anew, but for a task that cannot be found any more. What
+        the task's data are here goes along, for others to see whether they have the same."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         task = vars(self).get("task")
-        return parts | ({"task": task} if isinstance(task, Remembered) else {})
+        if isinstance(task, Remembered):
+            return parts | {"task": task}
+        return parts | {"sent_data": None if task is None else fingerprint(task)}
 
     def flat(self) -> dict[str, Any]:
         """All fields by name."""

@@ -8,7 +8,7 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.losses import LOSSES
-from dni_actors.tasks import Fresh, Samples, Split, optional
+from dni_actors.tasks import Fresh, Samples, Split, fingerprint, optional
 from dni_actors.tasks.remembered import Remembered
 
 PARTS = ("training", "validation", "test")
@@ -20,6 +20,10 @@ class Checked:
 
     def __init__(self, config: RunConfig) -> None:
         self._task, self._name, self._precision = config.task, config.chain.task, config.chain.precision
+        sent = vars(config).get("sent_data")
+        if sent is not None and fingerprint(self._task) != sent:
+            problem = "holds other data here than where the run was started"
+            raise self._error(problem, "give all nodes the same, and do not write them again while a run begins")
         self._foreign = ":" in self._name  # a user's own: what it draws in each tick is checked, too
 
     def split(self, first: int, steps: int) -> Split:
