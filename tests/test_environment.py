@@ -38,6 +38,7 @@ def test_without_a_home_there_is_no_folder_of_that_name(tmp_path, monkeypatch):
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as where no home is known
     with pytest.raises(OSError, match="nobody of that name"):
         Storage.of("~/runs")
+    monkeypatch.delenv("RAY_AUTH_TOKEN_PATH", raising=False)
     assert not token_file().exists()
 
 

@@ -24,8 +24,8 @@ class Facts:
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
 
     def __getstate__(self) -> dict[str, Any]:
-        """The parts alone travel; who gets them finds the facts anew, but for a task that cannot be found any more. What
-        the task's data are here goes along, for others to see whether they have the same."""
+        """The parts alone travel; who gets them finds the facts anew, but for a task that cannot be found any more.
+        What the task's data are here goes along, for others to see whether they have the same."""
         parts = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         task = vars(self).get("task")
         if isinstance(task, Remembered):
