@@ -9,7 +9,7 @@ from dni_actors.box.data.probe import Probed
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import combine
 from dni_actors.observe.evaluations import Evaluations
-from dni_actors.observe.events import Event, Kept, Lost, Place, Row, Started, Status, Told, Tuned, Warned
+from dni_actors.observe.events import Event, Kept, Lost, Place, Row, Started, Status, Tuned, Warned
 from dni_actors.observe.figure import Figure, figure
 from dni_actors.observe.spent import Spent
 from dni_actors.observe.strip import Strip
@@ -67,8 +67,6 @@ class Standing:
             case Warned():
                 self.warnings.append(event.text)
                 self.story.append(("warning", f"tick {self.ticks}: {event.text}"))
-            case Told():
-                self.story.append(("told", event.text))
             case Kept():
                 self.kept = event.tick
             case Tuned():

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from dni_actors.observe.events import Event
+from dni_actors.observe.events import Event, Told
 from dni_actors.observe.standing import Standing
 from dni_actors.view.chatter import Chatter
 from dni_actors.view.frame import frame, waiting
@@ -65,7 +65,9 @@ class LiveView:
         self.redrawn.open()
 
     def show(self, event: Event) -> None:
-        pass  # the next redraw shows it
+        """The next redraw shows it, but for what the run is about: that stays above."""
+        if isinstance(event, Told):
+            self._console.print(Text(event.text))
 
     def close(self, result: dict[str, Any] | None) -> None:
         self.redrawn.close()

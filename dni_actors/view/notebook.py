@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from dni_actors.observe.events import Event
+from dni_actors.observe.events import Event, Told
 from dni_actors.observe.standing import Standing
 from dni_actors.view.frame import frame, waiting
 from dni_actors.view.summary import summary
@@ -36,6 +36,8 @@ class NotebookView:
         self._draw()
 
     def show(self, event: Event) -> None:
+        if isinstance(event, Told):
+            print(event.text, flush=True)
         if time.monotonic() - self._drawn >= REDRAW_EVERY:
             self._draw()
 

@@ -79,6 +79,8 @@ class Page:
     def _run(self, account: Account, excerpt: Excerpt | None) -> None:
         self._section(2, account.name)
         self._parts.append(f"<p><code>{html.escape(account.place)}</code>: {html.escape(account.status)}</p>")
+        if verdict := account.result.get("verdict"):
+            self._parts.append(f"<p><strong>{html.escape(str(verdict))}</strong></p>")
         for remark in remarks(account):
             self._parts.append(f'<p class="remark">{html.escape(remark)}</p>')
         if account.restarts:
@@ -206,7 +208,6 @@ def remarks(account: Account) -> list[str]:
     """What the run itself has to say, and what of it is missing."""
     result = account.result
     found = [f"It ended: {result['error']}"] if result.get("error") else []
-    found += [str(result["verdict"])] if result.get("verdict") else []
     for name in ("warnings", "hints", "losses"):
         found += [str(remark) for remark in result.get(name) or []]
     return found + [f"Missing: {problem}." for problem in account.missing]

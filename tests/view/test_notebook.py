@@ -39,7 +39,8 @@ def test_a_notebook_shows_one_display_that_is_updated_and_the_summary(tmp_path, 
     assert shown[-1]["text/html"].startswith("<pre")
     assert "\x1b" not in shown[-1]["text/plain"]
     out = capsys.readouterr().out
-    assert out.startswith("finished: test accuracy")
+    assert out.startswith("sequences of 7 steps, 3 inputs; 2 classes, one a sequence; ")
+    assert "\nfinished: test accuracy" in out
 
 
 def test_other_consoles_stay_what_they_are_in_a_notebook(tmp_path, shown, capsys):
