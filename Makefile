@@ -1,12 +1,21 @@
 # Prerequisites: Python >= 3.11 and make.
-# Usage: make run | make test | make check | make cluster | make bench | make install
+# Usage: make demo | run | compare | report | test | check | cluster | bench | install; ARGS="..." passes options on
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test check bench soak cluster install golden
+.PHONY: demo run compare report test check bench soak cluster install golden
 
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
+
+demo: .venv/made
+	$(BIN)/python -m dni_actors.demo $(ARGS)
+
+compare: .venv/made
+	$(BIN)/python -m dni_actors.compare $(ARGS)
+
+report: .venv/made
+	$(BIN)/python -m dni_actors.report $(ARGS)
 
 # Two at a time: most of it waits for processes to start.
 test: .venv/made-test

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from dni_actors import __version__
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.digest import combine
 from dni_actors.options import parse
@@ -264,3 +265,23 @@ def test_a_terminal_gets_the_live_table(place):
     assert "400/400" in text
     assert "\x1b[" in text
     assert "finished: test accuracy" in text[text.rindex("400/400") :]
+
+
+def test_the_package_lists_its_commands_and_runs_one(tmp_path):
+    def call(*words):
+        return subprocess.run(
+            [sys.executable, "-m", "dni_actors", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert call("--version").stdout == f"dni_actors {__version__}\n"
+    listed = call()
+    assert listed.returncode == 0
+    for name in ("demo", "launch", "compare", "predict", "report", "replay"):
+        assert f"\n  {name} " in listed.stdout
+    assert (
+        call("launch", "--help").stdout
+        == subprocess.run([*LAUNCH, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    )
+    wrong = call("lunch")
+    assert (wrong.returncode, wrong.stderr) == (2, "dni_actors: command: 'lunch' is not known; did you mean launch?\n")
+    assert call("launch", "--tick", "3").returncode == 2

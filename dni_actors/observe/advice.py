@@ -38,7 +38,8 @@ GROWN, SINCE = 1.3, 3  # times the least test loss, and evaluations since that, 
 WAITED = 0.1  # share of its time for which a box waits
 FASTER = 1.1  # times as fast as it is, at least, is what a larger lag has to bring
 FRESH = 4  # lag up to which older gradients cost nothing that can be measured
-PATIENCE = 500  # ticks at least, or an epoch if that is longer, but never more than a tenth of the run
+PATIENCE = 500  # ticks at least, or an epoch if that is longer, but never more than a tenth of the run ...
+LEAST = 100  # ... or so many ticks: before that there is too little to judge a synthesizer by
 
 
 class Health:
@@ -46,7 +47,7 @@ class Health:
 
     def __init__(self, config: RunConfig) -> None:
         self._config = config
-        self._patience = min(max(PATIENCE, config.ticks_per_epoch), max(1, config.ticks // 10))
+        self._patience = min(max(PATIENCE, config.ticks_per_epoch), max(LEAST, config.ticks // 10))
         self._since: dict[tuple[int, str], int] = {}  # box and sign of illness: the tick from which on it has lasted
         self._given: set[str] = set()  # signs
         self._norms: list[deque[float]] = [deque(maxlen=USUAL[1]) for _ in range(config.boxes)]  # received

@@ -1,4 +1,4 @@
-"""Figures as PNG files: the only place that knows matplotlib (the optional extra `figures`)."""
+"""Figures as PNG files: for comparisons."""
 
 import io
 from typing import Any
