@@ -1,4 +1,4 @@
-"""Runs in processes of their own, side by side, whose events come here: for who looks at several at once."""
+"""Runs in processes of their own, side by side, whose events come here, so that several can be shown at once."""
 
 import multiprocessing
 from collections.abc import Generator, Sequence

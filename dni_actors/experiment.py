@@ -53,7 +53,7 @@ def run(
         recorder.take(event, standing)  # last: what a cut brings is not told again after it
 
     def end(status: str, error: str | None = None) -> None:
-        """The first time counts: before Ray is shut down, for who says SIGTERM may lose patience meanwhile."""
+        """Only the first call counts. It comes before Ray is shut down: after SIGTERM there may be few seconds left."""
         with interrupts_held(), single_blas_thread():
             if not results:
                 for news in recorder.news(settled=True):

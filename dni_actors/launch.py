@@ -1,4 +1,4 @@
-"""python -m dni_actors.launch: trains a chain of time boxes. `--help` tells every option."""
+"""python -m dni_actors.launch: trains a chain of time boxes. `--help` shows the usual options, `--help-all` all."""
 
 import sys
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dni_actors.config.checks import ConfigError
-from dni_actors.config.flags import Arguments, add_fields, dashed, read, refuse_unknown
+from dni_actors.config.flags import Arguments, add_fields, dashed, read, refuse_unknown, shorten
 from dni_actors.config.presets import PRESETS
 from dni_actors.config.rules import EFFECTS, shown
 from dni_actors.config.run import RunConfig, defaults
@@ -16,6 +16,13 @@ from dni_actors.config.run import RunConfig, defaults
 DESCRIPTION = """Trains a recurrent network cut into time boxes, none of which waits for the others.
 Flags win over the file of --config, which wins over the preset or the task's defaults; the defaults shown are what
 holds with the preset, task and file given."""
+
+
+COMMON = (
+    "task", "data", "boxes", "cell", "hidden", "update", "lag", "batch", "ticks", "epochs", "seed", "learning_rate",
+    "runtime", "link_delay_ms", "address", "name", "storage", "console", "report",
+)  # fmt: skip
+"""fields that --help shows; all others are in --help-all"""
 
 
 class Given(NamedTuple):
@@ -43,7 +50,8 @@ def arguments(base: RunConfig | None = None) -> Arguments:
 def add_settings(parser: Arguments, base: RunConfig | None) -> None:
     """The options of a run."""
     group = parser.add_argument_group("where settings come from")
-    group.add_argument("--help", "-h", action="store_true", help="Show this and stop.")
+    group.add_argument("--help", "-h", action="store_true", help="Show the options that are used most, and stop.")
+    group.add_argument("--help-all", action="store_true", help="Show all options, and stop.")
     group.add_argument("--list-presets", action="store_true", help="List the presets and stop.")
     text = "Named settings to start from; by default seed, or with --task the task's own defaults."
     group.add_argument("--preset", metavar="NAME", help=text)
@@ -63,7 +71,7 @@ def given(argv: Sequence[str], parser_of: Callable[..., Arguments], never: Mappi
         for name, preset in PRESETS.items():
             print(f"{name:{widest}} {preset.line}")
         raise SystemExit(0)
-    if not parsed.help:
+    if not (parsed.help or parsed.help_all):
         refuse_unknown(parser, unknown)
     for name, remedy in (never or {}).items():
         if getattr(parsed, name) is not None:
@@ -75,8 +83,11 @@ def given(argv: Sequence[str], parser_of: Callable[..., Arguments], never: Mappi
     named = {name: getattr(parsed, name) for name in ("preset", "task") if getattr(parsed, name) is not None}
     below = {name: value for name, value in file.items() if not named or name not in ("preset", "task")}
     base = RunConfig().replace(**defaults(below | flags | named)).replace(**file)
-    if parsed.help:
-        print(parser_of(base.over()).format_help(), end="")
+    if parsed.help or parsed.help_all:
+        parser = parser_of(base.over())
+        if not parsed.help_all:
+            shorten(parser, COMMON)
+        print(parser.format_help(), end="")
         raise SystemExit(0)
     config = base.over(**flags)
     for name in EFFECTS:

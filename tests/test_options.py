@@ -116,7 +116,7 @@ def test_a_broken_file_is_one_sentence(tmp_path, text, sentence):
 
 def help_of(*argv, capsys):
     with pytest.raises(SystemExit) as end:
-        parse([*argv, "--help"])
+        parse([*argv, "--help-all"])
     assert end.value.code == 0
     return " ".join(capsys.readouterr().out.split())
 
@@ -156,6 +156,22 @@ def test_help_names_every_option_with_the_default_that_holds(capsys, tmp_path):
     file.write_text("batch = 17")
     assert "(default: 17)" in help_of("--config", str(file), capsys=capsys)
     assert "tick. (default: 10)" in help_of("--task", "binary-addition", capsys=capsys)
+
+
+def test_the_usual_options_fit_two_screens_and_the_others_are_in_the_whole_help(capsys):
+    found = []
+    for flag in ("--help", "--help-all"):
+        with pytest.raises(SystemExit) as end:
+            parse([flag])
+        assert end.value.code == 0
+        found.append(capsys.readouterr().out)
+    usual, whole = found
+    assert len(usual.splitlines()) <= 100
+    assert "--task " in usual
+    assert "--warmup" not in usual
+    assert "synthesizer:" not in usual, "no group without an option"
+    for field in FIELDS.values():
+        assert field.flag in whole
 
 
 def test_a_reader_who_has_seen_enough_of_the_help_ends_it_without_a_word():

@@ -1,7 +1,7 @@
 """The fields of a configuration as flags of a command line: argparse reads them, errors are ConfigErrors."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
@@ -54,6 +54,16 @@ def add_fields(parser: argparse.ArgumentParser, defaults: Facts | None = None) -
             default = held.get(field.name)
             text = doc_lines()[field.name] + (f" (default: {shown(default)})" if default not in (None, "") else "")
             group.add_argument(field.flag, dest=field.name, help=text.replace("%", "%%"), **shape(field))
+
+
+def shorten(parser: argparse.ArgumentParser, common: Collection[str]) -> None:
+    """Leaves fields out of the help, but for some; and a group of which none is left."""
+    for group in parser._action_groups:
+        for action in group._group_actions:
+            if action.dest in FIELDS and action.dest not in common:
+                action.help = argparse.SUPPRESS
+        if all(action.help == argparse.SUPPRESS for action in group._group_actions):
+            group.title = group.description = None
 
 
 def shape(field: Field) -> dict[str, Any]:

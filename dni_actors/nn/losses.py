@@ -27,7 +27,7 @@ class Loss(Protocol):
 
     @staticmethod
     def chance(outputs: int) -> float:
-        """The loss of who knows nothing; infinite where that depends on the targets."""
+        """The chance-level loss; infinite where that depends on the targets."""
 
     @staticmethod
     def known(targets: Array) -> Array:

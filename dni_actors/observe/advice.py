@@ -7,9 +7,10 @@ Warnings, from the rows of the metrics:
     received norm   at the last boundary, tenfold of what it usually was, for three rows of the metrics
     loss            no longer finite
 
-Only the last boundary's cosine is unbiased: upstream, where targets are made with synthetic gradients themselves, it
-flatters, and norms grow from nothing as synthesizers learn. Where the loss has fallen to a fifth the gradients are on
-their way to nothing, and say little of their synthesizers. Each sign is told once a run, of the first box to show it.
+Only the last boundary's cosine is unbiased. At the boundaries before it the targets are themselves partly synthetic:
+the cosine is too high there, and norms grow from zero as synthesizers learn. Once the loss has fallen to a fifth,
+gradients are close to zero and say little about the synthesizers. Each warning is given once a run, of the first box to
+show it.
 
 A hint is given only where following it helps, and names what to give instead and what that brings. A box that waits
 says nothing by itself: it may wait because a slower one holds it back, or because others work on its core. So a larger
@@ -33,7 +34,7 @@ LONG = 5.0  # norm ratio
 GROWTH, ROWS = 10.0, 3  # of the received norm: how many times what it was, for how many rows
 USUAL = 5, 100  # rows of metrics, at least and at most, that tell what a norm usually is
 LEARNED = 0.2  # share of its first row's loss at which a chain is well enough
-RUN_AWAY = 10  # times the loss of who knows nothing
+RUN_AWAY = 10  # times the chance-level loss
 GROWN, SINCE = 1.3, 3  # times the least test loss, and evaluations since that, from which on growth is told
 WAITED = 0.1  # share of its time for which a box waits
 FASTER = 1.1  # times as fast as it is, at least, is what a larger lag has to bring

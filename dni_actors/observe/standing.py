@@ -183,7 +183,7 @@ class Standing:
 
     @property
     def kernels(self) -> tuple[str, ...]:
-        """The different CPU kernels at work: more than one, and the last bit may depend on who ran what."""
+        """The different CPU kernels at work. With several, the last bits may depend on which machine ran which box."""
         return tuple(sorted({place.kernels for place in self.places}))
 
     @property

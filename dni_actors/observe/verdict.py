@@ -27,7 +27,7 @@ def verdict(task: Task, evaluation: Evaluation, guess: Guess | None) -> str | No
         if explained <= LITTLE:
             return f"{NOTHING}: test {what}."
         return f"It has learned {explained:.0%} of what numbers vary by: test {what}."
-    what = f"{found.value:.3f} bits a step, where who knows nothing needs {guess.value:.3f}"
+    what = f"{found.value:.3f} bits a step, where guessing needs {guess.value:.3f}"
     if found.value >= guess.value * (1 - LITTLE):
         return f"{NOTHING}: {what}."
     return f"It has learned: {what}."

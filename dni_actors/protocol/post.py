@@ -83,7 +83,7 @@ class Post:
         return {message.index: message.contents for message in messages if message.contents is not None}
 
     def keep(self, channel: Channel, put: dict[int, Contents]) -> None:
-        """As if the box had put these: they are sent to who asks."""
+        """As if the box had put these: they are sent again on request."""
         for index, contents in sorted(put.items()):
             copies = self._copies(channel, contents)
             self._kept[channel].append(Message(Kind.DATA, channel, index, self._incarnation, copies))

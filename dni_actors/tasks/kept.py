@@ -16,7 +16,7 @@ def kept(read: Callable[..., T]) -> Callable[..., T]:
 
     @wraps(read)
     def found(path: str, *words: str) -> T:
-        now = stamp(Path(path))  # before it is read: who writes meanwhile is noticed the next time
+        now = stamp(Path(path))  # before it is read: a write meanwhile is noticed the next time
         if (path, *words) not in known or known[(path, *words)][0] != now:
             known.pop((path, *words), None)  # both may be large
             known[(path, *words)] = now, read(path, *words)

@@ -84,7 +84,7 @@ class Timeline:
         self._trained[at] = self._clock.at(now)
         self._places[at] = place
         self._what[at] = what
-        self.count += 1  # last: who looks from elsewhere sees whole instants only
+        self.count += 1  # last: another thread that looks sees whole instants only
         return now
 
     def spans(self, first: int) -> Spans:
