@@ -22,7 +22,7 @@ from dni_actors.runtime.interrupts import interrupts_held
 from dni_actors.runtime.kernels import cores, restart_with_kernels
 from dni_actors.tasks import fingerprint
 
-UPDATES = "synthetic,truncated,locked,delayed"
+UPDATES = "synthetic,delayed,truncated,locked"
 MOST_SEEDS = 1000
 
 
@@ -140,12 +140,12 @@ def compare(base: RunConfig, asked: argparse.Namespace, names: Collection[str]) 
 def keep(place: Any, content: dict[str, Any]) -> list[str]:
     """Writes comparison.json and the figure; where they lie."""
     from dni_actors.view import figures
+    from dni_actors.view.theme import png, style
 
     place.write_json("comparison.json", content)
-    figure = figures.accuracy(content)
-    if figure is not None:
-        place.write("comparison.png", figure)
-    return [figures.MISSING if figure is None else f"{place.name}/comparison.png", f"{place.name}/comparison.json"]
+    with style():
+        place.write("comparison.png", png(figures.accuracy(content)))
+    return [f"{place.name}/comparison.png", f"{place.name}/comparison.json"]
 
 
 if __name__ == "__main__":

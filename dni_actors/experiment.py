@@ -9,11 +9,11 @@ from dni_actors.config.fields import FIELDS
 from dni_actors.config.rules import shown as in_words
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.advice import Health
-from dni_actors.observe.events import Event, Told, Warned
+from dni_actors.observe.events import Event, Told, Up, Warned
 from dni_actors.observe.standing import Standing
 from dni_actors.record.recorder import Recorder
 from dni_actors.record.result import Result
-from dni_actors.report import require_matplotlib, write
+from dni_actors.report import write
 from dni_actors.runtime import Runtime, cluster_address, started
 from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.interrupts import interrupts_held
@@ -36,8 +36,6 @@ def run(
     if running is None:
         config, running = within(config)
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
-    if config.output.report:
-        require_matplotlib()
     config = config.replace().validated().fitted(cores()).validated()  # its file may have changed
     recorder = Recorder(config.replace(kernels=kernels))
     config = recorder.config
@@ -70,6 +68,7 @@ def run(
             tell(warning)
         with nullcontext(running) if running is not None else started(config) as running:
             standing.cores = running.cores
+            tell(Up())
             try:
                 if config.learning.lag == "auto":
                     tuned = tune(config, running)
@@ -137,14 +136,17 @@ def further(standing: Standing, recorder: Recorder) -> list[View]:
 
 def learned(config: RunConfig) -> str:
     """What the run is about: its task, and how the boxes share it."""
-    boxes = (
-        "one box that goes round, and is its own neighbour" if config.boundaries else "one box: nothing is decoupled"
-    )
+    shares = sorted(set(config.unrolls) - {0})
+    each = " or ".join(map(str, shares)) + " step" + "s" * (shares != [1])
+    if config.chain.cell == "dense":
+        each = "a layer"
+    readout = " (the last one reads out only)" if config.unrolls[-1] == 0 else ""
     if config.boxes > 1:
-        steps = " or ".join(map(str, sorted(set(config.unrolls) - {0})))
-        boxes = f"{config.boxes} boxes of " + (
-            "a layer each" if config.chain.cell == "dense" else f"{steps} steps each"
-        )
+        boxes = f"{config.boxes} boxes of {each} each{readout}"
+    elif config.boundaries:
+        boxes = "one box that goes round, and is its own neighbour"
+    else:
+        boxes = "one box: nothing is decoupled"
     scaled = "" if config.scaling is None else "; numbers standardized"
     return f"{told(config.task)}{scaled}; {boxes}"
 

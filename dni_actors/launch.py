@@ -13,7 +13,11 @@ def main() -> None:
     restart_with_kernels(config, "dni_actors.launch")
     from dni_actors.experiment import run  # late: --help shall not wait for Ray and its friends
 
-    run(config)
+    result = run(config)
+    if not sys.argv[1:]:  # the main job: somebody's first
+        from dni_actors.first import lesson
+
+        print(lesson(config, result))
 
 
 if __name__ == "__main__":

@@ -1,29 +1,34 @@
 """python -m dni_actors.report runs/NAME [runs/OTHER ...]: pictures of runs, ended or not, in one page: report.html.
 
-The page needs nothing else and opens from the disk; the pictures lie beside it as PNGs. With --perfetto it writes the
-run's trace instead, for https://ui.perfetto.dev or chrome://tracing.
+The page needs nothing else and opens from the disk; the pictures lie beside it as PNGs. Of a comparison's folder it
+draws comparison.png anew, and the first run of each contender. With --perfetto it also writes the run's trace beside
+the page, for https://ui.perfetto.dev or chrome://tracing.
 """
 
+import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from dni_actors.box.errors import BoxError
 from dni_actors.command import command
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.flags import Arguments
+from dni_actors.observe.answers import Answers, answers
 from dni_actors.observe.trace import usual
 from dni_actors.record.accounts import Reader
+from dni_actors.record.result import Result
+from dni_actors.record.storage import Storage
 
 if TYPE_CHECKING:
     from dni_actors.observe.account import Account
-    from dni_actors.record.result import Result
     from dni_actors.record.traces import Traces
     from dni_actors.view.page import Excerpt
 
+TRACE = "trace.json.gz"
 SLICES = 250  # boxes times ticks that are shown where no ticks are asked for
 
 
@@ -33,12 +38,17 @@ def main() -> None:
     options.add_argument("runs", nargs="+", metavar="run", help="a run's folder, or a URI of it")
     options.add_argument("--ticks", metavar="A:B", help="ticks of the space-time diagram, from A to before B")
     options.add_argument("--output", type=Path, metavar="FOLDER", help="where to write (default: the first run's)")
-    options.add_argument("--perfetto", type=Path, metavar="FILE", help="write the trace there, as trace.json.gz")
+    text = f"write the trace, too: to this file (default: {TRACE} beside the page)"
+    options.add_argument("--perfetto", type=Path, nargs="?", const=Path(), metavar="FILE", help=text)
     chosen = options.parse_args()
+    ticks = ticks_of(chosen.ticks)
+    if chosen.perfetto is not None and len(chosen.runs) != 1:
+        raise ConfigError("perfetto", f"{len(chosen.runs)} runs are too many for one trace; give one")
+    page = write(chosen.runs, chosen.output, ticks)
+    print(page)
     if chosen.perfetto is not None:
-        print(perfetto(chosen.runs, chosen.perfetto, ticks_of(chosen.ticks)))
-    else:
-        print(write(chosen.runs, chosen.output, ticks_of(chosen.ticks)))
+        beside = page.with_name(TRACE) if chosen.perfetto == Path() else chosen.perfetto
+        print(perfetto(chosen.runs[0], beside, ticks))
 
 
 def ticks_of(text: str | None) -> tuple[int, int] | None:
@@ -51,44 +61,73 @@ def ticks_of(text: str | None) -> tuple[int, int] | None:
     return int(found[1]), int(found[2]) - 1
 
 
-def require_matplotlib() -> None:
-    """ConfigError if it is not there."""
-    if find_spec("matplotlib") is None:
-        problem = "needs matplotlib, which is not installed; pip install matplotlib"
-        raise ConfigError("report", problem)
-
-
 def write(places: Sequence[str], output: Path | None = None, ticks: tuple[int, int] | None = None) -> Path:
-    """Writes report.html and its PNGs; where it lies. ConfigError if a run cannot be read, or matplotlib is missing."""
-    require_matplotlib()
-    readers = [Reader(place) for place in places]
+    """Writes report.html and its PNGs; where it lies. ConfigError if a run cannot be read."""
+    contents = [content for place in places if (content := compared(place)) is not None]
+    readers = [Reader(run) for place in places for run in runs_of(place)]
     from dni_actors.view.page import Page  # late: it takes a second
 
-    accounts, excerpts = [], []
+    accounts, excerpts, told = [], [], []
     for reader in readers:
         traces = reader.traces()
         accounts.append(reader.account())
         excerpts.append(excerpt(accounts[-1], traces, ticks))
-    report = Page(accounts, excerpts, datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"))
-    folder = output or readers[0].storage.path or Path()
+        told.append(answered(accounts[-1]))
+    when = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    report = Page(accounts, excerpts, told, contents, when)
+    folder = output or Storage.of(places[0]).path or Path()
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in report.pngs.items():
-        (folder / f"report-{name}").write_bytes(content)
+    for name, picture in report.pngs.items():
+        (folder / (name if name == "comparison.png" else f"report-{name}")).write_bytes(picture)
     page = folder / "report.html"
     page.write_text(report.html, encoding="utf-8")
     return page
 
 
-def in_notebook(result: "Result") -> str:
-    """A run, for a cell of a notebook: without its pictures where matplotlib, or the run's folder, is missing."""
+def compared(place: str) -> dict[str, Any] | None:
+    """The content of comparison.json, if the folder is a comparison's. ConfigError if that cannot be read."""
+    try:
+        storage = Storage.of(place)
+        if not storage.exists("comparison.json"):
+            return None
+        content: dict[str, Any] = json.loads(storage.read("comparison.json"))
+        if not all({"name", "update", "runs"} <= set(of) for of in content["contenders"]):
+            raise ValueError("it has no contenders")
+        return content
+    except OSError:
+        return None  # whoever reads the run says what is wrong
+    except (ValueError, KeyError, TypeError) as error:
+        problem = f"{place}/comparison.json cannot be read ({error}); compare again, or give the folder of a run"
+        raise ConfigError("run", problem) from error
+
+
+def runs_of(place: str) -> Iterator[str]:
+    """The folder itself; of a comparison the first run of each contender."""
+    content = compared(place)
+    if content is None:
+        yield place
+    else:
+        for contender in content["contenders"]:
+            for run in contender["runs"][:1]:
+                yield f"{place.rstrip('/')}/{run['path'].rpartition('/')[2]}"
+
+
+def answered(account: "Account") -> Answers | None:
+    """What the run's boxes say of some test samples; None where they, or the samples, cannot be had."""
+    try:
+        return answers(Result.from_path(account.place).load_model(data=True))
+    except (ConfigError, BoxError, OSError, ValueError, KeyError, TypeError, MemoryError):
+        return None
+
+
+def in_notebook(result: Result) -> str:
+    """A run, for a cell of a notebook: without its pictures where the run's folder is missing."""
     from dni_actors.view.brief import brief
 
     try:
         reader = Reader(str(result.path))
         traces, account = reader.traces(), reader.account()
     except ConfigError:  # it was in a folder that is gone
-        return brief(result.content(), None, None)
-    if find_spec("matplotlib") is None:
         return brief(result.content(), None, None)
     return brief(result.content(), account, excerpt(account, traces, None))
 
@@ -122,17 +161,15 @@ def in_words(ticks: Sequence[int], most: int = 4) -> str:
     return ", ".join(ranges if len(ranges) <= most else [*ranges[: most - 1], "...", ranges[-1]])
 
 
-def perfetto(places: Sequence[str], path: Path, ticks: tuple[int, int] | None) -> Path:
+def perfetto(place: str, path: Path, ticks: tuple[int, int] | None) -> Path:
     """Writes a run's trace. ConfigError if there is none."""
     from dni_actors.view.perfetto import events, write
 
-    if len(places) != 1:
-        raise ConfigError("perfetto", f"{len(places)} runs are too many for one trace; give one")
-    reader = Reader(places[0])
+    reader = Reader(place)
     traces, account = reader.traces(), reader.account()
     if traces is None:
-        why = "; ".join(line for line in reader.missing if line.startswith("trace")) or "there is none"
-        raise ConfigError("perfetto", f"{places[0]!r} has no trace ({why}); run with --trace sampled, or full")
+        missing = "; ".join(line for line in reader.missing if line.startswith("trace")) or "there is none"
+        raise ConfigError("perfetto", f"{place!r} has no trace ({missing}); run with --trace sampled, or full")
     chosen = None if ticks is None else (ticks[0], ticks[1] + 1)
     write(path, events(account, traces.overview.nodes, traces.parts(None, chosen), traces.messages(chosen)))
     return path

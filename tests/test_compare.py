@@ -15,7 +15,6 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.record.comparison import comparison, curve, trials, verdicts
 from dni_actors.record.result import Result
 from dni_actors.runtime.interrupts import Terminated
-from dni_actors.view import figures
 from dni_actors.view.comparison import Comparing, table
 from tests.processes import eventually
 from tests.tiny import tiny
@@ -72,12 +71,12 @@ def test_a_comparison_is_told_kept_and_drawn(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     folder = tmp_path / "runs" / "it"
     content = json.loads((folder / "comparison.json").read_text())
-    shown = ["synthetic, lag 1", "synthetic, lag 3", "truncated, lag 1", "truncated, lag 3", "locked", "delayed, lag 1"]
-    assert [c["name"] for c in content["contenders"]] == [*shown, "delayed, lag 3"]
+    shown = [f"{rule}, lag {lag}" for rule in ("synthetic", "delayed", "truncated") for lag in (1, 3)] + ["locked"]
+    assert [c["name"] for c in content["contenders"]] == shown
     assert out.count("event=run") == 14
     for line in (*shown, "overlap", "time to", "runs/it/comparison.png"):
         assert line in out
-    synthetic, locked = (content["contenders"][i] for i in (0, 4))
+    synthetic, locked = (content["contenders"][i] for i in (0, 6))
     result = Result.from_path(folder / "synthetic-lag-1-seed-1")
     (of,) = [run for run in synthetic["runs"] if run["seed"] == 1]
     assert (of["digest"], of["sent"]) == (result.digest, result.sent)
@@ -93,15 +92,6 @@ def test_a_comparison_is_told_kept_and_drawn(tmp_path, monkeypatch, capsys):
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert run_compare(monkeypatch, "--name", "it") == 2
     assert "name: 'it' is taken" in capsys.readouterr().err
-
-
-def test_without_matplotlib_one_sentence_says_so(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert run_compare(monkeypatch, "--name", "it", "--seeds", "1", "--updates", "locked") == 0
-    assert figures.MISSING in capsys.readouterr().out
-    assert (tmp_path / "runs" / "it" / "comparison.json").exists()
-    assert not (tmp_path / "runs" / "it" / "comparison.png").exists()
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch, capsys):

@@ -1,5 +1,6 @@
 """The report of runs, whatever has become of them."""
 
+import gzip
 import json
 import re
 import shutil
@@ -14,11 +15,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dni_actors import report, run
+from dni_actors import RunConfig, compare, report, run
 from dni_actors.box.errors import NonFiniteError
+from dni_actors.observe.account import Account, titles
+from dni_actors.observe.answers import answers
+from dni_actors.protocol.model import Model
 from dni_actors.record.accounts import Reader
+from dni_actors.runtime.inline import Chain
 from dni_actors.view import pictures
-from dni_actors.view.theme import DARK, PAPER, PHASES
+from dni_actors.view.theme import DARK, PAPER, SPENT
 from tests.records import long_run
 from tests.tiny import tiny
 
@@ -80,7 +85,7 @@ def test_a_run_is_drawn_from_its_folder_alone(tmp_path, command):
     place = record(tmp_path)
     assert command(place) == (0, f"{place}/report.html\n")
     page = Page(place / "report.html")
-    names = ["learning-tiny", "it-spacetime", "it-cosine", "it-waits", "it-slack"]
+    names = ["learning-tiny", "it-samples", "it-spacetime", "it-cosine", "it-waits", "it-slack"]
     assert page.figures == names
     assert sorted(p.name for p in place.glob("*.png")) == sorted(f"report-{name}.png" for name in names)
     assert_needs_nothing_else(page)
@@ -220,12 +225,62 @@ def test_wrong_input_is_one_sentence(command, argv, told):
     assert said.startswith(f"dni_actors: {told}")
 
 
-def test_without_matplotlib_one_sentence_says_what_to_install(tmp_path, command, monkeypatch):
+def test_the_trace_lies_beside_the_page_or_where_it_is_asked_for(tmp_path, command):
     place = record(tmp_path)
-    monkeypatch.setattr(report, "find_spec", lambda name: None)
-    told = "dni_actors: report: needs matplotlib, which is not installed; pip install matplotlib\n"
-    assert command(place) == (2, told)
-    assert command(place, "--perfetto", tmp_path / "t.gz")[0] == 0
+    assert command(place, "--perfetto") == (0, f"{place}/report.html\n{place}/trace.json.gz\n")
+    assert json.loads(gzip.decompress((place / "trace.json.gz").read_bytes()))["traceEvents"]
+    elsewhere = tmp_path / "t.gz"
+    assert command(place, "--perfetto", elsewhere) == (0, f"{place}/report.html\n{elsewhere}\n")
+    assert elsewhere.read_bytes()[:2] == b"\x1f\x8b"
+
+
+def test_of_a_comparison_the_figure_is_drawn_anew_and_a_run_of_each_contender(tmp_path, command, monkeypatch):
+    quick = ["--runtime", "inline", "--ticks", "40", "--evaluate-every", "20", "--console", "quiet", "--seeds", "2"]
+    place = tmp_path / "it"
+    asked = ["--updates", "synthetic,locked", "--storage", str(tmp_path), "--name", "it"]
+    monkeypatch.setattr(sys, "argv", ["compare", *quick, *asked])
+    assert compare.main() == 0
+    drawn = (place / "comparison.png").read_bytes()
+    (place / "comparison.png").unlink()
+    assert command(place) == (0, f"{place}/report.html\n")
+    assert (place / "comparison.png").read_bytes() == drawn
+    page = Page(place / "report.html")
+    assert page.figures[:2] == ["comparison", "learning-mnist01"]
+    assert {"synthetic-lag-2-seed-0-spacetime", "locked-seed-0-spacetime"} <= set(page.figures)
+    assert not [name for name in page.figures if "seed-1" in name]
+    assert "All boxes took turns in one process: seconds say little" in page.source.replace("\n", " ")
+    (place / "comparison.json").write_text('{"contenders": [1]}')
+    code, told = command(place)
+    assert (code, told.count("\n")) == (2, 1)
+    assert "comparison.json cannot be read" in told
+
+
+def test_titles_say_what_differs_between_runs(tmp_path):
+    def of(**settings):
+        return Account(f"id-{settings}", "there", settings={"task": "rows", "boxes": 4} | settings)
+
+    assert titles([of(update="synthetic", lag=2)]) == ["rows, synthetic, lag 2"]
+    assert titles([of(update="synthetic", lag=2), of(update="locked", lag=2)]) == ["synthetic", "locked"]
+    assert titles([of(lag=2, rates=[1, 2]), of(lag=4, rates=[1])]) == ["lag 2, rates 1 2", "lag 4, rates 1"]
+    same = [of(seed=1), of(seed=1)]
+    assert titles(same) == [account.name for account in same]
+
+
+def test_samples_are_shown_with_right_and_wrong_answers():
+    config = RunConfig.of(task="rows", ticks=60, runtime="inline", console="quiet")
+    chain = Chain(config)
+    chain.run()
+    model = Model(config, chain.cuts())
+    told = answers(model)
+    said, labels = model.of_test_samples()
+    assert (told.asked, told.wrong) == (len(labels), int((said.argmax(1) != labels).sum()))
+    assert [one.right for one in told.shown] == [True] * 4 + [False] * 4
+    test = config.task.load(0, config.steps).test.x
+    for one in told.shown:
+        (i, *_) = np.flatnonzero((test.transpose(1, 0, 2) == one.x).all(axis=(1, 2)))
+        assert one.wanted == str(labels[i])
+        assert one.said.split()[0] == str(said[i].argmax())
+        assert one.right == (one.wanted == one.said.split()[0])
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path, command):
@@ -281,7 +336,7 @@ def test_a_browser_shows_it_light_and_dark(million, tmp_path, dark):
     shutil.copy(million / "report.html", page)
     chromium(page, f"--screenshot={shot}", f"--blink-settings=preferredColorScheme={0 if dark else 1}")
     seen = colours(shot)
-    assert {DARK[PAPER] if dark else PAPER, PHASES["forward"], PHASES["backward"], PHASES["update"]} <= seen
+    assert {DARK[PAPER] if dark else PAPER, SPENT["forward"], SPENT["backward"], SPENT["update"]} <= seen
     assert (PAPER in seen) != dark
 
 

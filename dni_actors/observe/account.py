@@ -1,5 +1,6 @@
 """A run as its folder tells of it, for people to look at: whatever is there, and what is missing."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -82,3 +83,30 @@ class Account:
         incarnations = np.unique(self.metrics["incarnation"])
         first = [int(self.metrics["first_tick"][self.metrics["incarnation"] == i].min()) for i in incarnations]
         return [(int(i), tick) for i, tick in zip(incarnations, first, strict=True) if i > 0]
+
+
+TITLED = ("task", "update", "lag", "boxes", "cell", "hidden", "batch", "learning_rate", "weights", "seed")
+"""settings that tell runs apart, the first ones first; a run's title has three of them at least"""
+BARE = ("task", "update", "cell")  # whose values say by themselves what they are
+MOST = 5  # of a title's settings
+
+
+def titles(accounts: Sequence[Account]) -> list[str]:
+    """Of each run: what differs between them; of a single one its task, rule and lag. Its name, where nothing does."""
+    shown: tuple[str, ...] = TITLED[:3]
+    if len(accounts) > 1:
+        others = sorted({name for account in accounts for name in account.settings} - {*TITLED, "name", "storage"})
+        differs = [name for name in (*TITLED, *others) if len({str(a.settings.get(name)) for a in accounts}) > 1]
+        shown = tuple(differs[:MOST])
+    found = [", ".join(fact(account, name) for name in shown if name in account.settings) for account in accounts]
+    return [
+        account.name if not title or found.count(title) > 1 else title
+        for account, title in zip(accounts, found, strict=True)
+    ]
+
+
+def fact(account: Account, name: str) -> str:
+    """A setting in words: `lag 16`."""
+    value = account.settings[name]
+    words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return words if name in BARE else f"{name.replace('_', ' ').strip()} {words}"

@@ -132,6 +132,12 @@ class Tuned(NamedTuple):
     """what a tick takes when no box waits for a gradient"""
 
 
+class Up(NamedTuple):
+    """The start goes on: Ray is up (no boxes), or processes of some more boxes are."""
+
+    boxes: tuple[int, ...] = ()
+
+
 class Started(NamedTuple):
     """All boxes are up, in their order, and go on from a tick: a cut, or the beginning."""
 
@@ -164,4 +170,4 @@ class Warned(NamedTuple):
     text: str
 
 
-Event = Told | Tuned | Started | Lost | Kept | Warned | Status
+Event = Told | Tuned | Up | Started | Lost | Kept | Warned | Status

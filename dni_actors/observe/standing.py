@@ -9,7 +9,7 @@ from dni_actors.box.data.probe import Probed
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import combine
 from dni_actors.observe.evaluations import Evaluations
-from dni_actors.observe.events import Event, Kept, Lost, Place, Row, Started, Status, Tuned, Warned
+from dni_actors.observe.events import Event, Kept, Lost, Place, Row, Started, Status, Tuned, Up, Warned
 from dni_actors.observe.figure import Figure, figure
 from dni_actors.observe.spent import Spent
 from dni_actors.observe.strip import Strip
@@ -31,6 +31,8 @@ class Standing:
         """that the boxes share"""
         self.tuned = False
         """the lag was measured before the run"""
+        self.up: set[int] | None = None
+        """boxes whose processes are up, before the run starts; None: Ray is not"""
         self.places: tuple[Place, ...] = ()
         self.statuses = [Status(k, 0, "starting") for k in range(config.boxes)]
         self.rows: list[Row | None] = [None] * config.boxes
@@ -54,12 +56,17 @@ class Standing:
         self._messages_before: Counter[str] = Counter()
         self._sent_before = [0, 0]
         self._strips: list[dict[float, Strip]] = [{} for _ in range(config.boxes)]
+        self.strips: list[Strip] | None = None
+        """one of each box, of the newest instant that all have told of, also when some are done; None before there is
+        one"""
 
     def take(self, event: Event) -> None:
         """ProtocolError if a part of the run that is done again comes out differently."""
         match event:
             case Status():
                 self._reported(event)
+            case Up():
+                self.up = (self.up or set()) | set(event.boxes)
             case Started():
                 self._started(event)
             case Lost():
@@ -89,6 +96,8 @@ class Standing:
         if status.strip is not None:
             strips = self._strips[box] | {status.strip.until: status.strip}
             self._strips[box] = dict(sorted(strips.items())[-STRIPS:])
+            if shared := set.intersection(*map(set, self._strips)):
+                self.strips = [of[max(shared)] for of in self._strips]
 
     def _line(self, evaluation: Evaluation) -> str:
         accuracy, loss = evaluation.validation_accuracy, evaluation.validation_loss
@@ -103,7 +112,7 @@ class Standing:
             self._messages_before.update(dict(status.messages))
             self._sent_before[0] += status.sent
             self._sent_before[1] += status.sent_bytes
-        self._strips = [{} for _ in self.statuses]
+        self._strips, self.strips = [{} for _ in self.statuses], None
         self.statuses = [Status(r.box, event.tick, "starting", seconds=r.seconds) for r in self.statuses]
 
     def _lost(self, event: Lost) -> None:
@@ -164,13 +173,6 @@ class Standing:
         """Messages that the boxes have put, and their arrays' bytes; what was done again counts again."""
         messages, size = self._sent_before
         return messages + sum(r.sent for r in self.statuses), size + sum(r.sent_bytes for r in self.statuses)
-
-    @property
-    def strips(self) -> list[Strip] | None:
-        """One of each box, of the newest instant that all have told of; None if there is none."""
-        known = list(self._strips)
-        shared = set.intersection(*(set(of) for of in known))
-        return [of[max(shared)] for of in known] if shared else None
 
     @property
     def links(self) -> list[float | None]:

@@ -1,4 +1,4 @@
-"""What is said of a run that has ended: a verdict, how each of a file's classes fared, and whether its numbers are of
+"""What is said of a run that has ended: a verdict, how each class fared, and whether its numbers are of
 a size to learn from, if nothing was learned."""
 
 import dataclasses
@@ -13,7 +13,6 @@ from dni_actors.protocol.model import Model
 from dni_actors.record.result import Result
 from dni_actors.record.run_files import RunFiles
 from dni_actors.record.scores import scores
-from dni_actors.tasks import optional
 from dni_actors.tasks.told import class_names
 
 
@@ -28,7 +27,7 @@ def judged(result: Result, standing: Standing, files: RunFiles) -> Result:
         result = dataclasses.replace(result, verdict=verdict(config.task, best, guessing(config)))
         if result.verdict is not None and NOTHING in result.verdict:
             result = hinted(result, too_large(config))
-        if optional(config.task).counts is not None and result.cuts:
+        if config.task.loss == "softmax" and config.streaming is None and result.cuts:
             model = Model(config, files.cut(result.tick_to_use(config, result.cuts), config.boxes))
             result = dataclasses.replace(result, scores=scores(*model.of_test_samples(), class_names(config.task)))
     except (ConfigError, OSError, MemoryError):

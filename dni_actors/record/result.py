@@ -98,7 +98,7 @@ class Result:
     verdict: str | None = None
     """whether the chain has learned, and how much more than guessing has; of a run that has finished"""
     scores: dict[str, Any] | None = None
-    """of a file's classes: precision, recall and F1 of each, and the confusion matrix, at the cut that `load_model`
+    """of classes: precision, recall and F1 of each, and the confusion matrix, at the cut that `load_model`
     takes (record/scores.py)"""
 
     @classmethod

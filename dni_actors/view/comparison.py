@@ -12,8 +12,9 @@ from rich.style import Style
 from dni_actors.observe.events import Event
 from dni_actors.observe.standing import Standing
 from dni_actors.view.frame import Line, Picture, progress
-from dni_actors.view.glyphs import ASCII, BOLD, DIM, GREEN, UNICODE, cell, clock
+from dni_actors.view.glyphs import ASCII, BOLD, DIM, UNICODE, cell, clock
 from dni_actors.view.live import Redrawn, ascii_only
+from dni_actors.view.palette import of_rule
 from dni_actors.view.terminal import terminal
 
 MB = 1e6
@@ -110,7 +111,11 @@ class Comparing:
             figure = f"  test {last}"  # of the newest run: no share, of which a mean would tell
         shown = "".join(marks).ljust(runs, self._glyphs.wait)[: max(0, width - 44)]
         room = max(0, width - 28 - len(shown))
-        return [cell(name, 27, right=False), Segment(shown, Style(color=GREEN)), cell(figure, room, right=False)]
+        return [
+            cell(name, 27, right=False),
+            Segment(shown, Style(color=of_rule(name.partition(",")[0]))),
+            cell(figure, room, right=False),
+        ]
 
 
 SHOWN = ("seed", "status", "test_accuracy", "ticks_per_second", "overlap", "sent", "sent_bytes", "path")

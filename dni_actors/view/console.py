@@ -4,7 +4,7 @@ import json
 import time
 from typing import Any, Protocol
 
-from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Told, Tuned, Warned, plain
+from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Told, Tuned, Up, Warned, plain
 from dni_actors.observe.standing import Standing
 from dni_actors.view.live import LiveView
 from dni_actors.view.notebook import NotebookView, in_notebook
@@ -62,6 +62,9 @@ class PlainView:
     def show(self, event: Event) -> None:
         if isinstance(event, Told):
             self._line(event="learning", what=json.dumps(event.text, ensure_ascii=False))
+        elif isinstance(event, Up):
+            if self._standing.config.execution.runtime == "ray":
+                self._line(event="up", what="boxes " + ",".join(map(str, event.boxes)) if event.boxes else "Ray")
         elif isinstance(event, Tuned):
             times = {"round_trip_ms": f"{event.round_trip * 1e3:.2f}", "tick_ms": f"{event.busy * 1e3:.2f}"}
             self._line(event="tuned", lag=event.lag, **times)
@@ -111,7 +114,7 @@ class JsonView:
             self._line(event="tuned", **event._asdict())
         elif isinstance(event, Started):
             self._line(event="started", tick=event.tick, boxes=[place._asdict() for place in event.places])
-        elif isinstance(event, Told | Lost | Kept | Warned):
+        elif isinstance(event, Told | Up | Lost | Kept | Warned):
             self._line(event=type(event).__name__.lower(), **event._asdict())
         elif isinstance(event, Status):
             for row in event.rows:

@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.segment import Segment
 
 from dni_actors.observe.standing import Standing
-from dni_actors.view.frame import Line, Picture, header, legend, progress
+from dni_actors.view.frame import Line, Picture, header, legend, progress, starting
 from dni_actors.view.glyphs import ASCII, DIM, UNICODE, cell
 from dni_actors.view.live import Redrawn, ascii_only
 from dni_actors.view.table import BoxTable
@@ -28,7 +28,7 @@ def duo(
             rows = BoxTable(standing, width, glyphs)
             lines += [rows.head(), *(rows.line(k) for k in range(len(standing.statuses)))]
         else:
-            lines.append([cell(f"starting Ray and {standing.config.boxes} boxes ...", width, DIM, right=False)])
+            lines.append([cell(starting(standing), width, DIM, right=False)])
         lines.append([Segment("")])
     lines.append(legend(width, glyphs))
     lines += [[cell(line, width, right=False)] for line in story]

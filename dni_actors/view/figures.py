@@ -1,47 +1,55 @@
-"""Figures as PNG files: for comparisons."""
+"""The figure of a comparison."""
 
-import io
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-MISSING = "no figure: matplotlib is not installed; pip install matplotlib"
-COLOURS = ("#1b6ca8", "#c2571a", "#3d8f4f", "#8a4fa3", "#b8901f", "#4a9aa8", "#a83c5b", "#6b6b6b")
+from dni_actors.view.palette import of_rule
+from dni_actors.view.theme import FAINT
+
+LINES = ("-", "--", ":", "-.")  # of contenders with the same update rule, one after the other
 
 
-def accuracy(content: dict[str, Any]) -> bytes | None:
-    """The test figure against ticks and against seconds of training, side by side; None where matplotlib is missing.
+def accuracy(content: dict[str, Any]) -> Figure:
+    """The test figure against ticks and against seconds of training, side by side.
 
     `content`: of comparison.json. A line per contender: means over seeds, with the band from least to most.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        return None
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Figure(figsize=(10, 4.6), layout="constrained")
     by_tick, by_second = figure.subplots(1, 2, sharey=True)
-    for i, contender in enumerate(content["contenders"]):
+    drawn: dict[str, int] = {}
+    for contender in content["contenders"]:
         curves = [np.array(run["curve"]) for run in contender["runs"] if run["curve"]]
         if not curves:
             continue
         shared = min(map(len, curves))  # of a run that failed on the way: as far as it came
         ticks, seconds, several = np.moveaxis(np.stack([of[:shared] for of in curves]), 2, 0)
-        colour, style = COLOURS[i % len(COLOURS)], "-" if i < len(COLOURS) else "--"
+        rule = contender["update"]
+        drawn[rule] = drawn.get(rule, 0) + 1
+        colour, line = of_rule(rule), LINES[(drawn[rule] - 1) % len(LINES)]
         for axis, x in ((by_tick, ticks.mean(0)), (by_second, seconds.mean(0))):
-            axis.plot(x, several.mean(0), style, color=colour, label=contender["name"])
+            axis.plot(x, several.mean(0), line, color=colour, label=contender["name"])
             axis.fill_between(x, several.min(0), several.max(0), color=colour, alpha=0.15, linewidth=0)
     by_tick.set(xlabel="ticks (mini-batches)", ylabel=f"test {content['figure']}")
     by_second.set(xlabel="seconds of training, evaluations left out")
-    by_tick.legend(frameon=False, loc="lower right", fontsize=9)
+    if drawn:
+        by_tick.legend()
     for axis in (by_tick, by_second):
-        axis.axhline(content["target"], color="#999999", linewidth=0.8, linestyle=":")
-        axis.grid(alpha=0.2)
-        axis.spines[["top", "right"]].set_visible(False)
+        axis.axhline(content["target"], color=FAINT, linewidth=0.8, linestyle=":")
     links = f", links {content['link_delay_ms']} ms" if content["link_delay_ms"] != "0" else ""
     seeds = content["seeds"]
-    figure.suptitle(f"{content['task']}, {content['boxes']} boxes, seeds {seeds[0]} to {seeds[-1]}{links}")
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
-    return file.getvalue()
+    said = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
+    figure.suptitle(f"{content['task']}, {content['boxes']} boxes, {said}{links}")
+    if (note := seconds_note(content)) is not None:
+        by_second.set_title(note, color=FAINT, fontsize=8)
+    return figure
+
+
+def seconds_note(content: dict[str, Any]) -> str | None:
+    """Why the seconds say little, if they do."""
+    if content["runtime"] == "inline":
+        return "All boxes took turns in one process: seconds say little about decoupling."
+    if content["link_delay_ms"] == "0" and content["compute_delay_ms"] == "0":
+        return "One machine without slow links: little is gained by not waiting."
+    return None

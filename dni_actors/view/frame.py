@@ -31,7 +31,9 @@ from dni_actors.view.glyphs import (
 from dni_actors.view.table import BoxTable
 
 Line = list[Segment]
-OTHER_LINES = 6  # header, progress, table's head, fold, legend, and one for the cursor
+OTHER_LINES = 7  # header, progress, table's head, fold, two of legend, and one for the cursor
+LOW = 16  # lines of a terminal that has no room for the columns' meaning
+WIRES = {"zmq": "ZeroMQ", "ray": "Ray calls"}
 SHORT = {"train synthesizer": "train", "synthesize": "synth", "evaluate": "eval"}  # in a narrow legend
 EVENTS = 4  # lines of the footer, at most
 
@@ -58,14 +60,30 @@ def frame(standing: Standing, elapsed: float, width: int, height: int, ascii_onl
     lines += [rows.line(k) for k in shown]
     if len(shown) < len(standing.statuses):
         lines.append(rows.fold(shown))
-    lines += [legend(width, glyphs), *footer(standing, events, width, glyphs)]
+    lines.append(legend(width, glyphs))
+    if height > LOW:
+        lines.append([cell(rows.meaning(), width, DIM, right=False)])
+    lines += [*footer(standing, events, width, glyphs)]
     return Picture(lines)
 
 
-def waiting(standing: Standing, elapsed: float, width: int, line: str, ascii_only: bool = False) -> Picture:
+def waiting(standing: Standing, elapsed: float, width: int, ascii_only: bool = False) -> Picture:
     """Before the boxes are up."""
     glyphs = ASCII if ascii_only else UNICODE
-    return Picture([header(standing, elapsed, width, glyphs), [cell(line, width, DIM, right=False)]])
+    return Picture([header(standing, elapsed, width, glyphs), [cell(starting(standing), width, DIM, right=False)]])
+
+
+def starting(standing: Standing) -> str:
+    """What the start waits for."""
+    boxes = standing.config.boxes
+    several = f"{boxes} boxes" if boxes > 1 else "1 box"
+    if standing.config.execution.runtime == "inline":
+        return f"making {several} ..."
+    if standing.up is None:
+        return f"starting Ray, then {several} (5 to 15 s) ..."
+    then = " (to measure links and boxes first)" if standing.config.learning.lag == "auto" else ""
+    up = f"; up: {', '.join(map(str, sorted(standing.up)))}" if standing.up else ""
+    return f"Ray is up; starting {several}{then}{up} ..."
 
 
 def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Line:
@@ -75,10 +93,14 @@ def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Li
     facts = [config.chain.task, f"{config.boxes} boxes", learning.update]
     facts += [f"lag {learning.lag}"] if learning.update != "locked" else []
     facts += [f"{learning.micro_batches} pieces"] if learning.micro_batches > 1 else []
-    facts += [execution.wire if execution.runtime == "ray" else "one process", f"seed {learning.seed}"]
+    facts += [f"seed {learning.seed}"]
+    facts += [WIRES.get(execution.wire, execution.wire) if execution.runtime == "ray" else "one process"]
     name, time = "dni_actors ", clock(elapsed).rjust(9)
-    line = f" {glyphs.dot} ".join(facts) if glyphs.dot != "," else ", ".join(facts)
-    return [Segment(name, BOLD), cell(line, width - len(name) - len(time), right=False), Segment(time, DIM)]
+    between = f" {glyphs.dot} " if glyphs.dot != "," else ", "
+    room = width - len(name) - len(time)
+    while len(between.join(facts)) > room and len(facts) > 1:
+        facts.pop()
+    return [Segment(name, BOLD), cell(between.join(facts), room, right=False), Segment(time, DIM)]
 
 
 def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
@@ -88,10 +110,10 @@ def progress(standing: Standing, width: int, glyphs: Glyphs) -> Line:
     figures = standing.evaluations.figures
     pieces: list[tuple[int, Line]] = [  # the lower the number, the longer it stays
         (1, [cell(f"{done}/{total}", 2 * len(str(total)) + 1)]),
-        (4, [Segment("ETA ", DIM), cell(left, 7, right=False)]),
-        (2, [cell(f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}", 6), Segment(" ticks/s", DIM)]),
+        (2, [Segment("ETA ", DIM), cell(left, 7, right=False)]),
+        (3, [cell(f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}", 6), Segment(" ticks/s", DIM)]),
         (0, tested(figures, glyphs)),
-        (3, [cell(spark([figure.value for figure in figures], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
+        (4, [cell(spark([figure.value for figure in figures], 8, glyphs), 8, Style(color=PHASES["E"][0]))]),
     ]
     least = 8
     while sum(length(piece) + 2 for _, piece in pieces) + least > width and len(pieces) > 1:

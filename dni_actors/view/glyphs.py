@@ -6,18 +6,21 @@ from typing import NamedTuple
 from rich.segment import Segment
 from rich.style import Style
 
-# Mid-tones, which are read on black and on white.
-GREEN, BLUE, PURPLE, ORANGE, RED, TEAL = "#2f9e5b", "#3a7fd5", "#a55fc4", "#cc7a00", "#d64545", "#1a9aa0"
+from dni_actors.view import palette
+
 PLAIN, BOLD, DIM = Style(), Style(bold=True), Style(dim=True)
-GOOD, FAIR, BAD = Style(color=GREEN), Style(color=ORANGE), Style(color=RED)
+GOOD, FAIR, BAD = (Style(color=colour) for colour in (palette.GREEN, palette.ORANGE, palette.RED))
 
 PHASES = {  # a strip's letters (observe/strip.py): the colour, and what the legend says
-    "F": (GREEN, "forward"),
-    "B": (BLUE, "backward"),
-    "U": (PURPLE, "update"),
-    "S": (ORANGE, "train synthesizer"),
-    "s": (ORANGE, "synthesize"),
-    "E": (TEAL, "evaluate"),
+    letter: (palette.PHASES[name], name)
+    for letter, name in (
+        ("F", "forward"),
+        ("B", "backward"),
+        ("U", "update"),
+        ("S", "train synthesizer"),
+        ("s", "synthesize"),
+        ("E", "evaluate"),
+    )
 }
 
 

@@ -79,10 +79,7 @@ class LiveView:
         width, height = self._console.size
         if standing.places:
             return frame(standing, elapsed, width, height, self._ascii)
-        config = standing.config
-        where = "Ray and " if config.execution.runtime == "ray" else ""
-        then = " and measuring links and boxes" if config.learning.lag == "auto" else ""
-        return waiting(standing, elapsed, width, f"starting {where}{config.boxes} boxes{then} ...", self._ascii)
+        return waiting(standing, elapsed, width, self._ascii)
 
 
 def ascii_only(console: Console) -> bool:

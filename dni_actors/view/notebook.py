@@ -51,7 +51,7 @@ class NotebookView:
         standing, elapsed = self._standing, self._drawn - self._began
         picture: RenderableType = frame(standing, elapsed, WIDTH, HEIGHT)
         if not standing.places:
-            picture = waiting(standing, elapsed, WIDTH, f"starting {standing.config.boxes} boxes ...")
+            picture = waiting(standing, elapsed, WIDTH)
         file = io.StringIO()
         Console(file=file, width=WIDTH, force_terminal=False, force_jupyter=False, highlight=False).print(picture)
         text = file.getvalue()

@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 from matplotlib.figure import Figure
 
 from dni_actors.nn.arrays import Array
-from dni_actors.observe.account import Account
-from dni_actors.view import pictures
+from dni_actors.observe.account import Account, titles
+from dni_actors.observe.answers import Answers
+from dni_actors.view import figures, pictures
+from dni_actors.view.palette import RED
 from dni_actors.view.spacetime import caption, spacetime
-from dni_actors.view.theme import FAINT, GRID, INK, PAPER, SERIES, css, png, style, svg, variable
+from dni_actors.view.theme import FAINT, GRID, INK, PAPER, css, png, style, svg, variable
 
 SETTINGS_FIRST = ("task", "update", "boxes", "unroll", "cell", "hidden", "batch", "lag", "ticks", "epochs", "seed")
 RULES = f"""
@@ -19,11 +21,13 @@ body{{margin:0 auto;padding:1.5rem;max-width:70rem;font:15px/1.5 system-ui,sans-
 background:{variable(PAPER)}}}
 h1{{font-size:1.5rem;margin:0 0 .2rem}}h2{{font-size:1.25rem;margin:2.2rem 0 .4rem;padding-top:.8rem;
 border-top:1px solid {variable(GRID)}}}h3{{font-size:1rem;margin:1.6rem 0 .2rem}}
-p,figcaption,.quiet{{color:{variable(FAINT)};margin:.2rem 0}}.remark{{color:{variable(SERIES[-1])}}}
+p,figcaption,.quiet{{color:{variable(FAINT)};margin:.2rem 0}}.remark{{color:{variable(RED)}}}
 figure{{margin:.6rem 0}}figure svg{{width:100%;height:auto;display:block}}
-.scroll{{overflow-x:auto}}table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}
-th,td{{text-align:left;padding:.15rem 1.2rem .15rem 0;border-bottom:1px solid {variable(GRID)};vertical-align:top;
-overflow-wrap:anywhere}}th{{font-weight:600}}code{{font-size:.9em}}summary{{cursor:pointer;margin:.6rem 0}}
+.scroll,figure{{overflow-x:auto}}figure svg{{min-width:40rem}}
+table{{border-collapse:collapse;font-variant-numeric:tabular-nums}}
+th,td{{text-align:left;padding:.15rem 1.2rem .15rem 0;border-bottom:1px solid {variable(GRID)};vertical-align:top}}
+.facts td:first-child{{white-space:nowrap}}.facts td:last-child{{overflow-wrap:anywhere;min-width:14rem}}
+th{{font-weight:600}}code{{font-size:.9em}}summary{{cursor:pointer;margin:.6rem 0}}
 """
 
 
@@ -42,24 +46,38 @@ class Excerpt(NamedTuple):
 class Page:
     """Put together piece by piece; `html` and `pngs` (by name) at the end."""
 
-    def __init__(self, accounts: Sequence[Account], excerpts: Sequence[Excerpt | None], when: str) -> None:
+    def __init__(
+        self,
+        accounts: Sequence[Account],
+        excerpts: Sequence[Excerpt | None],
+        told: Sequence[Answers | None],
+        comparisons: Sequence[dict[str, Any]],
+        when: str,
+    ) -> None:
+        """`told`: of each run, what it says of some test samples; `comparisons`: contents of comparison.json."""
+        called = titles(accounts)
         self.pngs: dict[str, bytes] = {}
         self._parts: list[str] = []
         with style():
-            self._head(accounts, when)
+            self._head(accounts, called, when)
+            for content in comparisons:
+                self._comparison(content)
             for task in dict.fromkeys(account.task for account in accounts):
-                of_task = [account for account in accounts if account.task == task]
+                pairs = [
+                    (account, name) for account, name in zip(accounts, called, strict=True) if account.task == task
+                ]
+                of_task, names = [account for account, _ in pairs], [name for _, name in pairs]
                 self._section(2, f"Learning: {task}")
                 self._picture(
                     f"learning-{task}",
-                    pictures.learning(of_task),
+                    pictures.learning(of_task, names),
                     "Left against ticks: what is learned from as much. Right against seconds: what it takes."
                     + (" Dotted: went on from a cut." if len(of_task) == 1 and of_task[0].restarts else ""),
                     "No evaluation and no metrics yet.",
                 )
-            for account, excerpt in zip(accounts, excerpts, strict=True):
-                self._run(account, excerpt)
-        title = html.escape(", ".join(account.name for account in accounts))
+            for account, name, excerpt, said in zip(accounts, called, excerpts, told, strict=True):
+                self._run(account, name, excerpt, said)
+        title = html.escape("; ".join(called))
         self.html = "\n".join(
             (
                 f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
@@ -70,14 +88,22 @@ class Page:
             )
         )
 
-    def _head(self, accounts: Sequence[Account], when: str) -> None:
-        self._parts.append("<h1>dni_actors: " + html.escape(", ".join(account.name for account in accounts)) + "</h1>")
+    def _head(self, accounts: Sequence[Account], called: Sequence[str], when: str) -> None:
+        self._parts.append("<h1>dni_actors: " + html.escape("; ".join(called)) + "</h1>")
         self._parts.append(f"<p>Made {html.escape(when)}.</p>")
         columns = ("run", "task", "update", "lag", "status", "test", "ticks", "ticks/s", "overlap", "restarts")
         self._table((columns, *(line(account) for account in accounts)), head=True)
 
-    def _run(self, account: Account, excerpt: Excerpt | None) -> None:
-        self._section(2, account.name)
+    def _comparison(self, content: dict[str, Any]) -> None:
+        """Its figure, and a sentence for each decoupled rule."""
+        self._section(2, f"Comparison: {content.get('task', '')}")
+        for sentence in content.get("verdict", ()):
+            self._parts.append(f"<p><strong>{html.escape(str(sentence))}</strong></p>")
+        text = "Means over seeds; the band is from the least to the most. Dotted: what the time is measured to."
+        self._picture("comparison", figures.accuracy(content), text, "")
+
+    def _run(self, account: Account, title: str, excerpt: Excerpt | None, told: Answers | None) -> None:
+        self._section(2, title)
         self._parts.append(f"<p><code>{html.escape(account.place)}</code>: {html.escape(account.status)}</p>")
         if verdict := account.result.get("verdict"):
             self._parts.append(f"<p><strong>{html.escape(str(verdict))}</strong></p>")
@@ -87,6 +113,7 @@ class Page:
             several = ", ".join(f"{tick} (incarnation {i})" for i, tick in account.restarts)
             self._parts.append(f"<p>Went on from the cut before tick {html.escape(several)}: dotted lines.</p>")
         self._scores(account.result.get("scores"))
+        self._answers(account, told)
         self._spacetime(account, excerpt)
         name = account.name
         self._section(3, "How true the synthetic gradients were")
@@ -136,6 +163,16 @@ class Page:
             pairs = [(name, *row) for name, row in zip(names, scores["confusion"], strict=True)]
             self._table((head, *pairs), head=True, title="Which class was taken for which")
 
+    def _answers(self, account: Account, told: Answers | None) -> None:
+        """Some samples."""
+        if told is None or not told.shown:
+            return
+        self._section(3, "Some test samples and answers")
+        text = "The first ones."
+        if told.wrong is not None:
+            text = f"First right answers, then wrong ones. In all {told.wrong} of {told.asked} are wrong."
+        self._picture(f"{account.name}-samples", pictures.samples(told), text, "")
+
     def _spacetime(self, account: Account, excerpt: Excerpt | None) -> None:
         self._section(3, "Who did what when")
         figure = None
@@ -173,15 +210,17 @@ class Page:
 
     def _facts(self, title: str, facts: dict[str, Any]) -> None:
         if facts:
-            self._table([(name, plainly(value)) for name, value in facts.items()], title=title)
+            self._table([(name, plainly(value)) for name, value in facts.items()], title=title, kind_of="facts")
 
-    def _table(self, rows: Iterable[Sequence[Any]], head: bool = False, title: str = "") -> None:
+    def _table(
+        self, rows: Iterable[Sequence[Any]], head: bool = False, title: str = "", kind_of: str = "figures"
+    ) -> None:
         """Folded away under its title, if it has one."""
         lines = []
         for i, row in enumerate(rows):
             kind = "th" if head and i == 0 else "td"
             lines.append("<tr>" + "".join(f"<{kind}>{html.escape(str(cell))}</{kind}>" for cell in row) + "</tr>")
-        table = '<div class="scroll"><table>' + "\n".join(lines) + "</table></div>"
+        table = '<div class="scroll"><table class="' + kind_of + '">' + "\n".join(lines) + "</table></div>"
         self._parts.append(f"<details><summary>{html.escape(title)}</summary>{table}</details>" if title else table)
 
 

@@ -1,5 +1,6 @@
 """Pictures of runs, by matplotlib: what they learned, how true their synthetic gradients were, where the time went."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,11 +11,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from dni_actors.observe.account import Account, Columns
+from dni_actors.observe.answers import Answers
 from dni_actors.protocol.program import Evaluation
-from dni_actors.view.theme import FAINT, PHASES, SERIES
+from dni_actors.view.palette import GREEN, RED, SERIES, of_rule
+from dni_actors.view.theme import FAINT, SPENT
 from dni_actors.view.thin import grid, thin
 
 LINES = 8  # boxes that get a line each; more are shown as a map
+FEW = 4  # inputs that are drawn as lines over the steps
 CELLS = 400  # of a map, across
 WIDTH = 10.0  # inches
 SHARES = {
@@ -29,18 +33,24 @@ SHARES = {
 }
 
 
-def learning(accounts: Sequence[Account]) -> Figure | None:
-    """Of runs with the same task: accuracy and loss, against ticks and against seconds of training."""
-    shown = [account for account in accounts if account.evaluations or account.rows]
-    if not shown:
+def learning(accounts: Sequence[Account], names: Sequence[str] | None = None) -> Figure | None:
+    """Of runs with the same task: accuracy and loss, against ticks and against seconds of training. `names`: of the
+    runs, in the legend."""
+    called = names or [account.name for account in accounts]
+    pairs = zip(accounts, called, strict=True)
+    known = [(account, name) for account, name in pairs if account.evaluations or account.rows]
+    if not known:
         return None
+    shown = [account for account, _ in known]
+    rules = [str(account.settings.get("update")) for account in shown]
+    colours = [of_rule(rule) for rule in rules] if len(set(rules)) == len(rules) else cycle()
     figure = Figure(figsize=(WIDTH, 6), layout="constrained")
     axes = figure.subplots(2, 2, sharex="col", sharey="row")
-    for account, colour in zip(shown, cycle(), strict=False):
+    for (account, name), colour in zip(known, colours, strict=False):
         ticks, seconds = account.seconds
         clocks: list[Callable[[Any], Any]] = [np.asarray, partial(np.interp, xp=ticks, fp=seconds)]
         for column, x_of in enumerate(clocks if account.rows else clocks[:1]):
-            accuracies(axes[0, column], account, x_of, colour)
+            accuracies(axes[0, column], account, x_of, colour, name)
             if account.rows:
                 last = account.of_box(account.boxes - 1)
                 axes[1, column].plot(*thin(x_of(last["last_tick"] + 1), last["loss"]), color=colour, linewidth=1)
@@ -57,12 +67,12 @@ def learning(accounts: Sequence[Account]) -> Figure | None:
     return figure
 
 
-def accuracies(axis: Axes, account: Account, x_of: Callable[[Any], Any], colour: str) -> None:
+def accuracies(axis: Axes, account: Account, x_of: Callable[[Any], Any], colour: str, name: str) -> None:
     found = np.array(account.evaluations, float).reshape(-1, len(Evaluation._fields))
     names = ("error", "validation_error") if of_numbers(account) else ("accuracy", "validation_accuracy")
     x = x_of(found[:, 0])
     tested, validated = (found[:, Evaluation._fields.index(name)] for name in names)
-    axis.plot(*thin(x, tested), marker="o" if len(x) < 40 else "", markersize=3, color=colour, label=account.name)
+    axis.plot(*thin(x, tested), marker="o" if len(x) < 40 else "", markersize=3, color=colour, label=name)
     axis.plot(*thin(x, validated), color=colour, linewidth=0.9, linestyle="--")
 
 
@@ -179,10 +189,10 @@ def waits(account: Account) -> Figure | None:
     left = np.zeros(boxes)
     for name, column in SHARES.items():
         share = np.array([np.nansum(table[column]) for table in tables]) / total * 100
-        axis.barh(np.arange(boxes), share, left=left, color=PHASES[name], height=0.8)
+        axis.barh(np.arange(boxes), share, left=left, color=SPENT[name], height=0.8)
         left += share
     rest = np.maximum(0, 100 - left)
-    axis.barh(np.arange(boxes), rest, left=left, color=PHASES["other"], height=0.8)
+    axis.barh(np.arange(boxes), rest, left=left, color=SPENT["other"], height=0.8)
     axis.set_ylim(boxes - 0.5, -0.5)
     axis.set_xlim(0, max(100.0, float((left + rest).max())))
     if boxes <= 24:
@@ -190,6 +200,35 @@ def waits(account: Account) -> Figure | None:
     axis.grid(axis="y", visible=False)
     axis.set_ylabel("box")
     axis.set_xlabel("% of its wall time; phases: CPU and emulated work")
-    handles = [Patch(color=PHASES[name], label=name) for name in (*SHARES, "other")]
+    handles = [Patch(color=SPENT[name], label=name) for name in (*SHARES, "other")]
     figure.legend(handles=handles, loc="outside upper left", ncols=4)
+    return figure
+
+
+def samples(told: Answers) -> Figure:
+    """Test samples, each with what was wanted and what the boxes say; wrong answers in red."""
+    columns = min(4, len(told.shown))
+    rows = -(-len(told.shown) // columns)
+    figure = Figure(figsize=(WIDTH, 2.4 * rows), layout="constrained")
+    axes = np.atleast_1d(figure.subplots(rows, columns)).reshape(-1)
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, one in zip(axes, told.shown, strict=False):
+        axis.set_axis_on()
+        axis.grid(False)
+        axis.set_xticks([])
+        axis.set_yticks([])
+        steps, inputs = one.x.shape
+        side = math.isqrt(inputs)
+        if steps == 1 and side * side == inputs and side > 1:
+            axis.imshow(one.x.reshape(side, side), cmap="gray_r")  # an image, seen at once
+        elif inputs <= FEW:
+            axis.plot(one.x, linewidth=1)
+            axis.set_xlabel("step")
+        else:
+            axis.imshow(one.x, cmap="gray_r", aspect="auto" if steps > 2 * inputs or inputs > 2 * steps else "equal")
+            axis.set_xlabel("input")
+            axis.set_ylabel("step")
+        colour = FAINT if one.right is None else GREEN if one.right else RED
+        axis.set_title(f"wanted: {one.wanted}\nsaid: {one.said}", color=colour, fontsize=9)
     return figure

@@ -9,7 +9,8 @@ from matplotlib.patches import Patch, Rectangle
 from dni_actors.nn.arrays import Array
 from dni_actors.observe.trace import BEGIN, CODES, SLICES, TICK
 from dni_actors.protocol.channel import Channel
-from dni_actors.view.theme import PHASES, SERIES
+from dni_actors.view.palette import SERIES
+from dni_actors.view.theme import SPENT
 
 WIDTH = 10.0  # inches
 HIGH = 0.36  # half a slice's height, in boxes
@@ -49,7 +50,7 @@ def spacetime(events: Array, messages: Array, first: int, last: int) -> Figure |
             bars = [Rectangle((x, y), wide, 2 * HIGH) for x, y, wide in corners]
             if bars:
                 drawn = PatchCollection(
-                    bars, facecolor=PHASES.get(kind, PHASES["other"]), linewidth=0, alpha=solid, rasterized=many
+                    bars, facecolor=SPENT.get(kind, SPENT["other"]), linewidth=0, alpha=solid, rasterized=many
                 )
                 axis.add_collection(drawn)
         used += [kind] if len(mine) else []
@@ -63,7 +64,7 @@ def spacetime(events: Array, messages: Array, first: int, last: int) -> Figure |
         axis.set_yticks(range(boxes), [f"box {k}" for k in range(boxes)])
     axis.grid(axis="y", visible=False)
     axis.set_xlabel(f"milliseconds; ticks {first} to {last}, numbered; others are pale")
-    legend: list[Patch | Line2D] = [Patch(color=PHASES.get(kind, PHASES["other"]), label=kind) for kind in used]
+    legend: list[Patch | Line2D] = [Patch(color=SPENT.get(kind, SPENT["other"]), label=kind) for kind in used]
     labels = {Channel.STATE: "hidden state, put to taken", Channel.GRADIENT: "gradient, put to taken"}
     for channel, (colour, head) in ARROWS.items():
         legend.append(Line2D([], [], color=colour, marker=head, markersize=4, label=labels[channel]))

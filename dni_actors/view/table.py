@@ -87,6 +87,11 @@ def memory(box: Box) -> list[Segment]:
     return [number(None if held is None else held / MIB, "{:.0f}M", 5)]
 
 
+def in_out(box: Box) -> list[Segment]:
+    done = box.status.state == "done"  # then nothing is waited for any more
+    return [cell("-" if done else f"{box.status.waiting}/{box.status.unanswered}", 6, DIM if done else PLAIN)]
+
+
 def number(value: float | None, form: str, width: int, style: Style = PLAIN) -> Segment:
     return cell("-", width, DIM) if value is None else cell(form.format(value), width, style)
 
@@ -103,17 +108,17 @@ COLUMNS = (
     Column("box", 3, 0, lambda box: [cell(str(box.k), 3)]),
     Column("doing      ", 11, 0, doing),
     Column("tick", 7, 0, lambda box: [cell(str(box.status.tick), 7)]),
-    Column("loss", 6, 80, loss),
+    Column("loss", 6, 0, loss),
     Column("", 8, 140, course),
     Column("cosine", 6, 0, cosine),
     Column("", 5, 100, cosine_bar),
     Column("error", 5, 110, error),
     Column("", 4, 160, error_bar),
     Column("slack", 5, 80, lambda box: [number(box.row and box.row.slack, "{:.1f}", 5)]),
-    Column("in/out", 6, 120, lambda box: [cell(f"{box.status.waiting}/{box.status.unanswered}", 6)]),
+    Column("in/out", 6, 120, in_out),
     Column("busy", 4, 70, busy),
     Column("mem", 5, 130, memory),
-    Column("died", 4, 100, lambda box: [cell(str(box.standing.restarts[box.k] or "-"), 4)]),
+    Column("lost", 4, 100, lambda box: [cell(str(box.standing.restarts[box.k] or "-"), 4)]),
 )
 
 
@@ -126,6 +131,16 @@ EXACT = Column("exact", 6, 0, exact)
 """after the cosine, where there are probes"""
 NODE = Column("node           ", 15, 100, node)
 """at the end, where boxes run on several nodes"""
+
+
+MEANINGS = {
+    "cosine": "cosine: predicted and received gradient, 1 is best",
+    "slack": "slack: ticks a gradient lay ready",
+    "lost": "lost: times started again",
+    "error": "error: squared and relative, below 1 helps",
+    "in/out": "in/out: messages waiting, states unanswered",
+}
+"""of columns, the first ones first where there is little room"""
 
 
 class BoxTable:
@@ -149,6 +164,14 @@ class BoxTable:
         spanned = f"last {self._span * 1e3:g} ms" if self._span < 1 else "last second"
         return [Segment(titles + " ", DIM), cell(spanned if self._span else "", self._room, DIM, right=False)]
 
+    def meaning(self) -> str:
+        """What the columns say that their titles do not, as far as there is room."""
+        titles = [column.title for column in self._columns]
+        shown = [text for title, text in MEANINGS.items() if title in titles]
+        while shown and len("; ".join(shown)) > self._width:
+            shown.pop()
+        return "; ".join(shown)
+
     def line(self, k: int) -> list[Segment]:
         standing = self._standing
         status = standing.statuses[k]
@@ -156,7 +179,7 @@ class BoxTable:
         found: list[Segment] = []
         for column in self._columns:
             found += [*column.of(box), Segment(" ")]
-        if self._span and self._strips is not None and status.state != "done":
+        if self._span and self._strips is not None:
             found += strip(slices(self._strips[k], self._span, self._room), self._glyphs)
         return found
 

@@ -13,16 +13,11 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-INK, PAPER, GRID, FAINT = "#1f2329", "#fefefe", "#d9dee5", "#6b7480"
-SERIES = ("#2f6fbf", "#d9782d", "#3f9a5a", "#b14a8b", "#8a6fd0", "#b08a1e", "#2f9a9a", "#c2504a")
-PHASES = {
-    "prepare": "#9aa3ad",
-    "train synthesizer": "#b14a8c",
-    "forward": "#4a8ad8",
-    "synthesize": "#8a70d1",
-    "backward": "#e08a3c",
-    "update": "#4aa564",
-    "evaluate": "#2f9a9b",
+from dni_actors.view import palette
+
+INK, PAPER, GRID, FAINT = "#1f2329", "#fefefe", "#d9dee5", palette.GREY
+SPENT = {
+    **palette.PHASES,
     "wait State": "#e4e8ed",
     "wait Gradient": "#f3dcd9",
     "wait Score": "#dcebea",
@@ -30,12 +25,12 @@ PHASES = {
 }
 DARK = {
     INK: "#e4e7eb", PAPER: "#15181c", GRID: "#343a42", FAINT: "#9aa3ad",
-    "#2f6fbf": "#6ea8f0", "#d9782d": "#f0a05c", "#3f9a5a": "#6cc588", "#b14a8b": "#e083bd", "#8a6fd0": "#b09af0",
-    "#b08a1e": "#d9b54a", "#2f9a9a": "#62c7c7", "#c2504a": "#ee8580",
+    palette.BLUE: "#6ea8f0", palette.ORANGE: "#f0a05c", palette.GREEN: "#6cc588", palette.MAGENTA: "#e083bd",
+    palette.PURPLE: "#b09af0", palette.OCHRE: "#d9b54a", palette.TEAL: "#62c7c7", palette.RED: "#ee8580",
     "#e4e8ed": "#30373f", "#f3dcd9": "#52383a", "#dcebea": "#24393a", "#f1f3f6": "#1d2126",
 }  # fmt: skip
 """by light colour: the dark one, where it is another"""
-NAMES = {colour: f"c{i}" for i, colour in enumerate(dict.fromkeys((*DARK, *PHASES.values())))}
+NAMES = {colour: f"c{i}" for i, colour in enumerate(dict.fromkeys((*DARK, *SPENT.values())))}
 STYLE: dict[str, Any] = {
     "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER, "axes.edgecolor": FAINT,
     "axes.labelcolor": INK, "text.color": INK, "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": INK,

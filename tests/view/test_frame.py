@@ -60,7 +60,7 @@ def test_of_many_boxes_the_worst_are_shown_in_their_order():
     rows = [(k, {"cosine": 0.1 if k == 17 else 0.9}) for k in range(28)]
 
     def shown(found):
-        shown = lines(80, 10, found)
+        shown = lines(80, 11, found)
         assert any("... and 25 more, cosine " in line for line in shown)
         return [line.split()[0] for line in shown if line[:3].strip().isdigit()]
 

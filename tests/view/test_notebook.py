@@ -34,7 +34,7 @@ def shown(monkeypatch):
 def test_a_notebook_shows_one_display_that_is_updated_and_the_summary(tmp_path, shown, capsys, console):
     run(tiny(storage=str(tmp_path), console=console, ticks=20))
     assert len(shown) >= 2
-    assert "starting 3 boxes" in shown[0]["text/plain"]
+    assert "making 3 boxes" in shown[0]["text/plain"]
     assert "20/20" in shown[-1]["text/plain"]
     assert shown[-1]["text/html"].startswith("<pre")
     assert "\x1b" not in shown[-1]["text/plain"]

@@ -55,7 +55,7 @@ class Placement:
 
     def reserve(self) -> Iterator[Warned]:
         """Until every box has a place, and which; tells what is waited for. RuntimeUnavailableError after too long."""
-        yield from self.patiently(self._comes)
+        yield from (warning for warning in self.patiently(self._comes) if warning is not None)
         if self._group is not None:
             nodes = self._nodes()
             first = {node: bundle for bundle, node in sorted(nodes.items(), reverse=True)}
@@ -65,10 +65,12 @@ class Placement:
         """`whole`, after a while at most."""
         return self._group is None or bool(self._group.wait(GLANCE))
 
-    def patiently(self, settled: Callable[[], bool]) -> Iterator[Warned]:
-        """Until `settled()`, which takes its time. That a box has no place is told, and not waited for for ever."""
+    def patiently(self, settled: Callable[[], bool]) -> Iterator[Warned | None]:
+        """Until `settled()`, which takes its time; yields None after each look. That a box has no place is told, and
+        not waited for for ever."""
         since, warned = time.monotonic(), False
         while not settled():
+            yield None
             if self.whole:
                 since, warned = time.monotonic(), False
                 continue

@@ -10,7 +10,7 @@ from typing import Any
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.events import Place, Status, Warned
+from dni_actors.observe.events import Place, Status, Up, Warned
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.runtime import limits
 from dni_actors.runtime.cluster import processes
@@ -70,9 +70,9 @@ class Actors:
         """Of the run, to Ray."""
         return f"dni/{self._config.output.name or 'unnamed'}"
 
-    def begin(self) -> Iterator[Warned]:
-        """At first, and after some were replaced: waits until all are up, or have failed. If there are no nodes with
-        room for them, tells what it waits for. RuntimeUnavailableError: in vain."""
+    def begin(self) -> Iterator[Warned | Up]:
+        """At first, and after some were replaced: waits until all are up, or have failed; tells which are. If there are
+        no nodes with room for them, tells what it waits for. RuntimeUnavailableError: in vain."""
         self._below.check()
         boxes = range(self._config.boxes)
         if self._placement is None:
@@ -84,14 +84,21 @@ class Actors:
         new = [k for k in boxes if self.places[k] is None]
         calls = [self._actors[k].place.remote(k) for k in new]
         patience = Patience(self._below, limits.STAND_WITHIN)
+        known: set[Any] = set()
+        up: list[Any] = []
 
         def settled() -> bool:
-            up, late = self._ray.wait(calls, num_returns=len(calls), timeout=limits.GLANCE)
+            up[:], late = self._ray.wait(calls, num_returns=len(calls), timeout=limits.GLANCE)
             if not placement.whole:
                 patience.renew()  # there is no room for them now
             return not late or patience.over(len(up))
 
-        yield from placement.patiently(settled)
+        for warning in placement.patiently(settled):
+            if more := [k for k, call in zip(new, calls, strict=True) if call in up and call not in known]:
+                known |= set(up)
+                yield Up(tuple(more))
+            if warning is not None:
+                yield warning
         found = self._gather(new, calls)
         for place, _ in found:
             self.places[place.box] = place
