@@ -72,7 +72,7 @@ class DNIClassifier(ClassifierMixin, _Boxes):
     classes_: Array
 
     def fit(self, X: Any, y: Any) -> "DNIClassifier":
-        """Trains on X [N, T, I] or [N, T], and y [N] or, a class of each step, [N, T]. ValueError if they do not fit."""
+        """Trains on X [N, T, I] or [N, T], and y [N] or, a class a step, [N, T]. ValueError if they do not fit."""
         X, y = validate_data(self, X, y, reset=True, allow_nd=True, dtype="numeric", multi_output=True)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         check_classification_targets(y.reshape(-1) if y.ndim == 2 and y.shape[1] == X.shape[1] else y)

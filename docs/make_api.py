@@ -1,4 +1,7 @@
-"""Makes the reference of what others may use, as pages of HTML: python docs/make_api.py [FOLDER] (default: build/api)."""
+"""Makes the reference of what others may use, as pages of HTML.
+
+python docs/make_api.py [FOLDER]    (default: build/api)
+"""
 
 import sys
 from pathlib import Path
