@@ -1,6 +1,6 @@
 """Every command of README.md runs, in a folder that looks like the repository.
 
-What would take minutes or hours is made short, by options alone, and what needs a cluster only shows its help: `shorter`
+What would take minutes or hours is made short by options, and what needs a cluster only shows its help: `shorter`
 has the list.
 """
 
