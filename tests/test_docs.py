@@ -55,6 +55,11 @@ def test_every_page_is_looked_at():
     )
 
 
+def test_the_index_has_every_page_of_the_docs():
+    links = set(re.findall(r"\]\((\S+?)\)", text_of("docs/README.md")))
+    assert {Path(page).name for page in PAGES if page.startswith("docs/")} - {"README.md"} <= links
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page):
     for target in re.findall(r"\]\(([^)\s]+)\)", FENCED.sub("", text_of(page))):
