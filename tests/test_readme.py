@@ -17,19 +17,21 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
 FENCED = re.compile(r"^```\w*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 CODE = "\n".join(FENCED.findall(TEXT) + re.findall(r"`([^`]+)`", FENCED.sub("", TEXT)))
-COMMANDS = dict.fromkeys(re.findall(r"^((?:make|python|launch/\w+\.sh)\b[^#\n]*?) *(?:#.*)?$", CODE, re.MULTILINE))
+COMMANDS = dict.fromkeys(
+    re.findall(r"^((?:make|python|dni(?= )|launch/\w+\.sh)\b[^#\n]*?) *(?:#.*)?$", CODE, re.MULTILINE)
+)
 INSTALLING = ("python3 ", ".venv/bin/python -m pip ", "touch ")
 SHORT = ["--ticks", "8", "--runtime", "inline"]
 
 
 def shorter(words):
     """One command, as words, with what makes it short."""
-    command = " ".join(words)
-    if "dni_actors.launch" in command and "--help" not in command:
+    command = re.sub(r"python -m dni_actors[. ]", "dni ", " ".join(words))  # three ways to say the same
+    if "dni launch" in command and "--help" not in command:
         return [*words, *SHORT]  # over Ray: tests/test_launch.py
-    if "dni_actors.compare" in command:
+    if "dni compare" in command:
         return [*words, *SHORT, "--seeds", "1"]  # 100 s
-    if "dni_actors.demo" in command or "bench" in command:
+    if "dni demo" in command or "bench" in command:
         return [*words, "--help"]  # a minute: tests/test_demo.py runs it, shorter; the benches take up to hours
     if "pytest" in command:
         return [*words, "-n", "0", "--collect-only", "-q"]  # minutes, and this test is one of them

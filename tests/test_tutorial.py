@@ -26,8 +26,9 @@ def test_the_page_does_what_it_says(tmp_path):
             continue
         command = [sys.executable, "-c", content] if language == "python" else ["bash", "-e", "-c", content]
         done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
-        )
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=200,
+            env={**os.environ, "PATH": path},
+        )  # fmt: skip
         assert done.returncode == 0, f"{content}\n{done.stdout}\n{done.stderr}"
         said = done.stdout
         digests += ENDED.findall(said)
