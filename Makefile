@@ -1,9 +1,9 @@
 # Prerequisites: Python >= 3.11 and make.
-# Usage: make demo | run | compare | report | test | check | cluster | bench | install; ARGS="..." passes options on
+# Usage: make demo | run | compare | report | test | check | docs | cluster | bench | install; ARGS="..." passes options on
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo run compare report test check bench soak cluster install golden
+.PHONY: demo run compare report test check docs bench soak cluster install golden
 
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
@@ -26,6 +26,10 @@ check: .venv/made-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_floors.py
+
+# The API reference, as pages of HTML in build/api.
+docs: .venv/made-docs
+	$(BIN)/python docs/make_api.py
 
 # Between two and three hours on two cores that have nothing else to do; bench/README.md has each part's command.
 bench: .venv/made-bench
@@ -67,6 +71,10 @@ golden: .venv/made-test
 
 .venv/made-test: .venv/made
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+.venv/made-docs: .venv/made
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 .venv/made-cluster: .venv/made-test

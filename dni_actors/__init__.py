@@ -1,6 +1,7 @@
 """Decoupled neural interfaces as Ray actors: a recurrent network trained without waiting.
 
 from dni_actors import RunConfig, run
+
 result = run(RunConfig.preset("seed"))
 result.test_accuracy, result.metrics
 """

@@ -1,7 +1,8 @@
 """Time boxes with the habits of scikit-learn, which has to be there: pip install scikit-learn.
 
-from dni_actors.estimators import DNIClassifier
-DNIClassifier(boxes=4).fit(X, y).predict(X)
+    from dni_actors.estimators import DNIClassifier
+
+    DNIClassifier(boxes=4).fit(X, y).predict(X)
 
 X is [N, T, I], or [N, T]: N sequences of T numbers. Searches, pipelines and cross-validation take [N, T].
 """
@@ -71,6 +72,7 @@ class DNIClassifier(ClassifierMixin, _Boxes):
     classes_: Array
 
     def fit(self, X: Any, y: Any) -> "DNIClassifier":
+        """Trains on X [N, T, I] or [N, T], and y [N] or, a class a step, [N, T]. ValueError if they do not fit."""
         X, y = validate_data(self, X, y, reset=True, allow_nd=True, dtype="numeric", multi_output=True)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         check_classification_targets(y.reshape(-1) if y.ndim == 2 and y.shape[1] == X.shape[1] else y)
@@ -81,11 +83,13 @@ class DNIClassifier(ClassifierMixin, _Boxes):
         return self
 
     def predict(self, X: Any) -> Array:
+        """The likeliest class of each sequence [N], or of each step [N, T]."""
         best = self.predict_proba(X).argmax(axis=-1)
         found: Array = self.classes_[best]
         return found
 
     def predict_proba(self, X: Any) -> Array:
+        """The probability of each class, in the order of `classes_`: [N, C], or [N, T, C] of each step."""
         x = self._checked(X)
         return self.model_.predict_proba(x)
 
@@ -94,11 +98,13 @@ class DNIRegressor(RegressorMixin, _Boxes):
     """Numbers of sequences."""
 
     def fit(self, X: Any, y: Any) -> "DNIRegressor":
+        """Trains on X [N, T, I] or [N, T], and numbers y [N] or [N, C]. ValueError if they do not fit."""
         X, y = validate_data(self, X, y, reset=True, allow_nd=True, dtype="numeric", multi_output=True, y_numeric=True)
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         self.model_ = self._fit(X, y, labels="numbers")
         return self
 
     def predict(self, X: Any) -> Array:
+        """The numbers of each sequence: [N] or [N, C], as y was."""
         x = self._checked(X)
         return self.model_.predict(x)
