@@ -99,7 +99,7 @@ def compare(base: RunConfig, asked: argparse.Namespace, names: Collection[str]) 
     todo = trials(base, asked.updates, asked.lags, asked.seeds, place.name)
     for update, idle in without.items():
         if idle:
-            print(f"dni_actors: {update} goes without {', '.join(idle)}, of no use there", file=sys.stderr)
+            print(f"dni_actors: {update} goes without {', '.join(idle)}, which have no effect there", file=sys.stderr)
     heading = f"task={base.chain.task} boxes={base.boxes} updates={','.join(asked.updates)} seeds={asked.seeds}"
     data = fingerprint(base.task)
     shown = Comparing(base.output.console, heading, [trial.contender for trial in todo])

@@ -160,7 +160,7 @@ def unplaced(config: RunConfig) -> list[Warned]:
         return []
     asked = [name for name in ON_CLUSTERS if config.flat()[name] != FIELDS[name].default]
     return [
-        Warned(f"{name} {in_words(config.flat()[name])} is of no use without a cluster (--address)") for name in asked
+        Warned(f"{name} {in_words(config.flat()[name])} has no effect without a cluster (--address)") for name in asked
     ]
 
 

@@ -93,7 +93,7 @@ def given(argv: Sequence[str], parser_of: Callable[..., Arguments], never: Mappi
     for name in EFFECTS:
         if name in file.keys() - flags.keys() and config.flat()[name] != base.flat()[name]:
             left_out = f"{name} {shown(base.flat()[name])} of the file"
-            print(f"dni_actors: {left_out} is of no use here, and left out", file=sys.stderr)
+            print(f"dni_actors: {left_out} has no effect here, and left out", file=sys.stderr)
     return Given(config, (flags.keys() | file.keys()) - {"preset"}, parsed)
 
 

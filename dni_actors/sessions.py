@@ -43,7 +43,9 @@ def session(**settings: Any) -> Iterator[None]:
         raise ConfigError("session", "one is open already; end it, or run within it")
     for name in settings:
         if field(name).name not in SETTLED:
-            raise ConfigError(name, f"it is a run's own; give it to the runs, and to a session {', '.join(SETTLED)}")
+            raise ConfigError(
+                name, f"it belongs to each run; give it to run or fit (a session takes {', '.join(SETTLED)})"
+            )
     config = RunConfig().replace(**settings)
     kernels = config.execution.kernels or ("portable" if cluster_address(config) else "native")
     config = config.replace(kernels=kernels)

@@ -176,7 +176,7 @@ def test_every_value_has_a_combination_in_which_it_runs(option):
         run(values)
 
 
-# Refused where they are of no use, for another reason than that nothing would happen.
+# Refused where they have no effect, for another reason than that nothing would happen.
 LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every"}
 
 

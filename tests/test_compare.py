@@ -150,7 +150,7 @@ def test_what_has_no_effect_under_a_rule_is_left_out_there_and_told(tmp_path, mo
     settings = {name: tomllib.loads((tmp_path / path / "config.toml").read_text()) for name, path in runs.items()}
     assert [(of["warmup"], of["micro_batches"]) for of in settings.values()] == [(4, 1), (0, 1), (0, 2)]
     assert run_compare(monkeypatch, "--streams", "2") == 2
-    assert capsys.readouterr().err.startswith("dni_actors: streams: 2 is of no use: mnist01 is no stream;")
+    assert capsys.readouterr().err.startswith("dni_actors: streams: 2 has no effect: mnist01 is no stream;")
 
 
 def test_the_target_is_near_the_best_or_as_given_and_who_never_reaches_it_says_so():

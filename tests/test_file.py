@@ -212,7 +212,7 @@ def with_one(value, x=X):
         ({"x": X, "labels": Y[:9]}, r"has x \[20, 4, 2\] and labels \[9\]; give x \[N, T, I\]"),
         (
             {"x": X, "labels": np.zeros((20, 3), int)},
-            r"has labels \[20, 3\] for 4 steps; labels of each step are as many as the steps",
+            r"has labels \[20, 3\] for 4 steps; give one class for each step, as a number",
         ),
         ({"x": X.reshape(20, 2, 2, 2), "labels": Y}, r"has .*; give x \[N, T, I\]"),
         ({"x": with_one(np.nan), "labels": Y}, "has NaN, .* or too large numbers in x, first in sample 0; fill in"),

@@ -123,7 +123,7 @@ def help_of(*argv, capsys):
 
 def test_one_that_has_no_effect_is_refused_where_it_is_given_and_dropped_where_it_is_inherited(tmp_path, capsys):
     assert told("--update", "locked", "--warmup", "4") == (
-        "warmup: 4 is of no use: update locked has no synthesizer; drop it, or use --update synthetic"
+        "warmup: 4 has no effect: update locked has no synthesizer; drop it, or use --update synthetic"
     )
     assert told("--cell", "dense", "--boxes", "4", "--learning-rate", "0.1", "0.2") == (
         "learning_rate: 2 numbers for 4 boxes; give one for all or one for each"
@@ -135,7 +135,7 @@ def test_one_that_has_no_effect_is_refused_where_it_is_given_and_dropped_where_i
     assert parse(["--config", str(file)]).synthesizer.warmup == 4
     assert not capsys.readouterr().err
     assert parse(["--config", str(file), "--update", "local"]).synthesizer.warmup == 0
-    assert capsys.readouterr().err == "dni_actors: warmup 4 of the file is of no use here, and left out\n"
+    assert capsys.readouterr().err == "dni_actors: warmup 4 of the file has no effect here, and left out\n"
 
 
 def test_help_names_every_option_with_the_default_that_holds(capsys, tmp_path):

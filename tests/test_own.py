@@ -98,7 +98,7 @@ def test_the_option_says_what_labels_are(tmp_path, rng):
         RunConfig.of(task=task)
     assert RunConfig.of(task=task, labels="classes").task.classes == 2
     assert RunConfig.of(task=task, labels="numbers").task.loss == "squared"
-    with pytest.raises(ConfigError, match=r"^labels: numbers is of no use: rows is no file"):
+    with pytest.raises(ConfigError, match=r"^labels: numbers has no effect: rows is no file"):
         RunConfig.of(task="rows", labels="numbers")
 
 
@@ -205,7 +205,7 @@ def test_scales_are_those_of_the_training_samples(tmp_path, rng):
 def test_a_held_out_number_beyond_all_measure_is_told(tmp_path, rng):
     x = rng.standard_normal((N, T, 2)) * 1e-6
     x[-1, 0, 1] = 1e37
-    with pytest.raises(ConfigError, match="numbers in input 1 of x, of samples not to train with, beyond all"):
+    with pytest.raises(ConfigError, match="numbers in input 1 of x, in validation or test samples, far beyond"):
         find(save(tmp_path / "it.npz", x=x, labels=Y, split=np.array(["train"] * 30 + ["val"] * 5 + ["test"] * 5)))
 
 

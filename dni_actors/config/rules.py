@@ -32,7 +32,7 @@ def update(rule: str, reason: str) -> Need:
 BOUNDARY = Need(lambda c: c.boundaries > 0, "one box alone has no boundary to another", "more --boxes")
 PASSED_ON = Need(
     lambda c: c.boundaries > 1 or c.streaming is not None,
-    "no synthetic gradient goes on where there is but one boundary",
+    "with one boundary only, no synthetic gradient is sent back",
     "more --boxes",
 )
 SYNTHETIC = update("synthetic", "update {update} has no synthesizer")
@@ -41,27 +41,27 @@ PREDICTING = Need(
     "update {update} has no synthesizer",
     "--update synthetic",
 )
-LOCKED = update("locked", "only a locked chain cuts its mini-batch into pieces, not a {update} one")
+LOCKED = update("locked", "only --update locked cuts a mini-batch into pieces, not {update}")
 DELAYED = update("delayed", "update {update} takes no late gradients")
-NOISE = update("noise", "update {update} is without noise")
+NOISE = update("noise", "update {update} uses no noise")
 LAGGING = Need(lambda c: c.learning.update != "locked", "a locked chain waits for every gradient", "another --update")
-STEPS = Need(lambda c: c.task.per_step, "{task} has but one target, at its end", "a task that asks at every step")
+STEPS = Need(lambda c: c.task.per_step, "{task} has only one target, at its end", "a task that asks at every step")
 CONDITIONED = Need(lambda c: c.synthesizer.conditioned, "the synthesizer sees no targets", "--conditioned")
-LAYERS = Need(lambda c: c.synthesizer.synthesizer != "linear", "a linear synthesizer shares nothing", "mlp1")
-AT_END = Need(lambda c: not c.task.per_step, "{task} asks at every step, so every box reads out", "another --task")
+LAYERS = Need(lambda c: c.synthesizer.synthesizer != "linear", "a linear synthesizer has no hidden layers", "mlp1")
+AT_END = Need(lambda c: not c.task.per_step, "{task} asks at every step, so all boxes read out", "another --task")
 OPTIONAL = Need(
     lambda c: c.learning.update != "local" or c.synthesizer.local_readout is not False,
-    "update local learns from nothing else",
+    "update local learns from local read-outs alone",
     "another --update",
 )
 GROUNDED = Need(lambda c: c.local_readout, "boxes have no local read-outs", "--local-readout")
-DENSE = Need(lambda c: c.chain.cell == "dense", "cell {cell} has its own", "--cell dense")
+DENSE = Need(lambda c: c.chain.cell == "dense", "cell {cell} has its own activation", "--cell dense")
 SHARED = Need(lambda c: c.chain.weights == "shared", "each box has weights of its own", "--weights shared")
-STREAM = Need(lambda c: c.streaming is not None, "{task} is no stream", "a task that goes on, such as copy")
+STREAM = Need(lambda c: c.streaming is not None, "{task} is no stream", "a task without an end, such as copy")
 FILE = Need(lambda c: c.chain.task.startswith(PREFIX), "{task} is no file", f"--task {PREFIX}PATH")
 SCALED = Need(lambda c: optional(c.task).scaling is not None, "{task} is not standardized", f"--task {PREFIX}PATH")
 COUNTED = Need(
-    lambda c: optional(c.task).counts is not None, "{task} tells no numbers of labels of classes", "a file with classes"
+    lambda c: optional(c.task).counts is not None, "{task} does not count its classes", "a file with classes"
 )
 EVALUATED = Need(
     lambda c: c.learning.evaluate_every != 0, "the only evaluation is the one at the end", "another --evaluate-every"
@@ -143,12 +143,12 @@ CONFLICTS = (
     Conflict(
         "update",
         lambda c: never_ends(c) and c.learning.update not in ("synthetic", "truncated"),
-        "{update} cannot go back through a stream that never ends, such as {task}; use synthetic, or truncated",
+        "{update} needs the end of the sequence, but a stream such as {task} has none; use synthetic, or truncated",
     ),
     Conflict(
         "lag",
         lambda c: never_ends(c) and c.learning.lag == "auto",
-        "auto measures links in lock-step, which streams such as {task} have none of; give a number of ticks",
+        "auto measures with --update locked, which streams such as {task} cannot use; give a number of ticks",
     ),
     Conflict(
         "unlock",
@@ -158,12 +158,12 @@ CONFLICTS = (
     Conflict(
         "lambda_",
         lambda c: never_ends(c) and c.synthesizer.lambda_ > 0,
-        "{lambda_} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
+        "{lambda_} needs exact gradients, but a stream without an end, such as {task}, has none; use 0",
     ),
     Conflict(
         "probe_every",
         lambda c: never_ends(c) and c.learning.probe_every > 0,
-        "{probe_every} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
+        "{probe_every} needs exact gradients, but a stream without an end, such as {task}, has none; use 0",
     ),
     Conflict(
         "update",
@@ -177,56 +177,56 @@ CONFLICTS = (
     Conflict(
         "delay_correction",
         lambda c: c.learning.delay_correction == "nesterov" and c.learning.optimizer == "rmsprop",
-        "nesterov is no form of {optimizer}; use sgd or adam",
+        "there is no Nesterov form of {optimizer}; use sgd or adam",
     ),
     Conflict(
         "unlock",
         lambda c: c.learning.unlock == "full" and c.learning.update in ("locked", "delayed"),
-        "full predicts states, but {update} waits for true gradients of true ones; use synthetic",
+        "full predicts states, but {update} needs the true states; use synthetic",
     ),
     Conflict(
         "unlock",
         lambda c: c.learning.unlock == "full" and c.chain.weights == "shared",
-        "full takes states late, and with them the sums of what shared weights learn; use backward, or own weights",
+        "full receives states late, and shared weights are exchanged with the states; use backward, or own weights",
     ),
     Conflict(
         "unlock",
         lambda c: c.learning.unlock == "full" and optional(c.task).begins is not None,
-        "full predicts states also of sequences that have not begun yet, as {task} has; use backward",
+        "full would also predict states of sequences that have not begun, as {task} has; use backward",
     ),
     Conflict(
         "cell",
         lambda c: c.chain.cell == "dense" and optional(c.task).begins is not None,
-        "dense sees all steps at once, but the sequences of {task} differ in length; use rnn, gru or lstm",
+        "dense reads all steps at once, but the sequences of {task} differ in length; use rnn, gru or lstm",
     ),
     Conflict(
         "cell",
         lambda c: (
             optional(c.task).begins is not None and c.chain.cell != "dense" and not keeps_zero(cell_kind(c.chain.cell))
         ),
-        "{cell} makes a state of nothing, but sequences of {task} begin late, from a state of zeros; use rnn, gru or "
-        "lstm, or let all biases come in through the input's column of ones",
+        "{cell} turns zero input and zero state into another state, but sequences of {task} begin late, from zeros; "
+        "use rnn, gru or lstm, or multiply all biases by the input's column of ones",
     ),
     Conflict(
         "synthesizer_optimizer",
         lambda c: c.synthesizer.synthesizer_optimizer == "nlms" and c.synthesizer.synthesizer != "linear",
-        "nlms fits the linear synthesizer only, not {synthesizer}; use adam",
+        "nlms works with the linear synthesizer only, not with {synthesizer}; use adam",
     ),
     Conflict(
         "weights",
         lambda c: c.chain.weights == "shared" and c.learning.update in ("locked", "delayed"),
-        "shared boxes exchange what they learned a while ago, and {update} would need it at once; use own, or one box, "
+        "shared weights are exchanged some ticks late, but {update} needs them at once; use own, or one box, "
         "which is a true RNN",
     ),
     Conflict(
         "weights",
         lambda c: c.chain.weights == "shared" and c.chain.cell == "dense",
-        "shared is for recurrent boxes, but dense ones are layers; use own",
+        "shared is for recurrent boxes, but dense boxes are different layers; use own",
     ),
     Conflict(
         "learning_rate",
         lambda c: c.chain.weights == "shared" and len(set(c.learning.learning_rate)) > 1,
-        "{learning_rate} would part weights that all boxes share; give one for all",
+        "{learning_rate}: boxes that share weights need the same rate; give one for all",
     ),
 )
 
@@ -252,7 +252,7 @@ def idle(config: Facts, but: Collection[str] = ()) -> Iterator[tuple[str, str]]:
                 if not need.met(config):
                     known = values(config)
                     reason = need.reason.format_map(known)
-                    yield name, f"{known[name]} is of no use: {reason}; drop it, or use {need.remedy}"
+                    yield name, f"{known[name]} has no effect: {reason}; drop it, or use {need.remedy}"
                     break
 
 

@@ -59,7 +59,7 @@ class RunConfig(Facts):
 
     @classmethod
     def lenient(cls, **fields: Any) -> "RunConfig":
-        """As `of`, but fields that are of no use beside the others are left out, not refused: for sweeps over rules."""
+        """As `of`, but fields without effect beside the others are left out, not refused: for sweeps over rules."""
         return cls().replace(**defaults(fields)).replace(**fields).without_idle().validated()
 
     @classmethod

@@ -81,7 +81,7 @@ class Health:
             found.append(f"synthetic gradient points away from the received one for {lasted} ticks; {remedy}")
         if lasted := self._lasts(row, "dull", last and cosine is not None and 0 <= cosine < DULL):
             little = "use --conditioned: without the label there is little to predict"
-            problem = f"synthetic gradient tells next to nothing of the received one (cosine {cosine:.2f})"
+            problem = f"synthetic gradient hardly points along the received one (cosine {cosine:.2f})"
             found.append(f"{problem} for {lasted} ticks; {remedy if label else little}")
         if lasted := self._lasts(row, "long", ratio is not None and ratio > LONG):
             problem = f"synthetic gradient is {ratio:.3g} times as long as the received one for {lasted} ticks"

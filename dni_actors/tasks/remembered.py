@@ -56,7 +56,7 @@ class Remembered:
             if known.get("scaling") is not None:
                 found.scaling = Scaling(**{name: np.array(array, float) for name, array in known["scaling"].items()})
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"manifest.json does not tell what the task is ({error!r}); restore it") from error
+            raise ValueError(f"manifest.json does not say what the task is ({error!r}); restore it") from error
         if known.get("ragged"):
             found.begins = (np.zeros(0, np.int64),) * 3
         return found

@@ -140,11 +140,11 @@ def test_local_is_truncated_with_a_readout_in_every_box():
     [
         (
             {"update": "local", "local_readout": False},
-            "local_readout: False is of no use: update local learns from nothing",
+            "local_readout: False has no effect: update local learns from local read-outs alone",
         ),
         (
             {"local_readout": False, "trust": "readout"},
-            "trust: readout is of no use: boxes have no local read-outs",
+            "trust: readout has no effect: boxes have no local read-outs",
         ),
         ({"discount": -1.0}, "discount: -1.0 is out of range; give a number from 0 on"),
         ({"local_learning_rate": 0.0}, "local_learning_rate: 0.0 is out of range; give a number above 0"),

@@ -30,7 +30,7 @@ def test_a_healthy_run_is_told_nothing():
     ("row", "box", "fields", "sentence"),
     [
         ({"cosine": -0.1}, 0, {}, "box 0: synthetic gradient points away from the received one for 500 ticks; lower "),
-        ({"cosine": 0.03}, 1, {}, "box 1: synthetic gradient tells next to nothing of the received one (cosine 0.03)"),
+        ({"cosine": 0.03}, 1, {}, "box 1: synthetic gradient hardly points along the received one (cosine 0.03)"),
         ({"cosine": 0.03}, 1, {"conditioned": False}, "use --conditioned: without the label there is little"),
         ({"norm_ratio": 7.0}, 0, {}, "box 0: synthetic gradient is 7 times as long as the received one for 500 ticks"),
         ({"loss": math.nan}, 2, {}, "box 2: loss or gradient no longer finite at tick 199; lower --learning-rate"),

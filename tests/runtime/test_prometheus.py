@@ -73,7 +73,7 @@ def test_where_no_node_exports_a_warning_goes_the_way_of_all_events(exported, mo
 
 
 def test_a_run_in_one_process_has_no_exporter():
-    with pytest.raises(ConfigError, match="prometheus: True is of no use: all boxes are in this process"):
+    with pytest.raises(ConfigError, match="prometheus: True has no effect: all boxes are in this process"):
         tiny(prometheus=True)
 
 

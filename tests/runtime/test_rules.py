@@ -214,13 +214,13 @@ def test_any_schedule_gives_one_digest_and_so_does_going_on_from_any_cut(fields)
     ("fields", "told"),
     [
         ({"lambda": 1.5}, "lambda: 1.5 is out of range; give a number from 0 to 1"),
-        ({"lambda": 0.5, "update": "local"}, "lambda: 0.5 is of no use: update local has no synthesizer"),
-        ({"auxiliary": True}, "auxiliary: True is of no use: a linear synthesizer shares nothing"),
+        ({"lambda": 0.5, "update": "local"}, "lambda: 0.5 has no effect: update local has no synthesizer"),
+        ({"auxiliary": True}, "auxiliary: True has no effect: a linear synthesizer shares nothing"),
         ({"update_probability": 0.0}, "update_probability: 0.0 is out of range; give a number above 0"),
         ({"unlock": "full", "update": "delayed"}, "unlock: full predicts states"),
         (
             {"delay_correction": "stash"},
-            "delay_correction: stash is of no use: update synthetic takes no late",
+            "delay_correction: stash has no effect: update synthetic takes no late",
         ),
         ({"learning_rate": [0.1, 0.2]}, "learning_rate: 2 numbers for 3 boxes"),
         ({"task": "tiny-steps", "unroll": (3, 4, 0)}, "tiny-steps asks at every step"),

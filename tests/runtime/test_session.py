@@ -30,7 +30,7 @@ with session():
     assert run(tiny(ticks=5, storage=sys.argv[1])).runtime == "inline"
     assert run(tiny(ticks=5, **fields)).status == "finished"
 assert not ray.is_initialized()
-with pytest.raises(ConfigError, match=r"^batch: it is a run's own; give it to the runs"), session(batch=3):
+with pytest.raises(ConfigError, match=r"^batch: it belongs to each run; give it to run or fit"), session(batch=3):
     pass
 with pytest.raises(RayLostError), session():
     raise RayLostError("whatever goes wrong within")

@@ -29,7 +29,7 @@ def test_the_lag_covers_links_and_boxes():
 
 @pytest.mark.parametrize("fields", [{"boxes": 1}, {"update": "locked"}], ids=str)
 def test_where_nobody_waits_for_a_late_gradient_there_is_nothing_to_measure(fields):
-    with pytest.raises(ConfigError, match=r"^lag: auto is of no use"):
+    with pytest.raises(ConfigError, match=r"^lag: auto has no effect"):
         tiny(lag="auto", **fields)
 
 

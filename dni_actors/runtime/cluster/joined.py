@@ -45,7 +45,7 @@ class JoinedRay:
         """Ray ends what nobody owns."""
 
     def renew(self) -> None:
-        raise RuntimeUnavailableError("a cluster is started by who owns it")
+        raise RuntimeUnavailableError("a joined cluster cannot be started again from here")
 
 
 def leave(kill: Callable[[], None]) -> None:

@@ -99,7 +99,7 @@ def cautions(room: Room, actors: Actors, marker: str | None) -> Iterator[Warned]
     if room.private:
         return
     if not room.guarded:
-        problem = "the cluster asks for no token: whoever reaches it can run code on its nodes"
+        problem = "the cluster asks for no token: anyone who can reach it can run code on its nodes"
         yield Warned(f"{problem}; set RAY_AUTH_MODE=token where Ray is started (docs/security.md)")
     blind = [] if marker is None else actors.blind(marker)
     if marker is not None and blind:

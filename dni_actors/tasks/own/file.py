@@ -74,9 +74,7 @@ class File:
             extreme = np.abs(self._x - scaling.mean).max(axis=(0, 1)) * scaling.factor
         if not (extreme < LARGEST).all():
             i = int(np.argmin(extreme < LARGEST))
-            problem = (
-                f"has numbers in input {i} of x, of samples not to train with, beyond all that it has in the others"
-            )
+            problem = f"has numbers in input {i} of x, in validation or test samples, far beyond those to train with"
             raise Unfit(f"{problem}; drop those samples, or say --no-standardize")
         return scaling
 

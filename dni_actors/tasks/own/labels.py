@@ -86,7 +86,7 @@ def numbers(labels: Array, steps: int, guessed: bool) -> Labels:
         raise Unfit(f"has labels {list(labels.shape)}; give [N], [N, C], or [N, T, C] of {steps} steps")
     per_step = labels.ndim == 3
     if labels.size == 0 or (per_step and labels.shape[1] != steps):
-        raise Unfit(f"has labels {list(labels.shape)} for {steps} steps; labels of each step are as many as the steps")
+        raise Unfit(f"has labels {list(labels.shape)} for {steps} steps; give one for each step, or for each sequence")
     values = labels.astype(np.float64)
     with np.errstate(over="ignore"):
         if np.isinf(values.astype(np.float32)).any():
@@ -124,7 +124,7 @@ def is_per_step(labels: Array, steps: int) -> bool:
         raise Unfit(f"has labels {list(labels.shape)} that are classes; give [N], or [N, {steps}] of each step")
     if labels.size == 0 or (labels.ndim == 2 and labels.shape[1] != steps):
         shape = f"has labels {list(labels.shape)} for {steps} steps"
-        raise Unfit(f"{shape}; labels of each step are as many as the steps, and one-hot ones are no classes")
+        raise Unfit(f"{shape}; give one class for each step, as a number; one-hot rows are no classes")
     return labels.ndim == 2
 
 

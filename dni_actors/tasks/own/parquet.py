@@ -30,7 +30,7 @@ def from_parquet(path: Path, labelled: bool) -> dict[str, Array]:
     if (of_labels := lengths.get("labels")) is not None and (
         lengths["x"] is None or not np.array_equal(of_labels, lengths["x"])
     ):
-        raise Unfit("has lists of different lengths in labels, other than those in x; labels of each step are as many")
+        raise Unfit("has lists in labels of other lengths than those in x; give one label for each step of x")
     return found
 
 
