@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -23,7 +23,8 @@ class Redrawn:
     """A picture that is drawn anew in a thread of its own, between `open` and `close`."""
 
     def __init__(self, console: Console, draw: Callable[[], RenderableType]) -> None:
-        self._live = Live(console=console, get_renderable=draw, auto_refresh=False)
+        # The cursor stands in a line of its own: the terminal writes ^C there, which would wrap behind a full line.
+        self._live = Live(console=console, get_renderable=lambda: Group(draw(), ""), auto_refresh=False)
         self._chatter = Chatter(console)
         self._ended = threading.Event()
         self.cpu_seconds = 0.0

@@ -1,12 +1,18 @@
 """The live console on a terminal: a process under a pseudo-terminal, whose screen is put together again."""
 
+import io
 import os
 import pty
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
+from rich.console import Console
+from rich.text import Text
+
+from dni_actors.view.live import Redrawn
 
 SCRIPT = """
 import os, sys, time
@@ -86,3 +92,22 @@ def test_colour_and_unicode_are_what_the_terminal_knows(variables, codes, plain)
     lines, came = screen(SCRIPT, **variables)
     assert (b"[30;48;" in came) == codes
     assert all(line.isascii() for line in lines) == plain
+
+
+def test_the_cursor_has_a_line_of_its_own_so_that_an_echo_of_ctrl_c_does_not_wrap():
+    file, again = io.StringIO(), threading.Event()
+    frames: list[str] = []
+
+    def draw():
+        frames.append(file.getvalue())  # what earlier frames have written
+        if len(frames) > 2:
+            again.set()
+        return Text("x" * 20)
+
+    redrawn = Redrawn(Console(file=file, width=20, height=10, force_terminal=True), draw)
+    redrawn.open()
+    assert again.wait(20)
+    redrawn.close()
+    drawn = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", frames[-1])
+    assert "x" * 20 in drawn
+    assert drawn.rstrip(" ").endswith("\n")
