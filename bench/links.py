@@ -6,8 +6,8 @@ delays, boxes   emulated boxes of 10 ms (a third each forward, backward, update)
                 does every contender take as long as the lag law says, and no longer? `law` is that of the emulated work
                 and links alone; `law + CPU` counts what each box's thread really computes, too, on the cores there are
 real            128 x 256, 4 boxes, real arithmetic on two cores: ours with the lag that `--lag auto` finds, against the
-                locked ones (lock-step, GPipe) and NumPy data parallelism in two processes, one all-reduce a step over
-                the same links
+                locked ones (lock-step, GPipe), NumPy data parallelism in two processes (one all-reduce a step over
+                the same links), and DiLoCo (each process alone for 50 steps, then an outer step)
 accuracy        seconds of training until 88 % test accuracy on `rows`, every rival at the best of its batches and lags
 """
 
@@ -26,6 +26,7 @@ from dni_actors.runtime.driver.tuning import tune
 
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
 REAL_DELAYS = (5, 20, 50)
+EVERY = 50  # steps of a DiLoCo process alone; the paper has 500 of runs that are a hundred times as long
 WORK = 0.010  # seconds of an emulated box's tick
 PLAIN = {"task": "rows", "local_readout": False}
 SMALL: dict[str, Any] = PLAIN | {"hidden": 8, "batch": 8, "evaluate_every": 0, "compute_delay_ms": str(WORK * 1000)}
@@ -92,7 +93,12 @@ def real(rounds: int) -> dict[str, Any]:
         found: dict[str, list[Figure]] = {}
         flags = ("--batch", 128, "--hidden", 256, "--mini-batches", 120, "--link-delay-ms", delay)
         for n in range(rounds):
-            take_turns({"NumPy, data-parallel in 2": partial(rival_figure, "data_parallel", *flags)}, found, n)
+            alone = ("--every", EVERY, "--mini-batches", 6 * EVERY)
+            rivals: dict[str, tuple[object, ...]] = {
+                "NumPy, data-parallel in 2": flags,
+                f"NumPy, DiLoCo in 2, H = {EVERY}": (*flags, *alone),
+            }
+            take_turns({name: partial(rival_figure, "data_parallel", *of) for name, of in rivals.items()}, found, n)
             with started(RunConfig.of(**size)) as running:
                 if n == 0:
                     lag = tune(RunConfig.of(**size, **link, lag="auto"), running).lag
@@ -134,6 +140,10 @@ def accuracy(rounds: int) -> dict[str, Any]:
             flags = ("--batch", batch, "--hidden", 64, "--mini-batches", EPOCHS * 4000 // batch, "--until", UNTIL)
             told = rival("data_parallel", *flags, "--learning-rate", rate, "--link-delay-ms", delay)["seconds_until"]
             rows[f"{delay} ms, data-parallel, batch {batch}"] = told
+            for every in (10, EVERY):
+                local = (*flags, "--learning-rate", rate, "--link-delay-ms", delay, "--every", every)
+                told = rival("data_parallel", *local)["seconds_until"]
+                rows[f"{delay} ms, DiLoCo, batch {batch}, H = {every}"] = told
             fields = PLAIN | {"boxes": 4, "batch": batch, "epochs": EPOCHS, "learning_rate": rate, **link}
             fields |= {"synthesizer_learning_rate": 2 * rate, "evaluate_every": 1000 // batch}
             with started(RunConfig.of(**fields)) as running:

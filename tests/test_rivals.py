@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from bench.rivals.common import Job
-from bench.rivals.data_parallel import Wires, run
+from bench.rivals.data_parallel import Outer, Wires, run
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.digest import digest
+from dni_actors.nn.parameters import Parameters
 from dni_actors.runtime.inline import Chain
 
 TICKS, HIDDEN, RATE = 40, 8, 2e-3
@@ -25,3 +26,20 @@ def test_numpy_bptt_is_one_box_of_ours():
     (evaluation,) = chain.statuses()[0].evaluations
     assert figures.test_accuracy == pytest.approx(evaluation.accuracy)
     assert np.isfinite(figures.rate)
+
+
+def test_an_outer_step_is_nesterovs_from_the_mean_way_and_all_go_on_from_it():
+    """DiLoCo, algorithm 1, lines 8 to 12: rate .7, momentum .9; every second step here, of one process."""
+    shared, inner = (Parameters({"w": (3,)}, np.float32) for _ in range(2))
+    outer = Outer(shared, processes=1, every=2)
+    expected, velocity = np.zeros(3), np.zeros(3)
+    for n in range(1, 7):
+        inner["w"][:] += [1, -2, n]
+        if n % 2 == 0:
+            went = expected - inner["w"]
+            velocity = 0.9 * velocity + went
+            expected = expected - 0.7 * (went + 0.9 * velocity)
+        outer.step(inner, None)
+        if n % 2 == 0:
+            np.testing.assert_allclose(shared["w"], expected, rtol=1e-5)
+            assert (inner["w"] == shared["w"]).all()

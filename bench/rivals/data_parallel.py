@@ -1,10 +1,15 @@
 """A rival: data parallelism in P processes with our own numerics; exact synchronous SGD, equal bits in all processes.
 
     python -m bench.rivals.data_parallel --batch 32 --hidden 64 --mini-batches 1250 --processes 2 [--link-delay-ms 20]
+                                         [--every 50]
 
 Prints one line of JSON (`common.Figures`). Each process backpropagates through time over its B/P samples, sends its
 gradient to every other, adds up what it has, clips, and takes the same step as all. The last gradient through time is
 also the first one complete, so there is nothing to send earlier. `--processes 1` is plain backpropagation in NumPy.
+
+With `--every H` it is local SGD as in DiLoCo (Douillard et al. 2023, arXiv 2311.08105, algorithm 1): each process takes
+H steps alone, with an Adam of its own, on its share of the mini-batches. Then the mean way that they went is the gradient
+of an outer step with Nesterov's momentum, from which all go on. Measured is the model after outer steps.
 """
 
 import ctypes
@@ -21,6 +26,7 @@ from bench.rivals.common import INPUTS, STEPS, Figures, Job, flags, initial_weig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.digest import digest
 from dni_actors.nn.optimizer import Adam
+from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.readout import Readout
 from dni_actors.nn.rnn import RNN
 
@@ -78,10 +84,40 @@ class Exchange:
                 return
 
 
-class Replica:
-    """One process's copy of the weights, and its share of every mini-batch."""
+OUTER_RATE, OUTER_MOMENTUM = 0.7, 0.9  # DiLoCo, table 5
 
-    def __init__(self, job: Job, rank: int, processes: int, exchange: Exchange | None, heavy: float) -> None:
+
+class Outer:
+    """The weights that all processes share after every H steps, and the optimizer that moves them."""
+
+    def __init__(self, start: Parameters, processes: int, every: int) -> None:
+        self.parameters = start
+        self._velocity = np.zeros_like(start.values)
+        self._processes, self._every, self._steps = processes, every, 0
+
+    def step(self, inner: Parameters, exchange: Exchange | None) -> None:
+        """After an inner step; an outer one if it is time."""
+        self._steps += 1
+        if self._steps % self._every:
+            return
+        shared = self.parameters.values
+        went = shared - inner.values
+        if exchange is not None:
+            exchange.add_up(went)
+        went /= self._processes
+        self._velocity *= OUTER_MOMENTUM
+        self._velocity += went
+        shared -= OUTER_RATE * (went + OUTER_MOMENTUM * self._velocity)
+        np.copyto(inner.values, shared)
+
+
+class Replica:
+    """One process's copy of the weights, and its share of every mini-batch. `every`: inner steps between outer ones; 0:
+    gradients are exchanged in every step."""
+
+    def __init__(
+        self, job: Job, rank: int, processes: int, exchange: Exchange | None, heavy: float, every: int = 0
+    ) -> None:
         share = job.batch // processes
         self._job, self._exchange = job, exchange
         self._mine = slice(rank * share, (rank + 1) * share)
@@ -90,6 +126,9 @@ class Replica:
         self._readout = Readout(self.parameters, share, np.float32)
         self._optimizer = Adam(self.parameters)
         self._h_in = zeros((share, job.hidden), np.float32)
+        self._samples = share if every else job.batch  # that a step's gradient is the mean of
+        self._outer = Outer(initial_weights(job), processes, every) if every else None
+        self.shared = self.parameters if self._outer is None else self._outer.parameters
         self._third = heavy / processes / 3  # emulated heaviness: seconds in each of forward, backward, update
 
     def prepare(self, x: Array, labels: Array) -> list[tuple[Array, Array]]:
@@ -105,9 +144,11 @@ class Replica:
     def train(self, segment: list[tuple[Array, Array]]) -> float:
         for x, labels in segment:
             self._gradients(x, labels)
-            if self._exchange is not None:
+            if self._exchange is not None and self._outer is None:
                 self._exchange.add_up(self.parameters.gradients)
             self._update()
+            if self._outer is not None:
+                self._outer.step(self.parameters, self._exchange)
         return float(self._readout.loss.mean())
 
     def _gradients(self, x: Array, labels: Array) -> None:
@@ -123,7 +164,7 @@ class Replica:
 
     def _update(self) -> None:
         gradients = self.parameters.gradients
-        gradients /= self._job.batch
+        gradients /= self._samples
         norm = self.parameters.gradient_norm()
         if norm > self._job.clip:
             gradients *= self._job.clip / norm
@@ -136,20 +177,20 @@ class Replica:
 
     def accuracy(self, x: Array, labels: Array) -> float:
         """Every process measures, so that all of them stop at the same mini-batch."""
-        cell = RNN(self.parameters, STEPS, len(labels), INPUTS, self._job.hidden, np.float32)
-        readout = Readout(self.parameters, len(labels), np.float32)
+        cell = RNN(self.shared, STEPS, len(labels), INPUTS, self._job.hidden, np.float32)
+        readout = Readout(self.shared, len(labels), np.float32)
         np.copyto(cell.x, x)
         readout.forward(cell.forward(zeros((len(labels), self._job.hidden), np.float32)), labels)
         return float(readout.correct.mean())
 
 
-def run(job: Job, rank: int, wires: Wires, delay: float, heavy: float) -> tuple[Figures, str]:
-    """One process's part, with one BLAS thread; its figures and the digest of its weights."""
+def run(job: Job, rank: int, wires: Wires, delay: float, heavy: float, every: int = 0) -> tuple[Figures, str]:
+    """One process's part, with one BLAS thread; its figures and the digest of the weights that all share."""
     exchange = Exchange(wires, rank, delay) if wires.processes > 1 else None
     with threadpool_limits(limits=1, user_api="blas"):
-        replica = Replica(job, rank, wires.processes, exchange, heavy)
+        replica = Replica(job, rank, wires.processes, exchange, heavy, every)
         figures = measure(replica, job)
-    return figures, digest(replica.parameters.items())
+    return figures, digest(replica.shared.items())
 
 
 def run_and_tell(told: "SimpleQueue[tuple[Figures, str]]", *arguments: Any) -> None:
@@ -161,6 +202,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--link-delay-ms", type=float, default=0.0, help="emulates a slow link")
     parser.add_argument("--compute-delay-ms", type=float, default=0.0, help="emulates a heavy model: of a whole batch")
+    parser.add_argument("--every", type=int, default=0, metavar="H", help="DiLoCo: steps alone before an outer one")
     options = parser.parse_args()
     asked, processes = job(options), options.processes
     if asked.batch % processes:
@@ -168,10 +210,11 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     wires = Wires(context, processes, initial_weights(asked).gradients.size)
     delays = options.link_delay_ms / 1000, options.compute_delay_ms / 1000
+    local = (*delays, options.every)
     told: SimpleQueue[tuple[Figures, str]] = context.SimpleQueue()
     for rank in range(1, processes):
-        context.Process(target=run_and_tell, args=(told, asked, rank, wires, *delays), daemon=True).start()
-    figures, weights = run(asked, 0, wires, *delays)
+        context.Process(target=run_and_tell, args=(told, asked, rank, wires, *local), daemon=True).start()
+    figures, weights = run(asked, 0, wires, *local)
     for other, other_weights in (told.get() for _ in range(1, processes)):
         assert other_weights == weights, "the replicas have drifted apart"
         figures.cpu_seconds += other.cpu_seconds
