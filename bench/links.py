@@ -94,10 +94,8 @@ def real(rounds: int) -> dict[str, Any]:
         flags = ("--batch", 128, "--hidden", 256, "--mini-batches", 120, "--link-delay-ms", delay)
         for n in range(rounds):
             alone = ("--every", EVERY, "--mini-batches", 6 * EVERY)
-            rivals: dict[str, tuple[object, ...]] = {
-                "NumPy, data-parallel in 2": flags,
-                f"NumPy, DiLoCo in 2, H = {EVERY}": (*flags, *alone),
-            }
+            rivals: dict[str, tuple[object, ...]] = {"NumPy, data-parallel in 2": flags}
+            rivals[f"NumPy, DiLoCo in 2, H = {EVERY}"] = (*flags, *alone)
             take_turns({name: partial(rival_figure, "data_parallel", *of) for name, of in rivals.items()}, found, n)
             with started(RunConfig.of(**size)) as running:
                 if n == 0:

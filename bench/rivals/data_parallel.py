@@ -8,8 +8,8 @@ gradient to every other, adds up what it has, clips, and takes the same step as 
 also the first one complete, so there is nothing to send earlier. `--processes 1` is plain backpropagation in NumPy.
 
 With `--every H` it is local SGD as in DiLoCo (Douillard et al. 2023, arXiv 2311.08105, algorithm 1): each process takes
-H steps alone, with an Adam of its own, on its share of the mini-batches. Then the mean way that they went is the gradient
-of an outer step with Nesterov's momentum, from which all go on. Measured is the model after outer steps.
+H steps alone, with an Adam of its own, on its share of the mini-batches. Then the mean way that they went is the
+gradient of an outer step with Nesterov's momentum, from which all go on. Measured is the model after outer steps.
 """
 
 import ctypes
