@@ -42,7 +42,9 @@ def shorter(words):
 
 def recipe(target, arguments):
     """The commands that make runs for a target, without those that install."""
-    made = subprocess.run(["make", "-n", target, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # not make's in make
+    asked = ["make", "-n", target, *arguments]
+    made = subprocess.run(asked, cwd=ROOT, env=bare, capture_output=True, text=True, check=True)
     lines = made.stdout.replace("\\\n", " ").splitlines()
     return [line for line in lines if not line.startswith(INSTALLING)]
 
