@@ -215,7 +215,7 @@ def test_any_schedule_gives_one_digest_and_so_does_going_on_from_any_cut(fields)
     [
         ({"lambda": 1.5}, "lambda: 1.5 is out of range; give a number from 0 to 1"),
         ({"lambda": 0.5, "update": "local"}, "lambda: 0.5 has no effect: update local has no synthesizer"),
-        ({"auxiliary": True}, "auxiliary: True has no effect: a linear synthesizer shares nothing"),
+        ({"auxiliary": True}, "auxiliary: True has no effect: a linear synthesizer has no hidden layers"),
         ({"update_probability": 0.0}, "update_probability: 0.0 is out of range; give a number above 0"),
         ({"unlock": "full", "update": "delayed"}, "unlock: full predicts states"),
         (
