@@ -1,9 +1,9 @@
 """python -m dni_actors.demo: shows in about a minute what decoupling is for.
 
-Four boxes learn ten handwritten digits row by row, over links that take 20 ms each way, twice at the same time: locked
-(every box waits for the true gradient: exact backpropagation) and decoupled (every box updates at once, with a
-predicted gradient). In the middle a box of the decoupled run is killed. At the end stand figures that were measured
-just now, and a page of pictures.
+Four boxes learn ten handwritten digits row by row, over emulated links that take 20 ms each way, with 10 ms of emulated
+work a tick. They do it twice at the same time: locked (every box waits for the true gradient: exact backpropagation)
+and decoupled (every box updates at once, with a predicted gradient). In the middle a box of the decoupled run is
+killed. At the end stand figures that were measured just now, and a page of pictures.
 """
 
 import os
@@ -29,8 +29,9 @@ from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
 from dni_actors.view.duo import Duo
 
-LOCKED_TICKS, DECOUPLED_TICKS, EVERY = 240, 4000, 60
-LAG = 16  # ticks: a little more than --lag auto finds for links of 20 ms
+LOCKED_TICKS, DECOUPLED_TICKS, EVERY = 200, 2000, 50
+LAG = 8  # ticks: a little more than --lag auto finds for such links and boxes
+WORK = "10"  # milliseconds of emulated work a tick, so that strips show who works when
 
 
 @command
@@ -48,7 +49,7 @@ def demo(link_delay_ms: str, storage: str, console: str) -> list[str]:
     """Runs both; what came out, in sentences."""
     name = f"demo-{datetime.now():%Y%m%d-%H%M%S}"
     fields: dict[str, Any] = {"task": "rows", "storage": storage, "evaluate_every": EVERY, "console": "quiet"}
-    fields |= {"link_delay_ms": link_delay_ms}
+    fields |= {"link_delay_ms": link_delay_ms, "compute_delay_ms": WORK}
     locked = RunConfig.of(**fields, update="locked", ticks=LOCKED_TICKS, name=f"{name}-locked")
     decoupled = RunConfig.of(**fields, lag=LAG, ticks=DECOUPLED_TICKS, name=f"{name}-decoupled")
     if decoupled.link_delay[1] == 0:
@@ -79,7 +80,7 @@ def demo(link_delay_ms: str, storage: str, console: str) -> list[str]:
 
 def again(config: RunConfig) -> list[str]:
     """Each box's digest after the same run, without links and without a kill."""
-    bare: dict[str, Any] = {"runtime": "inline", "link_delay_ms": "0", "trace": "off"}
+    bare: dict[str, Any] = {"runtime": "inline", "link_delay_ms": "0", "compute_delay_ms": "0", "trace": "off"}
     with single_blas_thread():
         return Chain(config.replace(**bare)).run()
 

@@ -19,7 +19,7 @@ LETTERS = {
     str(Phase.EVALUATE): "E",
 } | {f"wait {channel}": "h" if channel.direction > 0 else "g" for channel in Channel}
 """by what a trace calls it (trace.py)"""
-NOTHING = " "
+NOTHING, WAITS = " ", "hg"
 MOST = 256  # marks in a strip
 LONGEST = 1.0  # seconds of a strip
 
@@ -43,7 +43,8 @@ def span(strips: Sequence[Strip], most: float) -> float:
 
 
 def slices(strip: Strip, seconds: float, count: int) -> str:
-    """The last `seconds` before the strip's instant in `count` slices: of each the letter that fills most of it."""
+    """The last `seconds` before the strip's instant in `count` slices: of each whether the box mostly worked or waited,
+    and of that the letter that fills most."""
     width = seconds / count
     shares: list[dict[str, float]] = [{} for _ in range(count)]
     for age, end, letter in zip(strip.ages, (*strip.ages[1:], 0.0), strip.letters, strict=False):
@@ -53,4 +54,12 @@ def slices(strip: Strip, seconds: float, count: int) -> str:
             part = min(right, at + 1) - left
             shares[at][letter] = shares[at].get(letter, 0.0) + part
             at, left = at + 1, at + 1.0
-    return "".join(max(share, key=share.__getitem__) if share else NOTHING for share in shares)
+    return "".join(map(longest, shares))
+
+
+def longest(share: dict[str, float]) -> str:
+    """Of a slice's letters and how long each was."""
+    waited = {letter: long for letter, long in share.items() if letter in WAITS}
+    worked = {letter: long for letter, long in share.items() if letter not in WAITS}
+    most = worked if sum(worked.values()) >= sum(waited.values()) else waited
+    return max(most, key=most.__getitem__) if most else NOTHING
