@@ -7,8 +7,10 @@ killed. At the end stand figures that were measured just now, and a page of pict
 """
 
 import os
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import datetime
@@ -42,7 +44,11 @@ def main() -> None:
     choices = ("auto", "live", "plain", "quiet")
     options.add_argument("--console", choices=choices, default="auto", help="what is shown (default: auto)")
     chosen = options.parse_args()
-    print("\n".join(demo(chosen.link_delay_ms, chosen.storage, chosen.console)), flush=True)
+    lines = demo(chosen.link_delay_ms, chosen.storage, chosen.console)
+    if sys.stdout.isatty():
+        width = shutil.get_terminal_size().columns
+        lines = [textwrap.fill(line, width, break_long_words=False, break_on_hyphens=False) for line in lines]
+    print("\n".join(lines), flush=True)
 
 
 def demo(link_delay_ms: str, storage: str, console: str) -> list[str]:

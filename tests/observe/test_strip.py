@@ -14,7 +14,7 @@ from dni_actors.observe.strip import Strip, slices, span
         ("F", (0.5,), 1.0, 4, "  FF"),  # before its first mark nothing is known
         ("", (), 1.0, 4, "    "),
         ("FBU", (2.0, 1.9, 1.8), 1.0, 3, "UUU"),
-        ("hBU", (1.0, 0.6, 0.3), 1.0, 1, "B"),  # it worked for most of it, though no letter is as long as the wait
+        ("hBU", (1.0, 0.6, 0.25), 1.0, 1, "B"),  # it worked for most of it, though no letter is as long as the wait
         ("hBU", (1.0, 0.45, 0.2), 1.0, 1, "h"),
     ],
 )
