@@ -124,6 +124,6 @@ def test_a_readout_alone_hands_sums_on():
 
 
 def test_what_cannot_be_shared_is_refused():
-    for fields, told in (({"update": "locked"}, "would need it at once"), ({"cell": "dense"}, "dense")):
+    for fields, told in (({"update": "locked"}, "locked needs them at once"), ({"cell": "dense"}, "dense")):
         with pytest.raises(ConfigError, match=told):
             setting(**({"task": "tiny"} | fields), boxes=3, unroll=None)
