@@ -150,8 +150,9 @@ class ExecutionConfig:
 
     runtime: Literal["ray", "inline"] = "ray"
     """One Ray actor per box, or all boxes in this process."""
-    wire: Literal["zmq", "ray"] = "zmq"
-    """What carries the messages between actors: ZeroMQ sockets, or plain Ray calls, which need no port of their own."""
+    wire: Literal["sockets", "zmq", "ray"] = "sockets"
+    """What carries the messages between actors. sockets: the system's own between boxes of one node, ZeroMQ's between
+    nodes; zmq: ZeroMQ's everywhere; ray: plain Ray calls, which need no port of their own."""
     wire_security: Literal["auto", "curve"] = "auto"
     """Sockets between boxes of one node are files that only this user can open, between nodes TCP with CURVE
     encryption; curve: TCP with CURVE everywhere."""
