@@ -16,7 +16,7 @@ from dni_actors import experiment
 from dni_actors.box.errors import NonFiniteError
 from dni_actors.box.messages import Gradient
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.events import Row, Started
+from dni_actors.observe.events import Row, Started, Status
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.layout import layout
@@ -53,6 +53,11 @@ def run(config, fresh=False):
     else:
         with started(config) as running:
             yield from running.run(config)
+
+
+def start(events):
+    """The first of a run's events that tells where its boxes are."""
+    return next(event for event in events if isinstance(event, Started))
 
 
 def finish(config, name, rows=None, fresh=False):
@@ -204,13 +209,12 @@ def known_secret(monkeypatch):
 def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_digest, known_secret, sockets, name):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret. (What comes
     from the neighbour itself: wires/test_links.py.)"""
-    config = setting(
-        boxes=3, ticks=100, evaluate_every=0, compute_delay_ms="10", **WIRES[name]
-    )  # long enough for all of them
+    quick = setting(boxes=3, ticks=100, evaluate_every=0)
+    config = quick.replace(compute_delay_ms="10", **WIRES[name])  # long enough for all of them
     events = run(config)
     folders = set(sockets.glob("dni-*"))
     standing = Standing(config)
-    standing.take(next(events))
+    standing.take(start(events))
     (folder,) = set(sockets.glob("dni-*")) - folders
     rng, connect = random.Random(0), Stream if name == "sockets" else Dealer
     frames = Frames(known_secret, layout(config))
@@ -233,7 +237,7 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_d
     for event in events:
         standing.take(event)
     counts = sum((Counter(dict(status.messages)) for status in standing.statuses), Counter())
-    assert standing.digest == inline_digest(setting(boxes=3, ticks=100, evaluate_every=0))
+    assert standing.digest == inline_digest(quick)
     assert counts["no message of this run"] == 2000
     for stranger in strangers:
         stranger.close()
@@ -317,7 +321,7 @@ def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_
 
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
     events = run(setting(ticks=100_000, evaluate_every=0), fresh=True)
-    started = next(events)
+    started = start(events)
     assert len({place.pid for place in started.places}) == 3
     events.close()
     assert eventually(lambda: not any(alive(place.pid) for place in started.places))
@@ -333,7 +337,7 @@ def test_processes_serve_one_run_after_the_other_as_other_boxes_of_other_chains(
             for event in events:
                 if isinstance(event, Started):
                     found.append({place.pid for place in event.places})
-                elif upto is not None and event.tick > upto:
+                elif upto is not None and isinstance(event, Status) and event.tick > upto:
                     events.close()
                 last = event
             return found, last
