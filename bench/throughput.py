@@ -3,9 +3,10 @@
     python -m bench.throughput [--rounds 5] [--sizes 32x64 128x256] [--cell lstm]
 
 Ours, without local read-outs, as the rivals have none: 4 boxes of 7 steps and 2 of 14, over sockets (those of the
-system, or all of ZeroMQ), over Ray calls, in one process; `locked` and GPipe are the same boxes in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch
-with 1 and 2 threads, eager and compiled, JAX, NumPy in one process and data-parallel in two. The limit is two inline
-processes at once: perfect use of two cores. With `--cell lstm`, ours and PyTorch's.
+system, or all of ZeroMQ), over Ray calls, in one process; `locked` and GPipe are the same boxes in lock-step. Rivals
+train one RNN, uncut (bench/rivals): PyTorch with 1 and 2 threads, eager and compiled, JAX, NumPy in one process and
+data-parallel in two. The limit is two inline processes at once: perfect use of two cores. With `--cell lstm`, ours and
+PyTorch's.
 """
 
 import argparse
