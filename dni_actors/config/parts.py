@@ -165,6 +165,8 @@ class ExecutionConfig:
     """Emulated heavy boxes: extra milliseconds per tick, x or low:high; a third each in forward, backward, update."""
     link_delay_ms: Annotated[str, parse_delay] = "0"
     """Emulated slow links: milliseconds one way that each message is held back, x or low:high."""
+    link_mbps: Annotated[float, Range(0)] = 0.0
+    """Emulated narrow links: megabits a second either way, one message after the other; 0: no limit."""
     address: str | None = None
     """Ray cluster to join (host:port, or auto); by default RAY_ADDRESS, else a local one is started."""
     placement: Literal["pack", "spread", "strict-spread"] = "pack"

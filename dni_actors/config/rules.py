@@ -99,6 +99,7 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "probe_every": (BOUNDARY, SYNTHETIC),
     "stop_after": (EVALUATED,),
     "link_delay_ms": (BOUNDARY,),
+    "link_mbps": (BOUNDARY,),
     "wire": (RAY,),
     "wire_security": (RAY, SOCKETS),
     "max_restarts": (RAY,),
