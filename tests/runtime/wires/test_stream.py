@@ -16,6 +16,7 @@ from dni_actors.runtime.wires import connection, stream
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.links import Links
+from dni_actors.runtime.worker.actor import BoxActor
 from tests.processes import eventually
 from tests.runtime.wires.relays import packed
 from tests.runtime.wires.test_links import RUN, Threads, setting
@@ -164,9 +165,20 @@ def test_an_address_that_cannot_be_bound_is_told_with_a_remedy(path):
     wire.close()
 
 
-def test_messages_that_the_system_has_no_room_for_or_a_system_without_credentials_take_zeromq(monkeypatch):
-    config = setting()
-    assert connection.fits(Frames(RUN, layout(config)).heaviest)
+def test_a_system_without_credentials_or_without_room_for_the_messages_has_no_such_link(monkeypatch):
+    assert connection.fits(Frames(RUN, layout(setting())).heaviest)
     assert not connection.fits(1 << 30)
     monkeypatch.delattr(connection.socket, "SO_PEERCRED")
     assert not connection.fits(1)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_box_takes_zeromq_where_the_states_under_way_do_not_fit(folder, monkeypatch, fits):
+    config, asked = setting(lag=5), []
+    monkeypatch.setattr("dni_actors.runtime.worker.actor.fits", lambda size: asked.append(size) or fits)
+    box = object.__new__(BoxActor)  # whose making changes its process
+    box._k, box._loop, box._folder = 0, None, None
+    box.stand(config, RUN, 0, None)
+    assert box.listen(f"unix://{folder}/000", b"", True) == f"{'unix' if fits else 'ipc'}://{folder}/000"
+    assert asked == [5 * Frames(RUN, layout(config)).heaviest]
+    box.rest()
