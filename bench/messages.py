@@ -26,14 +26,15 @@ from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime.cluster.cluster import cluster
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
+from dni_actors.runtime.wires.links import Links
 from dni_actors.runtime.wires.ray_calls import RayCalls
 from dni_actors.runtime.wires.wire import Wire
-from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
+from dni_actors.runtime.wires.zeromq import Keys
 
 SHAPES = {8: (32, 64), 64: (128, 128), 128: (128, 256), 512: (256, 512)}  # KiB: float32 arrays
 HOPS = {8: 6000, 64: 4000, 128: 3000, 512: 1000}
 WARM = 200
-WIRES = ("zmq ipc", "zmq tcp", "zmq tcp+CURVE", "bare socket")
+WIRES = ("stream", "zmq ipc", "zmq tcp", "zmq tcp+CURVE", "bare socket")
 
 
 class Player:
@@ -44,11 +45,12 @@ class Player:
         channel = Channel.STATE if direction > 0 else Channel.GRADIENT
         ones = np.ones(shape, np.float32)
         self._message = Message(Kind.DATA, channel, 0, 0, State(ones) if direction > 0 else Gradient(ones))
-        self.caught = 0
+        self.caught, self.greeted = 0, False
         self.wire: Wire
 
     def catch(self, message: Message) -> None:
         self.caught += message.kind is Kind.DATA
+        self.greeted |= message.kind is Kind.HELLO
 
     def throw(self) -> None:
         self.wire.carry(self._direction, self._message)
@@ -100,19 +102,19 @@ def sockets(
     player, keys = Player(direction, shape), Keys.new() if "CURVE" in wire else None
     greet = Message(Kind.HELLO, Channel.STATE, 0)
     frames = Frames(b"m" * 16, dict.fromkeys(Channel, (Spec("float32", shape),)))
-    mine = player.wire = ZeroMQ(int(direction < 0), frames, player.catch, lambda: None)
+    mine = player.wire = Links(int(direction < 0), frames, player.catch, lambda: mine.carry(-1, greet))
     line.send(keys.public if keys else b"")
     key = line.recv()
     if direction > 0:
-        line.send(mine.listen(f"ipc://{folder}/0" if wire == "zmq ipc" else "tcp://127.0.0.1:*", keys, key))
+        where = {"stream": f"unix://{folder}/0", "zmq ipc": f"ipc://{folder}/0"}.get(wire, "tcp://127.0.0.1:*")
+        line.send(mine.listen(where, keys, key))
         line.recv()
-        while mine._peer is None:
+        while not player.greeted:
             mine.wait(0.1, 1)
     else:
         address = line.recv()
         line.send(None)
         mine.connect(address, keys, key)
-        mine.carry(-1, greet)
     return player.play
 
 

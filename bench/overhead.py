@@ -27,7 +27,7 @@ from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
-from dni_actors.runtime.wires.zeromq import ZeroMQ
+from dni_actors.runtime.wires.links import Links
 from dni_actors.runtime.worker.loop import Loop
 
 BOXES = 3
@@ -68,7 +68,7 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
     config = setting(ticks)
     with single_blas_thread():
         loop = Loop(config, k)
-        wire = loop.wire = ZeroMQ(k, Frames(b"b" * 16, layout(config)), loop.deliver, loop.connected)
+        wire = loop.wire = Links(k, Frames(b"b" * 16, layout(config)), loop.deliver, loop.connected)
         if k < BOXES - 1:
             wire.listen(f"ipc://{folder}/{k}")
         if k:

@@ -2,10 +2,11 @@
 
     python -m bench.throughput [--rounds 5] [--sizes 32x64 128x256] [--cell lstm]
 
-Ours, without local read-outs, as the rivals have none: 4 boxes of 7 steps and 2 of 14, over sockets, over Ray calls,
-in one process; `locked` and GPipe are the same boxes in lock-step. Rivals train one RNN, uncut (bench/rivals): PyTorch
-with 1 and 2 threads, eager and compiled, JAX, NumPy in one process and data-parallel in two. The limit is two inline
-processes at once: perfect use of two cores. With `--cell lstm`, ours and PyTorch's.
+Ours, without local read-outs, as the rivals have none: 4 boxes of 7 steps and 2 of 14, over sockets (those of the
+system, or all of ZeroMQ), over Ray calls, in one process; `locked` and GPipe are the same boxes in lock-step. Rivals
+train one RNN, uncut (bench/rivals): PyTorch with 1 and 2 threads, eager and compiled, JAX, NumPy in one process and
+data-parallel in two. The limit is two inline processes at once: perfect use of two cores. With `--cell lstm`, ours and
+PyTorch's.
 """
 
 import argparse
@@ -54,6 +55,8 @@ def on_ray(size: str, running: Runtime, cell: str) -> dict[str, Contender]:
     return {
         "ours, 4 boxes": partial(ours, running, of(4)),
         "ours, 2 boxes": partial(ours, running, of(2)),
+        "ours, 4 boxes, ZeroMQ": partial(ours, running, of(4, wire="zmq")),
+        "ours, 2 boxes, ZeroMQ": partial(ours, running, of(2, wire="zmq")),
         "ours, 4 boxes, Ray calls": partial(ours, running, of(4, wire="ray")),
         "locked, 4 boxes": partial(ours, running, of(4, update="locked")),
         "GPipe of 4, 4 boxes": partial(ours, running, of(4, update="locked", micro_batches=4)),

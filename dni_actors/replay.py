@@ -51,8 +51,8 @@ def main() -> int:
 
 
 def replay(recorded: Recorded, first: int, until: int | None, inspected: int | None) -> int:
-    bare: dict[str, Any] = {"compute_delay_ms": "0", "link_delay_ms": "0", "evaluate_every": 0, "trace": "off"}
-    config = recorded.config.replace(runtime="inline", **bare)
+    fast: dict[str, Any] = {"compute_delay_ms": "0", "link_delay_ms": "0", "link_mbps": 0.0}
+    config = recorded.config.replace(runtime="inline", evaluate_every=0, trace="off", **fast)
     prints = [recorded.prints(k, until) for k in range(config.boxes)]
     last = min(map(len, prints)) - 1
     end = last if until is None else until

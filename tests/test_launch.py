@@ -68,7 +68,12 @@ def test_the_seed_run_as_it_is(place):
     lines = [json.loads(line) for line in ended.stdout.splitlines()]
     result = lines[-1]
     assert result == json.loads((place["cwd"] / result["path"] / "result.json").read_text())
-    assert (result["status"], result["runtime"], result["wire"], result["ticks"]) == ("finished", "ray", "zmq", 1600)
+    assert (result["status"], result["runtime"], result["wire"], result["ticks"]) == (
+        "finished",
+        "ray",
+        "sockets",
+        1600,
+    )
     assert result["test_accuracy"] >= 0.975
     events = [line["event"] for line in lines[:-1]]
     assert events[:2] == ["told", "up"]

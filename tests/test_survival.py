@@ -236,7 +236,7 @@ def test_a_run_that_is_interrupted_or_killed_goes_on_each_time_to_the_same_diges
     killed(command, place, shared)
 
     result = begin("--resume", "runs/it", "--console", "json").ended()
-    assert (result["digest"], result["runtime"], result["wire"]) == (undisturbed, "ray", "zmq")
+    assert (result["digest"], result["runtime"], result["wire"]) == (undisturbed, "ray", "sockets")
     assert [e["tick"] for e in result["evaluations"]] == EVALUATED
 
 

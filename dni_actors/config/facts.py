@@ -175,6 +175,11 @@ class Facts:
         """(low, high) in seconds."""
         return parse_delay("link_delay_ms", self.execution.link_delay_ms)
 
+    @property
+    def slow_links(self) -> bool:
+        """Whether links are emulated that take time."""
+        return self.link_delay[1] > 0 or self.execution.link_mbps > 0
+
     # Who is beside whom. A ring's last box comes before its first.
 
     def neighbours(self, k: int) -> tuple[int | None, int | None]:

@@ -149,8 +149,9 @@ class ExecutionConfig:
 
     runtime: Literal["ray", "inline"] = "ray"
     """One Ray actor per box, or all boxes in this process."""
-    wire: Literal["zmq", "ray"] = "zmq"
-    """What carries the messages between actors: ZeroMQ sockets, or plain Ray calls, which need no port of their own."""
+    wire: Literal["sockets", "zmq", "ray"] = "sockets"
+    """What carries the messages between actors. sockets: the system's own between boxes of one node, ZeroMQ's between
+    nodes; zmq: ZeroMQ's everywhere; ray: plain Ray calls, which need no port of their own."""
     wire_security: Literal["auto", "curve"] = "auto"
     """auto: boxes of one node use socket files that only this user can open, boxes of different nodes TCP with CURVE
     encryption. curve: TCP with CURVE everywhere."""
@@ -163,6 +164,8 @@ class ExecutionConfig:
     """Emulates slower boxes: extra milliseconds per tick, x or low:high, a third each in forward, backward, update."""
     link_delay_ms: Annotated[str, parse_delay] = "0"
     """Emulates slow links: holds each message back for so many milliseconds, one way, x or low:high."""
+    link_mbps: Annotated[float, Range(0)] = 0.0
+    """Emulates narrow links: megabits a second in each direction, one message after the other. 0: no limit."""
     address: str | None = None
     """Ray cluster to join (host:port, or auto). By default RAY_ADDRESS; without it the run starts a local Ray."""
     placement: Literal["pack", "spread", "strict-spread"] = "pack"

@@ -67,7 +67,7 @@ EVALUATED = Need(
     lambda c: c.learning.evaluate_every != 0, "the only evaluation is the one at the end", "another --evaluate-every"
 )
 RAY = Need(lambda c: c.execution.runtime == "ray", "all boxes are in this process", "--runtime ray")
-SOCKETS = Need(lambda c: c.execution.wire == "zmq", "Ray's calls carry the messages", "--wire zmq")
+SOCKETS = Need(lambda c: c.execution.wire != "ray", "Ray's calls carry the messages", "--wire sockets")
 
 # What an option needs stands above what needs the option, so that going down the table settles all.
 EFFECTS: dict[str, tuple[Need, ...]] = {
@@ -99,6 +99,7 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "probe_every": (BOUNDARY, SYNTHETIC),
     "stop_after": (EVALUATED,),
     "link_delay_ms": (BOUNDARY,),
+    "link_mbps": (BOUNDARY,),
     "wire": (RAY,),
     "wire_security": (RAY, SOCKETS),
     "max_restarts": (RAY,),

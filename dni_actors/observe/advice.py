@@ -28,6 +28,7 @@ from dni_actors.nn.losses import LOSSES
 from dni_actors.observe.events import Event, Row, Started, Status, Warned
 from dni_actors.observe.law import decoupled_period, least_lag
 from dni_actors.observe.standing import Standing
+from dni_actors.protocol.layout import on_the_line
 
 DULL = 0.05  # cosine below which a synthesizer tells next to nothing
 LONG = 5.0  # norm ratio
@@ -172,8 +173,9 @@ def larger_lag(standing: Standing) -> list[str]:
     if starved is None:
         return []
     costs, links, cores = [of.cost for of in spent], round_trip_links(standing), standing.cores
-    enough = max(lag, least_lag(costs, links, cores))
-    now, then = (decoupled_period(costs, links, of, cores) for of in (lag, enough))
+    line = max(on_the_line(standing.config))
+    enough = max(lag, least_lag(costs, links, cores, line=line))
+    now, then = (decoupled_period(costs, links, of, cores, line) for of in (lag, enough))
     period = max(of.period for of in spent)
     faster = period / max(period - (now - then), then)  # what the law does not explain stays
     if faster < FASTER:
@@ -186,7 +188,7 @@ def larger_lag(standing: Standing) -> list[str]:
 
 def round_trip_links(standing: Standing) -> list[float]:
     """Seconds there and back, of each boundary, as measured and as emulated; what no wire has measured counts as 0."""
-    emulated = sum(standing.config.link_delay)  # the mean, twice
+    emulated = sum(standing.config.link_delay) + sum(on_the_line(standing.config))  # the mean delay, twice
     return [(link or 0.0) + emulated for link in standing.links]
 
 

@@ -3,10 +3,12 @@
 With s = train synthesizer, f = forward until the put, b = synthesize and backward until the put, u = update of a box,
 c = s + f + b + u, and d the one-way delays of a boundary, there and back:
 
-    synthetic, delayed  max( max_k c_k, max_k (f_k + f_k+1 + b_k+1 + s_k + d_there + d_back) / L, sum_k cpu_k / cores )
+    synthetic, delayed  max( max_k c_k, max_k (f_k + f_k+1 + b_k+1 + s_k + d_there + d_back) / L,
+                             sum_k cpu_k / cores, w )
     locked              sum_k (f_k + b_k) + sum_k (d_there + d_back) + u
     GPipe, M pieces     (M + K - 1) / M  max_k (f_k + b_k) + sum_k (d_there + d_back) + u
 
+w: seconds that a tick's messages occupy a link one way, where links carry only so much; no lag hides them.
 Boxes that share cores work in turns: what they do in a round trip then takes longer, as much as a whole tick does.
 """
 
@@ -46,9 +48,12 @@ def round_trips(costs: Sequence[Cost], links: Sequence[float], cores: float = ma
     ]
 
 
-def decoupled_period(costs: Sequence[Cost], links: Sequence[float], lag: int, cores: float = math.inf) -> float:
-    """Seconds a tick takes under `synthetic`, `truncated` and `delayed`."""
-    return max(busy(costs, cores), *(trip / lag for trip in round_trips(costs, links, cores)), 0.0)
+def decoupled_period(
+    costs: Sequence[Cost], links: Sequence[float], lag: int, cores: float = math.inf, line: float = 0.0
+) -> float:
+    """Seconds a tick takes under `synthetic`, `truncated` and `delayed`; `line`: those that its messages occupy a
+    link."""
+    return max(busy(costs, cores), line, *(trip / lag for trip in round_trips(costs, links, cores)), 0.0)
 
 
 def locked_period(costs: Sequence[Cost], links: Sequence[float], pieces: int = 1) -> float:
@@ -58,9 +63,13 @@ def locked_period(costs: Sequence[Cost], links: Sequence[float], pieces: int = 1
     return flow + sum(links) + max(cost.update for cost in costs)
 
 
-def least_lag(costs: Sequence[Cost], links: Sequence[float], cores: float = math.inf, lags: int = 1) -> int:
-    """The smallest lag with which no box waits for a gradient longer than the slowest box, or the cores, make it.
+def least_lag(
+    costs: Sequence[Cost], links: Sequence[float], cores: float = math.inf, lags: int = 1, line: float = 0.0
+) -> int:
+    """The smallest lag with which no box waits for a gradient longer than the slowest box, the cores or a link that
+    carries only so much (`line`, as above) make it.
 
     `lags`: how many of them a round trip may take; 2 where states are taken late, too (`--unlock full`).
     """
-    return max(1, *(math.ceil(trip / lags / busy(costs, cores)) for trip in round_trips(costs, links, cores)), 1)
+    period = max(busy(costs, cores), line)
+    return max(1, *(math.ceil(trip / lags / period) for trip in round_trips(costs, links, cores)), 1)

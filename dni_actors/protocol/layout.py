@@ -3,7 +3,10 @@
 A field may be left out of a message, but for the state, which every State, Score and Probe has.
 """
 
+import math
 from typing import NamedTuple
+
+import numpy as np
 
 from dni_actors.box.messages import Contents, Gradient, Probe, ProbeGradient, Score, State
 from dni_actors.box.piece import Judged
@@ -18,6 +21,11 @@ class Spec(NamedTuple):
 
     dtype: str
     shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
 Layout = dict[Channel, tuple[Spec | None, ...]]
@@ -45,6 +53,23 @@ def layout(config: RunConfig) -> Layout:
         Channel.PROBE_GRADIENT: {"gradient": state},
     }
     return {channel: tuple(fields[channel][name] for name in kind._fields) for channel, kind in KINDS.items()}
+
+
+def on_the_line(config: RunConfig) -> tuple[float, float]:
+    """Seconds that a tick's states and its gradients occupy an emulated link of `--link-mbps`; 0 without one.
+
+    What shared weights add now and then is left out.
+    """
+    if not config.execution.link_mbps:
+        return 0.0, 0.0
+    rare = KINDS[Channel.STATE]._fields.index("sum"), KINDS[Channel.GRADIENT]._fields.index("total")
+    fields = layout(config)
+    sizes = [
+        sum(spec.size for i, spec in enumerate(fields[channel]) if spec is not None and i != left_out)
+        for channel, left_out in zip((Channel.STATE, Channel.GRADIENT), rare, strict=True)
+    ]
+    there, back = (config.learning.micro_batches * size * 8 / 1e6 / config.execution.link_mbps for size in sizes)
+    return there, back
 
 
 KINDS: dict[Channel, type[Contents]] = {

@@ -85,7 +85,7 @@ class Chain:
             for k in range(config.boxes)
         ]
         self.first = self.steppers[0].first
-        slow = config.link_delay[1] > 0
+        slow = config.slow_links
         self._links = [SlowLink(config, k, stepper.deliver) for k, stepper in enumerate(self.steppers) if slow]
         clock = Clock(shared=True)
         for stepper in self.steppers:

@@ -33,7 +33,7 @@ from dni_actors.view.table import BoxTable
 Line = list[Segment]
 OTHER_LINES = 7  # header, progress, table's head, fold, two of legend, and one for the cursor
 LOW = 16  # lines of a terminal that has no room for the columns' meaning
-WIRES = {"zmq": "ZeroMQ", "ray": "Ray calls"}
+WIRES = {"sockets": "sockets", "zmq": "ZeroMQ", "ray": "Ray calls"}
 SHORT = {"train synthesizer": "train", "synthesize": "synth", "evaluate": "eval"}  # in a narrow legend
 EVENTS = 4  # lines of the footer, at most
 

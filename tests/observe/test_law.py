@@ -55,3 +55,12 @@ def test_where_states_are_taken_late_too_half_the_lag_covers_a_round_trip():
         whole = least_lag([BOX, BOX], [link])
         assert least_lag([BOX, BOX], [link], lags=2) == (whole + 1) // 2
     assert decoupled_period([BOX], [], lag=1) == pytest.approx(0.01)
+
+
+def test_no_lag_hides_a_link_that_carries_only_so_much():
+    """A round trip of 2 s, and a link that a tick's messages occupy for 100 ms: a lag of 21 is enough, not 201."""
+    costs, links = chain(3, 1.0)
+    assert decoupled_period(costs, links, lag=500, line=0.1) == 0.1
+    assert (least_lag(costs, links, line=0.1), least_lag(costs, links)) == (21, 201)
+    assert decoupled_period(costs, links, lag=21, line=0.1) == 0.1
+    assert decoupled_period(costs, links, lag=20, line=0.1) > 0.1

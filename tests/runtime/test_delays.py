@@ -1,5 +1,10 @@
+import numpy as np
+import pytest
+
+from dni_actors.box.messages import Gradient, State
 from dni_actors.nn.streams import Stream
 from dni_actors.protocol.channel import Channel, Take
+from dni_actors.protocol.layout import on_the_line
 from dni_actors.protocol.post import Kind, Message
 from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.worker import delays
@@ -42,6 +47,41 @@ def test_a_slow_link_counts_from_when_the_message_was_sent(monkeypatch):
     assert slow.next_due == 1.5
     assert slow.holds(Take(Channel.STATE, 0))
     assert not slow.holds(Take(Channel.STATE, 1))
+
+
+def test_a_narrow_link_carries_one_message_after_the_other_in_each_direction(monkeypatch):
+    """8 Mbit/s are a byte in a microsecond: 10 ms for 10,000 bytes, and then 100 ms under way."""
+    clock, came = Hands(), []
+    monkeypatch.setattr(delays, "time", clock)
+    narrow = SlowLink(tiny(link_mbps=8, link_delay_ms="100"), 1, came.append)
+
+    def data(channel, index, kind):
+        return Message(Kind.DATA, channel, index, 0, kind(np.zeros((25, 100), np.float32)), sent=clock.now)
+
+    def due():
+        return [round(at - 100.0, 6) for at, _ in narrow._held]
+
+    for index in range(3):
+        narrow.add(data(Channel.STATE, index, State))
+    assert due() == [0.11, 0.12, 0.13]
+    narrow.add(data(Channel.GRADIENT, 0, Gradient))  # the other way nothing is before it
+    assert due()[3:] == [0.11]
+    narrow.add(Message(Kind.ASK, Channel.GRADIENT, 0))  # from the left box: behind the states, and of no size
+    assert due()[4:] == [0.13]
+    clock.now = 100.5
+    narrow.release()
+    assert len(came) == 5
+    narrow.add(data(Channel.STATE, 3, State))  # the link stood idle: nothing is saved up
+    assert due() == [0.61]
+
+
+def test_a_ticks_seconds_on_the_line_are_those_of_its_messages():
+    bare = tiny(boxes=3, link_mbps=8)
+    size = bare.rows * bare.state_width * 4
+    assert on_the_line(bare) == pytest.approx((size * 1e-6, size * 1e-6))
+    assert on_the_line(bare.replace(wire_dtype="float16"))[0] == pytest.approx(size * 0.5e-6)
+    assert on_the_line(bare.replace(auxiliary=True, synthesizer="mlp1"))[1] == pytest.approx(size * 2e-6)
+    assert on_the_line(bare.replace(link_mbps=0)) == (0.0, 0.0)
 
 
 def test_a_gradients_slack_counts_from_the_tick_in_which_it_came():

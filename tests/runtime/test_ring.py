@@ -216,6 +216,9 @@ def test_a_stream_at_its_texts_end_begins_anew():
 
 
 def test_rules_that_need_a_sequences_end_are_refused():
-    for fields, told in (({"update": "locked"}, "update: locked needs the end of the sequence"), ({"lambda": 0.5}, "lambda: 0.5")):
+    for fields, told in (
+        ({"update": "locked"}, "update: locked needs the end of the sequence"),
+        ({"lambda": 0.5}, "lambda: 0.5"),
+    ):
         with pytest.raises(ConfigError, match=told):
             ring(**fields)

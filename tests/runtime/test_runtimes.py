@@ -4,6 +4,7 @@ import os
 import random
 import re
 import signal
+import socket
 from collections import Counter
 from typing import NamedTuple
 
@@ -26,10 +27,12 @@ from dni_actors.runtime.driver.tuning import tune
 from dni_actors.runtime.wires.frames import Frames
 from tests.conftest import Shared
 from tests.processes import alive, eventually
+from tests.runtime.wires.relays import packed
 
 WIRES = {
     "inline": {"runtime": "inline"},
     "ray": {"wire": "ray"},
+    "sockets": {},
     "zmq": {"wire": "zmq"},
     "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
 }
@@ -50,6 +53,11 @@ def run(config, fresh=False):
     else:
         with started(config) as running:
             yield from running.run(config)
+
+
+def start(events):
+    """The first of a run's events that tells where its boxes are."""
+    return next(event for event in events if isinstance(event, Started))
 
 
 def finish(config, name, rows=None, fresh=False):
@@ -113,9 +121,10 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
 @pytest.mark.parametrize(
     ("name", "fields"),
     [
-        ("zmq", {"update": "locked", "unroll": [1, 8, 2, 12, 5]}),
+        ("sockets", {"update": "locked", "unroll": [1, 8, 2, 12, 5]}),
         ("zmq", RING | {"unroll": [3, 2], "task": "text"}),
-        ("zmq", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
+        ("sockets", RING | {"unroll": [3, 2], "task": "text", "weights": "shared", "sync_every": 3}),
+        ("sockets", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
         ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
         ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
@@ -123,12 +132,12 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
     ids=str,
 )
 def test_the_digest_is_that_of_the_inline_runtime_for_other_chains(ray_cluster, inline_digest, name, fields):
-    """Many boxes, rings, messages of every shape. (Every update rule over real sockets: wires/test_zeromq.py.)"""
+    """Many boxes, rings, messages of every shape. (Every update rule over real sockets: wires/test_links.py.)"""
     config = setting(**fields)
     assert finish(config, name)[0].digest == inline_digest(config)
 
 
-@pytest.mark.parametrize("name", ["inline", "zmq"])
+@pytest.mark.parametrize("name", ["inline", "sockets"])
 def test_random_delays_everywhere_are_felt_and_leave_the_digest_alone(ray_cluster, inline_digest, name):
     """A lower bound, not a timing: with a lag of 2, every second tick waits for a link of 4 ms and back."""
     standing, rows = finish(setting(compute_delay_ms="2:6", link_delay_ms="4:10", evaluate_every=0), name)
@@ -137,7 +146,7 @@ def test_random_delays_everywhere_are_felt_and_leave_the_digest_alone(ray_cluste
     assert standing.seconds >= 10 / 2 * 2 * 0.004
 
 
-@pytest.mark.parametrize("name", ["inline", "zmq"])
+@pytest.mark.parametrize("name", ["inline", "sockets"])
 def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name):
     wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
     rows = []
@@ -147,7 +156,7 @@ def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, nam
     assert covered == list(range(caught.value.tick)), "every row up to the failure is told"
 
 
-@pytest.mark.parametrize("name", ["inline", "zmq"])
+@pytest.mark.parametrize("name", ["inline", "sockets"])
 def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_digest, name):
     config = setting(lag="auto", link_delay_ms="3", **WIRES[name])
     with started(config) as running:
@@ -159,6 +168,36 @@ def test_lag_auto_measures_and_then_runs_in_one_session(ray_cluster, inline_dige
     assert standing.digest == inline_digest(setting(lag=lag))
 
 
+class Dealer:
+    """A ZeroMQ socket of somebody's."""
+
+    def __init__(self, path):
+        self._context = zmq.Context()
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.sndhwm = self._socket.linger = 0
+        self._socket.connect(f"ipc://{path}")
+
+    def send(self, frames):
+        self._socket.send_multipart(frames)
+
+    def close(self):
+        self._context.destroy(linger=0)
+
+
+class Stream:
+    """A stream socket of somebody's."""
+
+    def __init__(self, path):
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(path)
+
+    def send(self, frames):
+        self._socket.sendall(packed(frames))
+
+    def close(self):
+        self._socket.close()
+
+
 @pytest.fixture
 def known_secret(monkeypatch):
     """The run's secret name, which only its boxes know otherwise."""
@@ -166,17 +205,18 @@ def known_secret(monkeypatch):
     return b"s" * 16
 
 
-def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_digest, known_secret, sockets):
+@pytest.mark.parametrize("name", ["sockets", "zmq"])
+def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_digest, known_secret, sockets, name):
     """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret. (What comes
-    from the neighbour itself: wires/test_zeromq.py.)"""
-    config = setting(boxes=3, ticks=100, evaluate_every=0, compute_delay_ms="10")  # long enough for all of them
+    from the neighbour itself: wires/test_links.py.)"""
+    quick = setting(boxes=3, ticks=100, evaluate_every=0)
+    config = quick.replace(compute_delay_ms="10", **WIRES[name])  # long enough for all of them
     events = run(config)
     folders = set(sockets.glob("dni-*"))
     standing = Standing(config)
-    while not standing.places:
-        standing.take(next(events))
+    standing.take(start(events))
     (folder,) = set(sockets.glob("dni-*")) - folders
-    rng, context = random.Random(0), zmq.Context()
+    rng, connect = random.Random(0), Stream if name == "sockets" else Dealer
     frames = Frames(known_secret, layout(config))
     array = np.zeros((config.rows, config.chain.hidden), np.float32)
 
@@ -185,10 +225,7 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_d
             bytes(f) for f in run.encode(Message(Kind.DATA, Channel.GRADIENT, index, incarnation, Gradient(array)), 0.0)
         ]
 
-    strangers = [context.socket(zmq.DEALER) for _ in range(2)]
-    for k, stranger in enumerate(strangers):
-        stranger.sndhwm = 0
-        stranger.connect(f"ipc://{folder}/{k:03}")
+    strangers = [connect(f"{folder}/{k:03}") for k in range(2)]
     for i in range(2000):
         foreign = [
             [rng.randbytes(rng.randrange(200)) for _ in range(rng.randrange(1, 4))],
@@ -196,15 +233,14 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_d
             gradient(2**50, 0),
             [gradient(3, 0)[0], rng.randbytes(17)],
         ][i % 4]
-        strangers[i % 2].send_multipart(foreign)
+        strangers[i % 2].send(foreign)
     for event in events:
         standing.take(event)
     counts = sum((Counter(dict(status.messages)) for status in standing.statuses), Counter())
-    assert standing.digest == inline_digest(setting(boxes=3, ticks=100, evaluate_every=0))
+    assert standing.digest == inline_digest(quick)
     assert counts["no message of this run"] == 2000
     for stranger in strangers:
-        stranger.close(linger=0)
-    context.term()
+        stranger.close()
 
 
 def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline_digest, monkeypatch):
@@ -277,7 +313,7 @@ def test_a_box_that_was_given_up_and_wakes_up_changes_nothing(ray_cluster, inlin
 
 def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_path):
     fields = {"stop_after": 2, "ticks": 3000, "learning_rate": 1e-30, "console": "quiet", "storage": str(tmp_path)}
-    ended = [experiment.run(setting(name=name, **fields, **WIRES[name])) for name in ("inline", "zmq")]
+    ended = [experiment.run(setting(name=name, **fields, **WIRES[name])) for name in ("inline", "sockets")]
     assert [(result.status, result.ticks, result.cuts[-1]) for result in ended] == [("finished", 15, 15)] * 2
     assert ended[0].digest == ended[1].digest
     assert ended[0].evaluations == ended[1].evaluations
@@ -285,7 +321,7 @@ def test_patience_that_is_used_up_ends_the_run_at_the_same_cut(ray_cluster, tmp_
 
 def test_a_run_that_is_closed_leaves_no_process(ray_cluster):
     events = run(setting(ticks=100_000, evaluate_every=0), fresh=True)
-    started = next(event for event in events if isinstance(event, Started))
+    started = start(events)
     assert len({place.pid for place in started.places}) == 3
     events.close()
     assert eventually(lambda: not any(alive(place.pid) for place in started.places))

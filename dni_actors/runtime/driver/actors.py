@@ -155,7 +155,7 @@ class Actors:
         places = tuple(place for place in self.places if place is not None)
         given = (self._config, self._secret, self._incarnation)
         keys = self._all([a.stand.remote(*given, part) for a, part in zip(self._actors, parts, strict=True)])
-        if self._config.execution.wire == "zmq":
+        if self._config.execution.wire != "ray":
             self._sockets.open(self._actors, places, keys, self._all)
         else:
             pairs = [self._config.neighbours(k) for k in range(len(self._actors))]

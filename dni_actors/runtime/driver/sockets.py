@@ -20,6 +20,7 @@ class Sockets:
     def __init__(self, config: RunConfig, below: RayBelow) -> None:
         self._ring = config.streaming is not None
         self._files = config.execution.wire_security == "auto"
+        self._scheme = "unix" if config.execution.wire == "sockets" else "ipc"
         self._below = below
         self._folder = ""
 
@@ -38,7 +39,7 @@ class Sockets:
             if file and left.node not in folders:
                 private = self._below.room.private
                 folders[left.node] = self._make() if private else all_([actors[k].folder.remote()], first=k)[0]
-            wheres.append(f"ipc://{folders[left.node]}/{k:03}" if file else f"tcp://{host}:*")
+            wheres.append(f"{self._scheme}://{folders[left.node]}/{k:03}" if file else f"tcp://{host}:*")
         nobody = (None, b"", True)
         rights = [*zip(wheres, [*keys[1:], keys[0]], near, strict=False), *([] if self._ring else [nobody])]
         addresses = all_([a.listen.remote(*right) for a, right in zip(actors, rights, strict=True)])

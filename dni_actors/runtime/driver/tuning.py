@@ -13,10 +13,12 @@ from typing import Any
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Row, Status, Tuned
 from dni_actors.observe.law import Cost, busy, least_lag, round_trips
+from dni_actors.protocol.layout import on_the_line
 from dni_actors.runtime import Runtime
 
 LOCKED_TICKS, OWN_TICKS = 12, 24
 ALONE: dict[str, Any] = {"evaluate_every": 0, "probe_every": 0, "trace": "off"}  # nothing beside the ticks
+FAST_LINKS: dict[str, Any] = {"link_delay_ms": "0", "link_mbps": 0.0}
 PLAIN: dict[str, Any] = {
     "weights": "own",
     "unlock": "backward",
@@ -30,13 +32,13 @@ def tune(config: RunConfig, runtime: Runtime) -> Tuned:
     # What a `delayed` box computes is what a `truncated` one does, but only after many ticks of warming up.
     rule = "truncated" if config.learning.update == "delayed" else config.learning.update
     # Boxes that mostly wait, for a slow link, take up to twice as long a tick as those that are kept at work.
-    own = measure(config.changed(update=rule, lag=2, ticks=OWN_TICKS, link_delay_ms="0", **ALONE), runtime)
+    own = measure(config.changed(update=rule, lag=2, ticks=OWN_TICKS, **FAST_LINKS, **ALONE), runtime)
     costs = [cost(rows) for rows in own]
-    links = links_of(locked)
+    links, line = links_of(locked), max(on_the_line(config))
     return Tuned(
-        lag=least_lag(costs, links, runtime.cores, lags=2 if config.learning.unlock == "full" else 1),
+        lag=least_lag(costs, links, runtime.cores, 2 if config.learning.unlock == "full" else 1, line),
         round_trip=max(round_trips(costs, links, runtime.cores)),
-        busy=busy(costs, runtime.cores),
+        busy=max(busy(costs, runtime.cores), line),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dni_actors.box.errors import BoxDiedError, BoxError
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Status
+from dni_actors.protocol.layout import on_the_line
 from dni_actors.runtime import limits
 from dni_actors.runtime.driver.actors import Actors, Deaths
 
@@ -24,7 +25,7 @@ class Watch:
         self._moved = [time.monotonic()] * boxes  # when a box was last seen to get on
         self._longest = [0.0] * boxes  # seconds that a box once took to get on
         self._fresh: set[int] = set()  # boxes that were heard in this round
-        self._slowness = config.compute_delay[1] + config.link_delay[1]
+        self._slowness = config.compute_delay[1] + config.link_delay[1] + sum(on_the_line(config))
 
     def statuses(self) -> Iterator[Status]:
         """Until all boxes are done. BoxError when one cannot go on: then, and on Ctrl-C, the others' last words come

@@ -58,11 +58,7 @@ def form(specs: Sequence[Spec | None], mask: int) -> Form | None:
     for i, spec in known:
         numbers[3 * i : 3 * i + 3] = (CODES[spec.dtype], *spec.shape, 0)[:3]
     packed = SHAPES.pack(*numbers)
-    return Form(tuple(i for i, _ in known), tuple(s for _, s in known), tuple(bytes_of(s) for _, s in known), packed)
-
-
-def bytes_of(spec: Spec) -> int:
-    return math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
+    return Form(tuple(i for i, _ in known), tuple(s for _, s in known), tuple(s.size for _, s in known), packed)
 
 
 class Frames:
@@ -73,9 +69,11 @@ class Frames:
         # By channel, and by which fields a message has: what is the same in each such message.
         self._forms = {c: tuple(form(specs, mask) for mask in range(2 ** len(specs))) for c, specs in layout.items()}
         self._counts = {channel: len(specs) for channel, specs in layout.items()}
-        sizes = [bytes_of(spec) for specs in layout.values() for spec in specs if spec is not None]
-        self.largest = max(HEADER_SIZE, *sizes)
+        sizes = [[spec.size for spec in specs if spec is not None] for specs in layout.values()]
+        self.largest = max(HEADER_SIZE, *(size for several in sizes for size in several))
         """bytes of the largest frame"""
+        self.heaviest = HEADER_SIZE + max(sum(several) for several in sizes)
+        """bytes of the largest message"""
 
     def encode(self, message: Message, sent: float) -> list[bytes | Array]:
         """Header, and the arrays."""

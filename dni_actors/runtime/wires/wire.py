@@ -8,12 +8,17 @@ from dni_actors.protocol.post import Message
 class Wire(Protocol):
     """Carries messages to and from the two neighbours of a box; used by the box's loop thread only."""
 
-    dropped: int
-    """what came and was no message of this run"""
-    broken: int
-    """connections lost"""
-    transit: dict[int, float]
-    """by side: the least seconds from the sending of a message to its receiving here, by the two boxes' own clocks"""
+    @property
+    def dropped(self) -> int:
+        """What came and was no message of this run."""
+
+    @property
+    def broken(self) -> int:
+        """Connections lost."""
+
+    @property
+    def transit(self) -> dict[int, float]:
+        """By side: the least seconds from the sending of a message to its receiving here, by the two boxes' clocks."""
 
     def carry(self, direction: int, message: Message) -> None:
         """Sends to the next (+1) or the previous (-1) box; never waits."""

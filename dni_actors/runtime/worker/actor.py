@@ -11,14 +11,18 @@ import ray
 
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place, Status
+from dni_actors.protocol.channel import Channel
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.protocol.layout import layout
 from dni_actors.protocol.post import Message
+from dni_actors.protocol.schedule import bounds
 from dni_actors.runtime.kernels import describe_kernels, single_blas_thread, work_in_turns
+from dni_actors.runtime.wires.connection import fits
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import VERSION, Frames
+from dni_actors.runtime.wires.links import Links
 from dni_actors.runtime.wires.ray_calls import RayCalls
-from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
+from dni_actors.runtime.wires.zeromq import Keys
 from dni_actors.runtime.worker.loop import Loop
 from dni_actors.runtime.worker.reports import Reports
 
@@ -67,6 +71,7 @@ class BoxActor:
         self._loop = Loop(config, self._k, incarnation, cut)
         self._reports = Reports(self._loop.status)
         self._frames = Frames(run, layout(config), incarnation)
+        self._states = bounds(config, chunks=0, k=self._k)[Channel.STATE]
         return self._keys.public
 
     def rest(self) -> None:
@@ -96,13 +101,17 @@ class BoxActor:
     def listen(self, where: str | None, allowed: bytes, near: bool) -> str | None:
         """Messages go by sockets: opens the one for the box on the right, who has the key `allowed`; its address."""
         loop = self._box
-        wire = loop.wire = ZeroMQ(self._k, self._frames, loop.deliver, loop.connected)
-        return None if where is None else wire.listen(where, self._keys_for(where), allowed, near)
+        wire = loop.wire = Links(self._k, self._frames, loop.deliver, loop.connected)
+        if where is None:
+            return None
+        if not fits(self._states * self._frames.heaviest):
+            where = where.replace("unix:", "ipc:")
+        return wire.listen(where, self._keys_for(where), allowed, near)
 
     def connect(self, address: str | None, server: bytes, near: bool) -> None:
         """Joins the box on the left, who listens there and has the key `server`."""
         wire = self._box.wire
-        if address is not None and isinstance(wire, ZeroMQ):
+        if address is not None and isinstance(wire, Links):
             wire.connect(address, self._keys_for(address), server, near)
 
     def _keys_for(self, address: str) -> Keys | None:

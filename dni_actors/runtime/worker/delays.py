@@ -7,7 +7,7 @@ from typing import NamedTuple
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.protocol.channel import Channel, Take
-from dni_actors.protocol.post import Message
+from dni_actors.protocol.post import Kind, Message
 
 PLACES = {channel: place for place, channel in enumerate(Channel)}
 
@@ -29,18 +29,27 @@ class Delay(NamedTuple):
 class SlowLink:
     """Stands between a wire and box k: holds each message back for as long as the link is slow.
 
-    For the box's own thread alone.
+    A link of so many megabits a second carries one message after the other in each direction: a message sets out when
+    it was sent and those before it have passed, passes for its arrays' bytes, and is then under way for the delay. For
+    the box's own thread alone.
     """
 
     def __init__(self, config: RunConfig, k: int, deliver: Callable[[Message], None]) -> None:
         self._delay = Delay(*config.link_delay, config.learning.seed, Stream.LINK_DELAY)
         self._k, self._deliver = k, deliver
+        megabits = config.execution.link_mbps
+        self._per_byte = 8e-6 / megabits if megabits else 0.0  # seconds
+        self._free = {-1: 0.0, 1: 0.0}  # by the direction of the messages: when the last one has passed
         self._held: list[tuple[float, Message]] = []
 
     def add(self, message: Message) -> None:
         """A message came. Its delay counts from when it was sent, where sender and receiver share a clock."""
         lane, now = self._k * len(Channel) + PLACES[message.channel], time.perf_counter()
         left = min(message.sent, now) or now
+        if self._per_byte:
+            size = sum(field.nbytes for field in message.contents or () if field is not None)
+            goes = message.channel.direction if message.kind is Kind.DATA else -message.channel.direction
+            left = self._free[goes] = max(left, self._free[goes]) + size * self._per_byte
         self._held.append((left + self._delay.draw(message.index, lane), message))
 
     def release(self) -> None:

@@ -27,7 +27,7 @@ class Loop:
     def __init__(self, config: RunConfig, k: int, incarnation: int = 0, cut: BoxCut | None = None) -> None:
         self.stepper = Stepper(config, k, self._carry, self._poll, self._wait, cut, incarnation=incarnation)
         self.wire: Wire = Unplugged()
-        self._link = SlowLink(config, k, self.stepper.deliver) if config.link_delay[1] else None
+        self._link = SlowLink(config, k, self.stepper.deliver) if config.slow_links else None
         self.deliver = self.stepper.deliver if self._link is None else self._link.add
         """takes what the wire brings"""
         self._error: BoxError | None = None

@@ -18,7 +18,8 @@ from dni_actors.runtime.wires import folder as folder_module
 from dni_actors.runtime.wires import zeromq
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
-from dni_actors.runtime.wires.zeromq import Keys, ZeroMQ
+from dni_actors.runtime.wires.links import Links
+from dni_actors.runtime.wires.zeromq import Keys
 from dni_actors.runtime.worker.loop import Loop
 from tests.processes import eventually
 from tests.runtime.wires.relays import Cutter, Forger, Weather
@@ -40,19 +41,20 @@ def folder():
 
 
 class Threads:
-    """A chain of boxes, a thread each; `between(address, k)` may stand a relay at boundary k."""
+    """A chain of boxes, a thread each, linked in one of WAYS; `between(address, k)` may stand a relay at boundary k."""
 
-    def __init__(self, config, folder, curve=False, between=None, incarnation=0):
+    def __init__(self, config, folder, way, between=None, incarnation=0):
+        curve = way == "curve"
         self.loops = [Loop(config, k, incarnation) for k in range(config.boxes)]
         frames = Frames(RUN, layout(config), incarnation)
         keys = [Keys.new() if curve else None for _ in self.loops]
-        self.addresses = []
+        self.addresses, self.ended = [], []
         for k, loop in enumerate(self.loops):
-            wire = loop.wire = ZeroMQ(k, frames, loop.deliver, loop.connected)
+            wire = loop.wire = Links(k, frames, loop.deliver, loop.connected)
             if k:
                 wire.connect(self.addresses[-1], keys[k], keys[k - 1].public if curve else b"")
             if k < config.boxes - 1:
-                where = "tcp://127.0.0.1:*" if curve else f"ipc://{folder}/{k:03}"
+                where = "tcp://127.0.0.1:*" if curve else f"{way}://{folder}/{k:03}"
                 address = wire.listen(where, keys[k], keys[k + 1].public if curve else b"")
                 self.addresses.append(between(address, k) if between else address)
 
@@ -65,7 +67,8 @@ class Threads:
             assert ended, [(r.state, r.messages) for r in self.statuses()]
             assert eventually(until)
             assert [status.error for status in self.statuses()] == [None] * len(self.loops)
-            return [status.digest for status in self.statuses()]
+            self.ended = self.statuses()  # before the first one leaves
+            return [status.digest for status in self.ended]
         finally:
             self.stop()
 
@@ -73,7 +76,7 @@ class Threads:
         return [loop.status() for loop in self.loops]
 
     def counts(self, reason):
-        return sum(dict(status.messages).get(reason, 0) for status in self.statuses())
+        return sum(dict(status.messages).get(reason, 0) for status in self.ended or self.statuses())
 
     def stop(self):
         for loop in self.loops:
@@ -82,6 +85,8 @@ class Threads:
             loop.stop()
 
 
+WAYS = ("unix", "ipc", "curve")
+FILES = WAYS[:2]
 CASES = {
     "synthetic": {},
     "lag 5": {"lag": 5},
@@ -103,24 +108,25 @@ def setting(**fields):
     return tiny(**size | {"ticks": 60, "hidden": 16, "evaluate_every": 7} | fields)
 
 
-@pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", CASES | MORE)
-def test_the_digest_is_that_of_the_inline_runtime(folder, case, curve):
+def test_the_digest_is_that_of_the_inline_runtime(folder, case, way):
     config = setting(**(CASES | MORE)[case])
-    chain = Threads(config, folder, curve)
+    chain = Threads(config, folder, way)
     assert chain.run() == Chain(config).run()
     assert chain.counts("no message of this run") == 0
 
 
+@pytest.mark.parametrize("way", FILES)
 @pytest.mark.parametrize("case", CASES)
-def test_lost_repeated_late_and_garbled_messages_leave_the_digest_alone(folder, case):
+def test_lost_repeated_late_and_garbled_messages_leave_the_digest_alone(folder, case, way):
     config, relays = setting(**CASES[case], ticks=30), []
 
     def between(address, k):
         relays.append(Weather(address, folder, seed=k))
         return relays[-1].address
 
-    chain = Threads(config, folder, between=between)
+    chain = Threads(config, folder, way, between=between)
     try:
         assert chain.run() == Chain(config).run()
     finally:
@@ -130,7 +136,8 @@ def test_lost_repeated_late_and_garbled_messages_leave_the_digest_alone(folder, 
     assert chain.counts("no message of this run") > 0
 
 
-def test_ten_thousand_forged_messages_of_the_neighbour_itself_change_nothing(folder):
+@pytest.mark.parametrize("way", FILES)
+def test_ten_thousand_forged_messages_of_the_neighbour_itself_change_nothing(folder, way):
     """They come over its own connection, in both directions, and know the secret. Every one is counted."""
     config, relays, count = setting(), [], 10_000 // 6 + 1
     frames, foreign = (Frames(run, layout(config), incarnation=3) for run in (RUN, b"x" * 16))
@@ -166,7 +173,7 @@ def test_ten_thousand_forged_messages_of_the_neighbour_itself_change_nothing(fol
         relays.append(Forger(address, folder, k, forge, count))
         return relays[-1].address
 
-    chain = Threads(config, folder, between=between, incarnation=3)
+    chain = Threads(config, folder, way, between=between, incarnation=3)
 
     def dropped():
         return [chain.counts(reason) for reason in ("no message of this run", "of another incarnation", "far ahead")]
@@ -182,17 +189,18 @@ def test_ten_thousand_forged_messages_of_the_neighbour_itself_change_nothing(fol
     assert chain.counts("connections lost") == 0
 
 
-def test_frames_that_are_far_too_large_end_connections_which_are_made_anew(folder, monkeypatch):
+@pytest.mark.parametrize("way", FILES)
+def test_frames_that_are_far_too_large_end_connections_which_are_made_anew(folder, way, monkeypatch):
     """To the left box and to the right one, by and by. (ZeroMQ gives up, for good, a connection that it has made.)"""
     monkeypatch.setattr(zeromq, "RECONNECT_AFTER", 0.1)
     config, relays = setting(), []
 
     def between(address, k):
-        relays.append(Forger(address, folder, k, lambda rng, to_left: [bytes(100_000)], count=2))
+        relays.append(Forger(address, folder, k, lambda rng, to_left: [bytes(1_000_000)], count=2))
         relays[-1].BURST = 1
         return relays[-1].address
 
-    chain = Threads(config, folder, between=between)
+    chain = Threads(config, folder, way, between=between)
     try:
         assert chain.run() == Chain(config).run()
     finally:
@@ -201,8 +209,8 @@ def test_frames_that_are_far_too_large_end_connections_which_are_made_anew(folde
     assert chain.counts("connections lost") >= 3 * 2
 
 
-@pytest.mark.parametrize("curve", [False, True], ids=["files", "curve"])
-def test_cut_connections_are_made_anew_and_greeting_is_enough(folder, curve, monkeypatch):
+@pytest.mark.parametrize("way", WAYS)
+def test_cut_connections_are_made_anew_and_greeting_is_enough(folder, way, monkeypatch):
     """With patience for the whole test, nobody ever asks: what the cut took is sent again because the boxes greet."""
     monkeypatch.setattr("dni_actors.runtime.worker.loop.ASK_AFTER", 1000.0)
     config, relays = setting(), []
@@ -211,7 +219,7 @@ def test_cut_connections_are_made_anew_and_greeting_is_enough(folder, curve, mon
         relays.append(Cutter(address, folder, seed=k, every=4_000))
         return relays[-1].address
 
-    chain = Threads(config, folder, curve, between)
+    chain = Threads(config, folder, way, between)
     try:
         assert chain.run() == Chain(config).run()
     finally:
@@ -224,7 +232,7 @@ def test_cut_connections_are_made_anew_and_greeting_is_enough(folder, curve, mon
 def test_a_stranger_cannot_take_the_neighbours_place(folder):
     """It connects first, knows nothing of the run, and stays."""
     config = setting()
-    chain = Threads(config, folder)
+    chain = Threads(config, folder, "ipc")
     context = zmq.Context()
     stranger = context.socket(zmq.DEALER)
     stranger.linger = 0
@@ -240,11 +248,11 @@ def test_a_stranger_cannot_take_the_neighbours_place(folder):
 def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
     frames, nothing = Frames(RUN, states((2, 4))), lambda *_: None
     left, right, other = Keys.new(), Keys.new(), Keys.new()
-    server = ZeroMQ(0, frames, nothing, nothing)
+    server = Links(0, frames, nothing, nothing)
     address = server.listen("tcp://127.0.0.1:*", left, right.public)
     for keys, key, fits in ((right, left.public, True), (other, left.public, False), (right, other.public, False)):
         came = threading.Event()
-        client = ZeroMQ(1, frames, nothing, came.set)
+        client = Links(1, frames, nothing, came.set)
         client.connect(address, keys, key)
         if fits:
             assert eventually(lambda client=client, came=came: client.wait(0.1, -1) or came.is_set(), within=10)
@@ -268,7 +276,7 @@ def test_curve_lets_in_exactly_one_key(folder, monkeypatch):
     ],
 )
 def test_an_address_that_cannot_be_bound_is_told_with_a_remedy(where, sentence):
-    wire = ZeroMQ(2, Frames(RUN, states((2, 4))), lambda _: None, lambda: None)
+    wire = Links(2, Frames(RUN, states((2, 4))), lambda _: None, lambda: None)
     with pytest.raises(BoxError, match=rf"box 2, tick 0: {where.replace('*', '.')} cannot be bound \(.*\); {sentence}"):
         wire.listen(where)
     wire.close()
@@ -284,10 +292,10 @@ def test_the_folder_is_private_and_gone_after_its_maker(tmp_path):
 def test_a_box_whose_key_is_refused_says_so_even_while_it_asks():
     config = setting()
     frames, keys = Frames(RUN, layout(config)), Keys.new()
-    server = ZeroMQ(0, frames, lambda _: None, lambda: None)
+    server = Links(0, frames, lambda _: None, lambda: None)
     address = server.listen("tcp://127.0.0.1:*", keys, Keys.new().public)
     loop = Loop(config, 1)
-    wire = loop.wire = ZeroMQ(1, frames, loop.deliver, loop.connected)
+    wire = loop.wire = Links(1, frames, loop.deliver, loop.connected)
     wire.connect(address, Keys.new(), keys.public)
     loop.start()
     assert eventually(lambda: loop.status().error is not None, within=20)
