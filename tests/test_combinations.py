@@ -64,6 +64,8 @@ VALUES = {
     "warmup": [{"warmup": 3}],
     "local_readout": [{"local_readout": True}, {"local_readout": False}],
     "local_learning_rate": [{"local_learning_rate": 0.01}],
+    "target_scale": [{"target_scale": True}],
+    "settle": [{"settle": True}, {"settle": True, "lambda_": 0.5}],
     "trust": [{"trust": "readout"}],
     "update": [{"update": update} for update in ("local", "truncated", "locked", "delayed", "noise")],
     "delay_correction": [DELAYED | {"delay_correction": name} for name in ("stash", "nesterov")],
@@ -177,7 +179,7 @@ def test_every_value_has_a_combination_in_which_it_runs(option):
 
 
 # Refused where they have no effect, for another reason than that nothing would happen.
-LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every"}
+LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "settle", "target_scale", "probe_every"}
 
 
 @pytest.mark.parametrize("option", [name for name in rules.EFFECTS if name in VALUES.keys() - LOUD])

@@ -89,6 +89,12 @@ class SynthesizerConfig:
     with --update synthetic (both together: hybrid); --update local uses it alone."""
     local_learning_rate: Rates = (3e-3,)
     """Learning rate of the local read-out (Adam)."""
+    target_scale: bool = False
+    """Whether the synthesizer learns its targets divided by their running root mean square. Adam moves weights by
+    absolute amounts, so that tiny targets are lost in its jitter."""
+    settle: bool = False
+    """Whether boxes correct what they learned from synthetic gradients when the exact gradient of that tick comes, lag
+    ticks late per boundary. Costs a second backward pass; a skilled local read-out weakens the correction."""
     trust: Literal["none", "readout"] = "none"
     """readout: with a local read-out, the synthetic gradient is scaled by its cosine with the received gradient."""
 

@@ -95,6 +95,8 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "auxiliary": (BOUNDARY, SYNTHETIC, LAYERS),
     "conditioned": (BOUNDARY, SYNTHETIC),
     "look_ahead": (BOUNDARY, SYNTHETIC, STEPS, CONDITIONED),
+    "target_scale": (BOUNDARY, SYNTHETIC),
+    "settle": (BOUNDARY, SYNTHETIC),
     "trust": (BOUNDARY, SYNTHETIC, GROUNDED),
     "probe_every": (BOUNDARY, SYNTHETIC),
     "stop_after": (EVALUATED,),
@@ -160,6 +162,26 @@ CONFLICTS = (
         "lambda_",
         lambda c: never_ends(c) and c.synthesizer.lambda_ > 0,
         "{lambda_} needs exact gradients, but a stream without an end, such as {task}, has none; use 0",
+    ),
+    Conflict(
+        "settle",
+        lambda c: never_ends(c) and c.synthesizer.settle,
+        "True needs exact gradients, but a stream without an end, such as {task}, has none; drop it",
+    ),
+    Conflict(
+        "settle",
+        lambda c: c.synthesizer.settle and c.learning.update_probability < 1,
+        "True needs every update, but update_probability is {update_probability}; drop one of the two",
+    ),
+    Conflict(
+        "settle",
+        lambda c: c.synthesizer.settle and c.chain.weights == "shared",
+        "True corrects a box's own weights, but weights are shared; drop it, or use own",
+    ),
+    Conflict(
+        "settle",
+        lambda c: c.synthesizer.settle and c.learning.unlock == "full",
+        "True needs the states that passages began with, but unlock full predicts them; drop one of the two",
     ),
     Conflict(
         "probe_every",
