@@ -1,4 +1,4 @@
-"""Settling up: what a box learned at once is corrected by the exact gradient of that tick, D = L (K-1-k) ticks later."""
+"""Settling up: what a box learned at once is corrected by the exact gradient of that tick, D ticks later."""
 
 import numpy as np
 import pytest
