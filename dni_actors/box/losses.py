@@ -14,9 +14,6 @@ class NoLoss:
     parameters: Parameters | None = None
     """of what learns here, beside the box's cell and read-out"""
 
-    skill = 0.0
-    """how far the box can answer by itself, from 0 to 1"""
-
     def back(self, piece: Piece, tally: Tally) -> None:
         """Finds the gradient of the box's own losses, which the piece's way back adds."""
 
@@ -49,7 +46,6 @@ class LocalLoss(NoLoss):
 
     def back(self, piece: Piece, tally: Tally) -> None:
         piece.at_end = self._readout.gradient(piece.h, piece.local_labels)
-        self.skill = self._readout.skill
 
     def step(self, rate: float | None) -> float:
         return self._readout.skip() if rate is None else self._readout.step(rate)

@@ -15,7 +15,6 @@ from dni_actors.box.data.held_out import HeldOut
 from dni_actors.box.data.probe import Prober
 from dni_actors.box.errors import BROKEN, NonFiniteError
 from dni_actors.box.gradient.boundary import boundary_of
-from dni_actors.box.gradient.settled import Settled
 from dni_actors.box.losses import losses_of
 from dni_actors.box.messages import Gradient, State
 from dni_actors.box.piece import Piece, initialise, shapes
@@ -61,7 +60,7 @@ class TimeBox:
         self.state_lag = config.state_lag(k)
         """ticks after which a state is taken: 0 but in a ring, and where states are predicted"""
         self.micro_batches = learning.micro_batches
-        stays = learning.update == "delayed" or config.exact_back
+        stays = learning.update == "delayed" or config.synthesizer.lambda_ > 0
         self.delay = self.lag * (config.boxes - 1 - k) if stays else 0
         """ticks between a forward pass and the backward pass of the true gradient"""
         self.pieces = max(self.micro_batches, min(self.delay, config.ticks) + 1)
@@ -74,9 +73,7 @@ class TimeBox:
         self.parameters = Parameters(shapes(config, k), dtype)
         rng = initialise(config, k, self.parameters)
         self._pieces = [Piece(config, k, self.parameters) for _ in range(self.pieces)]
-        size = self.parameters.gradients.size
-        self.settled = Settled(self.delay, size, dtype) if config.synthesizer.settle and self.delay else None
-        self._sum = zeros(size if self.micro_batches > 1 or self.settled is not None else 0, dtype)
+        self._sum = zeros(self.parameters.gradients.shape if self.micro_batches > 1 else 0, dtype)
 
         self.data = data_of(config, k)
         self.weights = weights_of(config, k, self.parameters, self.pieces)
@@ -182,8 +179,6 @@ class TimeBox:
                 self._sum += gradients
             gradients[:] = self._sum
         gradients /= self._batch
-        if self.settled is not None:
-            self._settle(n, self.settled)
         norm = self.parameters.gradient_norm()
         self._check(n, norm, "the weight gradient", CELL_KNOBS)
         if self._clip and norm > self._clip:
@@ -198,19 +193,6 @@ class TimeBox:
         """NonFiniteError if the last step, in tick n, broke a weight: the next gradient would tell, if there is one."""
         for what, knobs, _, part in self._learned:
             self._check(n, float(part.values.sum()), what, knobs)
-
-    def _settle(self, n: int, settled: Settled) -> None:
-        """The weight gradient of tick n becomes the settled one."""
-        gradients, exact = self.parameters.gradients, None
-        if n >= self.delay:
-            if not self.has_left:  # else it went back with the answer
-                self.boundary.exact_back(n, self._pieces)
-            np.copyto(self._sum, gradients)
-            self._pieces[(n - self.delay) % self.pieces].weight_gradients()
-            gradients /= self._batch
-            exact = gradients.copy()
-            np.copyto(gradients, self._sum)
-        settled.settle(n, gradients, exact, self.losses.skill)
 
     def _check(self, n: int, value: float, what: str, knobs: str) -> None:
         if not np.isfinite(value):
@@ -254,7 +236,6 @@ class TimeBox:
         found |= named("data", self.data.state()) | named("weights", self.weights.state())
         found |= named("boundary", self.boundary.state()) | named("losses", self.losses.state())
         found |= {} if self.predicted is None else named("predicted", self.predicted.state())
-        found |= {} if self.settled is None else named("settled", self.settled.state())
         if self.delay:
             for i, piece in enumerate(self._pieces):
                 found |= named(f"{PASSAGE}{i}", piece.kept())

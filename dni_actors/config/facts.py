@@ -111,11 +111,6 @@ class Facts:
         return self.learning.lag
 
     @cached_property
-    def exact_back(self) -> bool:
-        """Whether exact gradients ride on messages back, beside those to use at once."""
-        return self.synthesizer.lambda_ > 0 or self.synthesizer.settle
-
-    @cached_property
     def state_width(self) -> int:
         """Numbers in a sample's hidden state."""
         return cell_kind(self.chain.cell, self.chain.activation).width(self.chain.hidden)

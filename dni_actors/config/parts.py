@@ -21,10 +21,9 @@ class ChainConfig:
 
     task: str = "mnist01"
     """What to learn: mnist01 (digits 0 and 1, whole image at every step), rows (ten digits, 28 rows of 28 pixels),
-    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), mixed (xor, and one bit
-    that can be read early), adding (the sum of two marked numbers), binary-addition (the bits of a sum;
-    binary-addition-12), copy, repeat-copy and text (streams); or file:PATH, samples in a Parquet or .npz file; or an
-    import path package.module:Class."""
+    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), adding (the sum of two
+    marked numbers), binary-addition (the bits of a sum; binary-addition-12), copy, repeat-copy and text (streams); or
+    file:PATH, samples in a Parquet or .npz file; or an import path package.module:Class."""
     labels: Literal["auto", "classes", "numbers"] = "auto"
     """What the labels of a file are. auto: texts and whole numbers are classes, other numbers are values to predict;
     where both are possible, the run stops and asks."""
@@ -90,12 +89,6 @@ class SynthesizerConfig:
     with --update synthetic (both together: hybrid); --update local uses it alone."""
     local_learning_rate: Rates = (3e-3,)
     """Learning rate of the local read-out (Adam)."""
-    target_scale: bool = False
-    """Whether the synthesizer learns its targets divided by their running root mean square. Adam moves weights by
-    absolute amounts, so that tiny targets are lost in its jitter."""
-    settle: bool = False
-    """Whether boxes correct what they learned from synthetic gradients when the exact gradient of that tick comes, lag
-    ticks late per boundary. Costs a second backward pass; a skilled local read-out weakens the correction."""
     trust: Literal["none", "readout"] = "none"
     """readout: with a local read-out, the synthetic gradient is scaled by its cosine with the received gradient."""
 

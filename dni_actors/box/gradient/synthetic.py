@@ -16,7 +16,6 @@ from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.synthesizer import Agreement, agreement, synthesizer_kind
 
 AGREEMENT = 0.95  # decay of the running cosine that trust goes by
-SIZE = 0.98  # decay of the running mean square of targets, by which they are scaled
 
 
 class SyntheticGradient(ZeroGradient):
@@ -38,16 +37,15 @@ class SyntheticGradient(ZeroGradient):
         self._optimizer = OPTIMIZERS[chosen.synthesizer_optimizer](self.parameters)
         # A ring's states are taken, and so answered, later; exact gradients come late from every boundary behind.
         self._late = config.lag + (config.next_state_lag(k) if config.streaming is not None else 0)
-        self._exact_late = config.lag * (config.boxes - 1 - k) if config.exact_back else 0
-        self._slots = min(max(self._late, self._exact_late if chosen.lambda_ else 0), config.ticks)
+        self._exact_late = config.lag * (config.boxes - 1 - k) if chosen.lambda_ else 0
+        self._slots = min(max(self._late, self._exact_late), config.ticks)
         self._stash = zeros((self._slots, batch, z), dtype)  # [state, y, 1] of the last ticks
         self._stash[..., -1] = 1
         self._cosine = np.zeros(1)  # running mean of the cosine between synthetic and received gradients
-        self._size = np.zeros(2)  # of targets: the running mean of their squares, and how much of it is known
         self._own, self._used = zeros((batch, width), dtype), zeros((batch, width), dtype)
         self._mixed = zeros(self.parameters.gradients.shape, dtype)
         self._sent = self._zeros  # the newest synthetic gradient
-        self._exact = ExactGradient(self._exact_late, (batch, width), dtype) if config.exact_back else None
+        self._exact = ExactGradient(self._exact_late, (batch, width), dtype) if chosen.lambda_ else None
         self._received: Array | None = None  # the exact gradient that this tick brought
 
     def predict(self, n: int, piece: Piece) -> tuple[Array, Array]:
@@ -61,7 +59,7 @@ class SyntheticGradient(ZeroGradient):
         self._sent = used = self._zeros
         if n >= chosen.warmup:
             trust = float(np.clip(self._cosine[0], 0, 1)) if chosen.trust == "readout" else 1.0
-            self._sent = used = self._predicted(self._stash[n % self._slots])
+            self._sent = used = self._head(self._synthesizer.predict(self._stash[n % self._slots]))
             if chosen.discount != chosen.synthetic_scale:
                 used = np.multiply(self._sent, trust * chosen.synthetic_scale, out=self._used)
             if trust * chosen.discount != 1:
@@ -81,24 +79,7 @@ class SyntheticGradient(ZeroGradient):
         """How the prediction for a passage agrees with the exact gradient [B, S]; nothing is stashed or learned."""
         z = np.ones(self._stash.shape[1:], self._stash.dtype)
         self._see(piece, z)
-        return agreement(self._predicted(z), exact)
-
-    def _predicted(self, z: Array) -> Array:
-        """SG(z) [B, S]; with a target scale sigma net(z)."""
-        found = self._head(self._synthesizer.predict(z))
-        if self._chosen.target_scale:
-            found *= self._scale
-        return found
-
-    @property
-    def _scale(self) -> float:
-        """sigma: the root mean square of the targets so far; 1 before there are any."""
-        squares, known = self._size
-        return float(np.sqrt(squares / known)) or 1.0 if known else 1.0
-
-    def _scaled(self, target: Array) -> Array:
-        """delta / sigma, as the net learns it."""
-        return target / target.dtype.type(self._scale) if self._chosen.target_scale else target
+        return agreement(self._head(self._synthesizer.predict(z)), exact)
 
     def _head(self, output: Array) -> Array:
         """[B, S] of what was predicted, without the auxiliary head."""
@@ -131,20 +112,16 @@ class SyntheticGradient(ZeroGradient):
         if (of := n - self._late) < 0:
             return None
         assert answer.gradient is not None
-        if self._chosen.target_scale:
-            self._size *= SIZE
-            self._size += (1 - SIZE) * np.array([float(np.mean(np.square(answer.gradient))), 1.0])
         if share < 1:
             z = self._stash[of % self._slots]
-            following = None if answer.next_synthetic is None else self._scaled(answer.next_synthetic)
-            seen = self._synthesizer.weight_gradients(z, self._scaled(answer.gradient), following)
+            seen = self._synthesizer.weight_gradients(z, answer.gradient, answer.next_synthetic)
             self._note(seen, tally)
             power = float(np.vdot(z, z)) / self._batch
         if share and (of := n - self._exact_late) >= 0:
             np.multiply(gradients, (1 - share) if share < 1 else 0.0, out=self._mixed)
             assert answer.exact is not None
             z = self._stash[of % self._slots]
-            seen = self._synthesizer.weight_gradients(z, self._scaled(answer.exact))
+            seen = self._synthesizer.weight_gradients(z, answer.exact)
             if share == 1:
                 self._note(seen, tally)
                 power = float(np.vdot(z, z)) / self._batch
@@ -163,15 +140,10 @@ class SyntheticGradient(ZeroGradient):
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """dL/d(state in) [B, S], bootstrapped; what an auxiliary head and lambda want of the boundary behind."""
         next_synthetic = self._sent if self._chosen.auxiliary else None
-        exact = self.exact_back(n, pieces)
+        exact = None if self._exact is None else self._exact.back(n, self._received, pieces)
         return Gradient(gradient, next_synthetic=next_synthetic, exact=exact)
-
-    def exact_back(self, n: int, pieces: Sequence[Piece]) -> Array | None:
-        """The exact gradient that tick n brought, back through its passage: dL/d(state in) [B, S]."""
-        return None if self._exact is None else self._exact.back(n, self._received, pieces)
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"values": self.parameters.values, "stash": self._stash, "cosine": self._cosine}
-        found |= {"size": self._size} if self._chosen.target_scale else {}
         return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}

@@ -34,10 +34,6 @@ class ZeroGradient:
         """What goes back in tick n with dL/d(state in) [b, S]: here nothing, for nobody learns from it."""
         return Gradient()
 
-    def exact_back(self, n: int, pieces: Sequence[Piece]) -> Array | None:
-        """The exact gradient that tick n brought, back through its passage; None where none comes."""
-        return None
-
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         return {}
@@ -48,7 +44,7 @@ class SequenceEnd(ZeroGradient):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
-        self._auxiliary, self._exact = config.synthesizer.auxiliary, config.exact_back
+        self._auxiliary, self._exact = config.synthesizer.auxiliary, config.synthesizer.lambda_ > 0
 
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """dL/d(state in), which is the exact one, too; at the next boundary there is none."""
