@@ -61,6 +61,8 @@ VALUES = {
     "discount": [{"discount": 0.9}],
     "auxiliary": [{"auxiliary": True, "synthesizer": "mlp1"}],
     "lambda_": [{"lambda_": 0.5}, {"lambda_": 1.0}],
+    "target_scale": [{"target_scale": True}],
+    "settle": [{"settle": True}],
     "warmup": [{"warmup": 3}],
     "local_readout": [{"local_readout": True}, {"local_readout": False}],
     "local_learning_rate": [{"local_learning_rate": 0.01}],
@@ -177,7 +179,7 @@ def test_every_value_has_a_combination_in_which_it_runs(option):
 
 
 # Refused where they are of no use, for another reason than that nothing would happen.
-LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every"}
+LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every", "settle"}
 
 
 @pytest.mark.parametrize("option", [name for name in rules.EFFECTS if name in VALUES.keys() - LOUD])

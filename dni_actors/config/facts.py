@@ -130,6 +130,11 @@ class Facts:
         return not self.task.per_step and (grounded if chosen is None else chosen)
 
     @cached_property
+    def exact_comes(self) -> bool:
+        """Whether boxes with synthesizers also get exact gradients, late."""
+        return self.synthesizer.lambda_ > 0 or self.synthesizer.settle
+
+    @cached_property
     def rows(self) -> int:
         """Samples in a message: the mini-batch, or a micro-batch of it."""
         return self.learning.batch // self.learning.micro_batches

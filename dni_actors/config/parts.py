@@ -82,6 +82,12 @@ class SynthesizerConfig:
     lambda_: Annotated[float, Range(0, 1)] = 0.0
     """Share of the exact gradient in what the synthesizer learns from, the rest being the bootstrapped
     one. The exact one comes lag ticks late per boundary, and costs a backward pass more."""
+    target_scale: bool = False
+    """Whether the synthesizer learns targets in units of their running root mean square, and what it predicts is scaled
+    back: for gradients so small that each step of its optimizer would swamp them."""
+    settle: bool = False
+    """Whether a box makes up for what its synthetic gradients missed: the exact gradient of a tick comes lag ticks late
+    per boundary, and its difference to what was used is added to the update. It costs a backward pass more."""
     warmup: Annotated[int, Range(0, LONG)] = 0
     """Ticks in which the synthesizer only learns, and boxes go without."""
     local_readout: bool | None = None

@@ -92,6 +92,8 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "discount": (BOUNDARY, SYNTHETIC, PASSED_ON),
     "warmup": (BOUNDARY, SYNTHETIC),
     "lambda_": (BOUNDARY, SYNTHETIC),
+    "target_scale": (BOUNDARY, SYNTHETIC),
+    "settle": (BOUNDARY, SYNTHETIC),
     "auxiliary": (BOUNDARY, SYNTHETIC, LAYERS),
     "conditioned": (BOUNDARY, SYNTHETIC),
     "look_ahead": (BOUNDARY, SYNTHETIC, STEPS, CONDITIONED),
@@ -159,6 +161,11 @@ CONFLICTS = (
         "lambda_",
         lambda c: never_ends(c) and c.synthesizer.lambda_ > 0,
         "{lambda_} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
+    ),
+    Conflict(
+        "settle",
+        lambda c: never_ends(c) and c.synthesizer.settle,
+        "{settle} wants exact gradients, which a stream that never ends, such as {task}, has none of; drop it",
     ),
     Conflict(
         "probe_every",

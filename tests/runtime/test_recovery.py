@@ -84,6 +84,9 @@ def configurations(draw):
         "update": update,
         "cell": draw(st.sampled_from(["rnn", "gru", "lstm"])),
         "local_readout": draw(st.sampled_from([None, True])),
+        "settle": draw(st.booleans()),
+        "target_scale": draw(st.booleans()),
+        "update_probability": draw(st.sampled_from([1.0, 0.5])),
     }
     if update == "locked":
         fields |= {"batch": 6, "micro_batches": draw(st.sampled_from([1, 2, 3]))}
