@@ -47,6 +47,7 @@ VALUES = {
     "boxes": [{"boxes": 1}, {"boxes": 2}, {"boxes": 4}, {"unroll": (3, 4, 0)}, {"unroll": (7,)}],
     "cell": [{"cell": cell} for cell in ("gru", "lstm", "dense")],
     "activation": [DENSE | {"activation": "relu"}],
+    "norm": [DENSE | {"norm": "rms"}],
     "weights": [SHARED],
     "sync_every": [SHARED | {"sync_every": 2}],
     "streams": [STREAM | {"streams": 2}],

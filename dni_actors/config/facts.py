@@ -113,7 +113,7 @@ class Facts:
     @cached_property
     def state_width(self) -> int:
         """Numbers in a sample's hidden state."""
-        return cell_kind(self.chain.cell, self.chain.activation).width(self.chain.hidden)
+        return cell_kind(self.chain.cell, self.chain.activation, self.chain.norm).width(self.chain.hidden)
 
     @cached_property
     def conditions(self) -> int:

@@ -43,6 +43,8 @@ class ChainConfig:
     path package.module:Class."""
     activation: Literal["tanh", "relu", "sigmoid"] = "tanh"
     """Of dense cells."""
+    norm: Literal["none", "rms"] = "none"
+    """Of dense cells. rms: what a layer hands on is divided by its root mean square over the units, in each sample."""
     weights: Literal["own", "shared"] = "own"
     """Whether each box has weights of its own, or all of them the same, so that they are one RNN."""
     sync_every: Annotated[int, Range(1, LONG)] = 10

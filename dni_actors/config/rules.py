@@ -75,6 +75,7 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "standardize": (SCALED,),
     "class_weights": (COUNTED,),
     "activation": (DENSE,),
+    "norm": (DENSE,),
     "streams": (STREAM,),
     "wire_dtype": (BOUNDARY,),
     "sync_every": (SHARED,),
@@ -126,6 +127,12 @@ def never_ends(config: Facts) -> bool:
     return config.streaming is not None
 
 
+def wants_exact(field: str, asks: Callable[[Facts], bool], remedy: str) -> Conflict:
+    """Of what needs exact gradients, in a stream."""
+    problem = "wants exact gradients, which a stream that never ends, such as {task}, has none of"
+    return Conflict(field, lambda c: never_ends(c) and asks(c), f"{{{field}}} {problem}; {remedy}")
+
+
 CONFLICTS = (
     Conflict(
         "ticks",
@@ -157,21 +164,9 @@ CONFLICTS = (
         lambda c: never_ends(c) and c.learning.unlock == "full",
         "full is not for streams such as {task}; use backward",
     ),
-    Conflict(
-        "lambda_",
-        lambda c: never_ends(c) and c.synthesizer.lambda_ > 0,
-        "{lambda_} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
-    ),
-    Conflict(
-        "settle",
-        lambda c: never_ends(c) and c.synthesizer.settle,
-        "{settle} wants exact gradients, which a stream that never ends, such as {task}, has none of; drop it",
-    ),
-    Conflict(
-        "probe_every",
-        lambda c: never_ends(c) and c.learning.probe_every > 0,
-        "{probe_every} wants exact gradients, which a stream that never ends, such as {task}, has none of; use 0",
-    ),
+    wants_exact("lambda_", lambda c: c.synthesizer.lambda_ > 0, "use 0"),
+    wants_exact("settle", lambda c: c.synthesizer.settle, "drop it"),
+    wants_exact("probe_every", lambda c: c.learning.probe_every > 0, "use 0"),
     Conflict(
         "update",
         lambda c: (
@@ -240,7 +235,7 @@ CONFLICTS = (
 
 def check(config: Facts) -> None:
     """ConfigError names the first field that cannot be used beside the others."""
-    cell_kind(config.chain.cell, config.chain.activation)
+    cell_kind(config.chain.cell, config.chain.activation, config.chain.norm)
     synthesizer_kind(config.synthesizer.synthesizer)
     check_unrolls(config)
     check_per_box(config)

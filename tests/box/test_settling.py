@@ -76,11 +76,16 @@ def test_so_they_are_of_the_ticks_in_which_a_box_updates(monkeypatch):
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "dense"])
+DENSE = {"cell": "dense", "norm": "rms"}
+
+
+@pytest.mark.parametrize(
+    "cell", [{"cell": "rnn"}, {"cell": "gru"}, {"cell": "lstm"}, {"cell": "dense"}, DENSE], ids=str
+)
 @pytest.mark.parametrize("task", ["tiny", "tiny-numbers"])
 def test_where_nothing_is_synthesized_a_chain_that_settles_is_a_delayed_one(cell, task):
     """With weights that move: E is made with activations of then, and weights of now."""
-    fields = PLAIN | {"cell": cell, "task": task, "learning_rate": 0.1}
+    fields = PLAIN | cell | {"task": task, "learning_rate": 0.1}
     settles = Chain(tiny(settle=True, warmup=TICKS, local_readout=False, **fields))
     delayed = Chain(tiny(update="delayed", **fields))
     settles.run()
