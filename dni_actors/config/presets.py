@@ -106,6 +106,7 @@ TASK_DEFAULTS: dict[str, Fields] = {
     "rows": ROWS,
     "recall": SYMBOLS | {"task": "recall", "ticks": 800},
     "xor": SYMBOLS | {"task": "xor", "ticks": 3000, "lag": 4},
+    "mixed": SYMBOLS | {"task": "mixed", "ticks": 3000, "lag": 4},
     "adding": SYMBOLS | {"task": "adding", "ticks": 3000, "evaluate_every": 300},
     "copy": COPY,
     "repeat-copy": REPEAT_COPY,
