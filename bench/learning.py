@@ -156,6 +156,7 @@ FIGURES: dict[str, Callable[[Evaluation], float]] = {
     "accuracy": lambda end: end.accuracy,
     "bits": lambda end: end.loss / math.log(2),
     "reached": lambda end: end.reached,
+    "explained": lambda end: 1 - 6 * end.error,  # of `adding`: the variance of a sum of two numbers in 0 to 1 is 1/6
 }
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dni_actors.config import rules
+from dni_actors.config import effects
 from dni_actors.config.checks import ConfigError, kinds
 from dni_actors.config.fields import FIELDS
 from dni_actors.runtime.inline import Chain
@@ -47,6 +47,7 @@ VALUES = {
     "boxes": [{"boxes": 1}, {"boxes": 2}, {"boxes": 4}, {"unroll": (3, 4, 0)}, {"unroll": (7,)}],
     "cell": [{"cell": cell} for cell in ("gru", "lstm", "dense")],
     "activation": [DENSE | {"activation": "relu"}],
+    "norm": [DENSE | {"norm": "rms"}],
     "weights": [SHARED],
     "sync_every": [SHARED | {"sync_every": 2}],
     "streams": [STREAM | {"streams": 2}],
@@ -61,6 +62,8 @@ VALUES = {
     "discount": [{"discount": 0.9}],
     "auxiliary": [{"auxiliary": True, "synthesizer": "mlp1"}],
     "lambda_": [{"lambda_": 0.5}, {"lambda_": 1.0}],
+    "target_scale": [{"target_scale": True}],
+    "settle": [{"settle": True}],
     "warmup": [{"warmup": 3}],
     "local_readout": [{"local_readout": True}, {"local_readout": False}],
     "local_learning_rate": [{"local_learning_rate": 0.01}],
@@ -177,10 +180,10 @@ def test_every_value_has_a_combination_in_which_it_runs(option):
 
 
 # Refused where they have no effect, for another reason than that nothing would happen.
-LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every"}
+LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every", "settle"}
 
 
-@pytest.mark.parametrize("option", [name for name in rules.EFFECTS if name in VALUES.keys() - LOUD])
+@pytest.mark.parametrize("option", [name for name in effects.EFFECTS if name in VALUES.keys() - LOUD])
 def test_what_is_refused_as_of_no_use_would_have_changed_nothing(option):
     """So that what was inherited may go back to its default."""
     rng, found = random.Random(option), 0
@@ -188,7 +191,7 @@ def test_what_is_refused_as_of_no_use_would_have_changed_nothing(option):
         for _, fields in rng.sample(CASES, len(CASES)):
             config = configured(fields)
             other = config and config.replace(**{option: values[option]})
-            if found < 5 and config and option in dict(rules.idle(other)):
+            if found < 5 and config and option in dict(effects.idle(other)):
                 found += 1
                 assert Chain(other).run() == Chain(config).run(), f"{option} {values[option]} beside {fields}"
     assert found

@@ -13,7 +13,7 @@ from dni_actors.nn.arrays import zeros
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import Fresh, find
 
-CLASSES = ["mnist01", "rows", "recall", "xor"]
+CLASSES = ["mnist01", "rows", "recall", "xor", "mixed"]
 BUILT_IN = [*CLASSES, "adding", "binary-addition", "binary-addition-12"]
 
 
@@ -61,6 +61,15 @@ def test_recall_asks_for_the_flagged_symbol():
     assert (x[..., -1].sum(axis=0) == 1).all()
     assert flagged.max() == 4
     np.testing.assert_array_equal(x[flagged, np.arange(len(labels)), :4].argmax(axis=1), labels)
+
+
+def test_mixed_asks_for_the_early_symbols_first_bit_too():
+    x, labels = find("mixed").load(0, 20).test
+    rows, flags = np.arange(len(labels)), x[..., 4]
+    early, late = flags.argmax(axis=0), 19 - flags[::-1].argmax(axis=0)
+    first, last = (x[at, rows, :4].argmax(axis=1) for at in (early, late))
+    np.testing.assert_array_equal(labels, 2 * (first // 2) + (first + last) % 2)
+    assert np.bincount(labels).min() > 0.22 * len(labels)
 
 
 def test_xor_asks_whether_the_two_flagged_symbols_last_bits_differ():
@@ -119,7 +128,7 @@ def test_a_task_by_import_path_is_found_and_what_it_lacks_is_told():
         find("tests.tiny:Tony")
 
 
-@pytest.mark.parametrize("name", ["recall", "xor"])
+@pytest.mark.parametrize("name", ["recall", "xor", "mixed"])
 def test_fresh_samples_are_a_function_of_seed_and_tick_and_cut_alike_by_every_box(name):
     config = RunConfig.of(task=name, batch=6)
     feeds = [Feed(config, config.window(k)) for k in range(4)]

@@ -17,6 +17,11 @@ class NoLoss:
     def back(self, piece: Piece, tally: Tally) -> None:
         """Finds the gradient of the box's own losses, which the piece's way back adds."""
 
+    @property
+    def skill(self) -> float:
+        """0 to 1: how well the box's local read-out knows the label; 0 without one."""
+        return 0.0
+
     def step(self, rate: float | None) -> float:
         """One update from all pieces since the last one, or none without a rate; the norm of the weight gradient."""
         return 0.0
@@ -46,6 +51,10 @@ class LocalLoss(NoLoss):
 
     def back(self, piece: Piece, tally: Tally) -> None:
         piece.at_end = self._readout.gradient(piece.h, piece.local_labels)
+
+    @property
+    def skill(self) -> float:
+        return self._readout.skill
 
     def step(self, rate: float | None) -> float:
         return self._readout.skip() if rate is None else self._readout.step(rate)

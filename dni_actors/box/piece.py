@@ -25,7 +25,7 @@ def shapes(config: RunConfig, k: int) -> dict[str, tuple[int, ...]]:
     chain = config.chain
     found: dict[str, tuple[int, ...]] = {}
     if config.unrolls[k]:
-        found = cell_kind(chain.cell, chain.activation).shapes(config.inputs(k), chain.hidden)
+        found = cell_kind(chain.cell, chain.activation, chain.norm).shapes(config.inputs(k), chain.hidden)
     return found | (Readout.shapes(chain.hidden, config.task.classes) if reads_out(config, k) else {})
 
 
@@ -35,7 +35,7 @@ def initialise(config: RunConfig, k: int, parameters: Parameters) -> np.random.G
     seed, shares = config.learning.seed, config.chain.weights == "shared"
     rng = generator(seed, Stream.WEIGHTS, 0 if shares else k)
     if config.unrolls[k]:
-        cell_kind(config.chain.cell, config.chain.activation).initialise(parameters, rng)
+        cell_kind(config.chain.cell, config.chain.activation, config.chain.norm).initialise(parameters, rng)
     if reads_out(config, k):
         Readout.initialise(parameters, rng)
     return generator(seed, Stream.WEIGHTS, k, lane=1) if shares else rng
@@ -62,7 +62,7 @@ class Piece:
         chain, dtype, task = config.chain, config.chain.precision, config.task
         steps, rows, width = config.unrolls[k], config.rows, config.state_width
         self.hidden = chain.hidden
-        kind = cell_kind(chain.cell, chain.activation) if steps else NoSteps
+        kind = cell_kind(chain.cell, chain.activation, chain.norm) if steps else NoSteps
         units = chain.hidden if steps else width
         self.cell = kind(parameters, steps, rows, config.inputs(k), units, dtype)
         self._per_step, self._classes = task.per_step, task.classes

@@ -20,6 +20,7 @@ from dni_actors.box.messages import Gradient, State
 from dni_actors.box.piece import Piece, initialise, shapes
 from dni_actors.box.predicted_state import PredictedState
 from dni_actors.box.rates import Rates
+from dni_actors.box.settling import Settling
 from dni_actors.box.shared import SharedWeights
 from dni_actors.box.stashed import StashedWeights
 from dni_actors.box.tally import Tally
@@ -60,7 +61,7 @@ class TimeBox:
         self.state_lag = config.state_lag(k)
         """ticks after which a state is taken: 0 but in a ring, and where states are predicted"""
         self.micro_batches = learning.micro_batches
-        stays = learning.update == "delayed" or config.synthesizer.lambda_ > 0
+        stays = learning.update == "delayed" or config.exact_comes
         self.delay = self.lag * (config.boxes - 1 - k) if stays else 0
         """ticks between a forward pass and the backward pass of the true gradient"""
         self.pieces = max(self.micro_batches, min(self.delay, config.ticks) + 1)
@@ -79,6 +80,9 @@ class TimeBox:
         self.weights = weights_of(config, k, self.parameters, self.pieces)
         self.boundary = boundary_of(config, k, rng)
         self.losses = losses_of(config, k)
+        settles = config.synthesizer.settle and self.has_right
+        self.settling = Settling(config, k, self.parameters) if settles else None
+        """what makes up for synthetic gradients when exact ones come"""
         self.predicted = PredictedState(config, k) if self.state_lag and learning.unlock == "full" else None
         """complete unlock: what a box starts from that does not wait for its state"""
         self.held_out = HeldOut(config, k, self.data, self._pieces)
@@ -98,9 +102,14 @@ class TimeBox:
 
     def begin(self, n: int) -> None:
         """Tick n begins."""
-        if self._probability < 1:
-            self._updates = generator(self._seed, Stream.UPDATES, n, self.index).random() < self._probability
+        self._updates = self._updates_in(n)
         self.weights.begin(n)
+
+    def _updates_in(self, n: int) -> bool:
+        """Whether the box makes an update in tick n (DNI paper, 3.2)."""
+        if self._probability == 1:
+            return True
+        return bool(generator(self._seed, Stream.UPDATES, n, self.index).random() < self._probability)
 
     def learn(self, n: int, answer: Gradient) -> None:
         """In tick n, learns from what came with gradient n-L."""
@@ -179,6 +188,8 @@ class TimeBox:
                 self._sum += gradients
             gradients[:] = self._sum
         gradients /= self._batch
+        if self.settling is not None:
+            self.settling.settle(n, self._settled(n), self.losses.skill, self._updates)
         norm = self.parameters.gradient_norm()
         self._check(n, norm, "the weight gradient", CELL_KNOBS)
         if self._clip and norm > self._clip:
@@ -188,6 +199,15 @@ class TimeBox:
         if self._updates:
             self.weights.step(self._rates.box(n))
             self.tally.updated()
+
+    def _settled(self, n: int) -> Piece | None:
+        """The passage of tick n - D, if it is to be settled in tick n: its exact gradient has gone back through it."""
+        of = n - self.delay
+        if of < 0 or not self._updates_in(of):
+            return None
+        if self.is_first:  # no box before it has asked for it
+            self.boundary.exact_back(n, self._pieces)
+        return self._pieces[of % self.pieces]
 
     def verify(self, n: int) -> None:
         """NonFiniteError if the last step, in tick n, broke a weight: the next gradient would tell, if there is one."""
@@ -236,6 +256,7 @@ class TimeBox:
         found |= named("data", self.data.state()) | named("weights", self.weights.state())
         found |= named("boundary", self.boundary.state()) | named("losses", self.losses.state())
         found |= {} if self.predicted is None else named("predicted", self.predicted.state())
+        found |= {} if self.settling is None else named("settling", self.settling.state())
         if self.delay:
             for i, piece in enumerate(self._pieces):
                 found |= named(f"{PASSAGE}{i}", piece.kept())

@@ -113,7 +113,7 @@ class Facts:
     @cached_property
     def state_width(self) -> int:
         """Numbers in a sample's hidden state."""
-        return cell_kind(self.chain.cell, self.chain.activation).width(self.chain.hidden)
+        return cell_kind(self.chain.cell, self.chain.activation, self.chain.norm).width(self.chain.hidden)
 
     @cached_property
     def conditions(self) -> int:
@@ -128,6 +128,11 @@ class Facts:
         chosen = self.synthesizer.local_readout
         grounded = self.learning.update in ("synthetic", "local") and LOSSES[self.task.loss].chance(2) < float("inf")
         return not self.task.per_step and (grounded if chosen is None else chosen)
+
+    @cached_property
+    def exact_comes(self) -> bool:
+        """Whether boxes with synthesizers also get exact gradients, late."""
+        return self.synthesizer.lambda_ > 0 or self.synthesizer.settle
 
     @cached_property
     def rows(self) -> int:

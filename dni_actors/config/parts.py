@@ -21,9 +21,10 @@ class ChainConfig:
 
     task: str = "mnist01"
     """What to learn: mnist01 (digits 0 and 1, whole image at every step), rows (ten digits, 28 rows of 28 pixels),
-    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), adding (the sum of two
-    marked numbers), binary-addition (the bits of a sum; binary-addition-12), copy, repeat-copy and text (streams); or
-    file:PATH, samples in a Parquet or .npz file; or an import path package.module:Class."""
+    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), mixed (xor, and a bit
+    that is known early), adding (the sum of two marked numbers), binary-addition (the bits of a sum;
+    binary-addition-12), copy, repeat-copy and text (streams); or file:PATH, samples in a Parquet or .npz file; or an
+    import path package.module:Class."""
     labels: Literal["auto", "classes", "numbers"] = "auto"
     """What the labels of a file are. auto: texts and whole numbers are classes, other numbers are values to predict;
     where both are possible, the run stops and asks."""
@@ -43,6 +44,9 @@ class ChainConfig:
     path package.module:Class."""
     activation: Literal["tanh", "relu", "sigmoid"] = "tanh"
     """Activation function of dense cells."""
+    norm: Literal["none", "rms"] = "none"
+    """Normalisation of dense cells. rms: what a layer hands on is divided by its root mean square over the units, in
+    each sample."""
     weights: Literal["own", "shared"] = "own"
     """own: each box has weights of its own. shared: all boxes have the same weights, so that they are one RNN."""
     sync_every: Annotated[int, Range(1, LONG)] = 10
@@ -82,6 +86,12 @@ class SynthesizerConfig:
     lambda_: Annotated[float, Range(0, 1)] = 0.0
     """Share of the exact gradient in the synthesizer's target; the rest is the bootstrapped gradient. The exact
     gradient is lag ticks late per boundary and costs a second backward pass."""
+    target_scale: bool = False
+    """Whether the synthesizer learns its targets divided by their running root mean square. An optimizer such as Adam
+    takes steps of a fixed size, in which tiny targets would be lost."""
+    settle: bool = False
+    """Whether boxes correct what they learned from synthetic gradients when the exact gradient of that tick comes, lag
+    ticks late per boundary. Costs a second backward pass; a skilled local read-out weakens the correction."""
     warmup: Annotated[int, Range(0, LONG)] = 0
     """First ticks in which the synthesizer only learns; boxes do not use its gradients yet."""
     local_readout: bool | None = None

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 from dni_actors.config.checks import ConfigError, choose
 from dni_actors.config.plugins import imported
 from dni_actors.nn.arrays import Array
-from dni_actors.nn.dense import ACTIVATIONS
+from dni_actors.nn.dense import ACTIVATIONS, NORMED
 from dni_actors.nn.gru import GRU
 from dni_actors.nn.lstm import LSTM
 from dni_actors.nn.parameters import Parameters
@@ -109,12 +109,13 @@ class Cell(Protocol):
 CELLS: dict[str, type[Cell]] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
-def cell_kind(name: str, activation: str = "tanh") -> type[Cell]:
+def cell_kind(name: str, activation: str = "tanh", norm: str = "none") -> type[Cell]:
     """The cell of a name or an import path.
 
     Args:
         name: rnn, gru, lstm, dense, or package.module:Class.
         activation: of dense cells.
+        norm: of dense cells, none or rms.
 
     Returns:
         The class, whose methods are those of `Cell`.
@@ -125,7 +126,7 @@ def cell_kind(name: str, activation: str = "tanh") -> type[Cell]:
     if name in CELLS:
         return CELLS[name]
     if name == "dense":
-        return ACTIVATIONS[activation]
+        return (NORMED if norm == "rms" else ACTIVATIONS)[activation]
     if ":" in name:
         kind: type[Cell] = imported("cell", name)
         return kind

@@ -1,6 +1,7 @@
 """A layer of a feed-forward network as a cell: a box of depth, not of time (DNI paper, 3.2; Seo's and iamtrask's nets).
 
 h_out = a([x, 1] W)  in the first box,   a([h_in, 1] W)  in those behind it;   a = tanh, relu or sigmoid
+With RMS norm (Zhang and Sennrich 2019, without a gain) it hands on  h_out / sqrt(mean(h_out^2) + 1e-6)  instead.
 """
 
 from typing import ClassVar
@@ -107,3 +108,51 @@ class SigmoidDense(Dense):
 
 
 ACTIVATIONS: dict[str, type[Dense]] = {"tanh": TanhDense, "relu": ReluDense, "sigmoid": SigmoidDense}
+
+
+class RmsNorm(Dense):
+    """A layer that hands on y = h / r, r = sqrt(mean(h^2) + 1e-6), the mean over the units of each sample."""
+
+    EPSILON = 1e-6
+
+    def __init__(
+        self, parameters: Parameters, steps: int, batch: int, inputs: int, hidden: int, dtype: DTypeLike
+    ) -> None:
+        super().__init__(parameters, steps, batch, inputs, hidden, dtype)
+        self._y, self._r = zeros((batch, hidden), dtype), zeros((batch, 1), dtype)
+        self._d_h = zeros((batch, hidden), dtype)
+
+    def forward(self, h_in: Array) -> Array:
+        """As the base class."""
+        h = super().forward(h_in)
+        np.multiply(h, h, out=self._y)
+        np.mean(self._y, axis=1, keepdims=True, out=self._r)
+        self._r += self.EPSILON
+        np.sqrt(self._r, out=self._r)
+        return np.divide(h, self._r, out=self._y)
+
+    def backward(self, d_out: Array, d_steps: Array | None = None) -> Array:
+        """dL/dh = (dL/dy - y mean(y dL/dy)) / r, and on as the base class."""
+        d = np.multiply(self._y, d_out, out=self._d_h)
+        np.multiply(self._y, d.mean(axis=1, keepdims=True), out=d)
+        np.subtract(d_out, d, out=d)
+        d /= self._r
+        return super().backward(d)
+
+    def activations(self) -> dict[str, Array]:
+        return super().activations() | {"y": self._y, "r": self._r}
+
+
+class RmsTanhDense(RmsNorm, TanhDense):
+    pass
+
+
+class RmsReluDense(RmsNorm, ReluDense):
+    pass
+
+
+class RmsSigmoidDense(RmsNorm, SigmoidDense):
+    pass
+
+
+NORMED: dict[str, type[Dense]] = {"tanh": RmsTanhDense, "relu": RmsReluDense, "sigmoid": RmsSigmoidDense}

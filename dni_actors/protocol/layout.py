@@ -45,7 +45,7 @@ def layout(config: RunConfig) -> Layout:
             "gradient": None if noise else state,
             "cost": Spec("float64", (1,)) if noise else None,
             "next_synthetic": state if config.synthesizer.auxiliary else None,
-            "exact": state if config.synthesizer.lambda_ else None,
+            "exact": state if config.exact_comes else None,
             "total": shared,
         },
         Channel.SCORE: {"state": state, "facts": facts, "sums": sums},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dni_actors.nn.dense import ACTIVATIONS
+from dni_actors.nn.dense import ACTIVATIONS, NORMED
 from dni_actors.nn.parameters import Parameters
 from tests.numerics import frozen, numeric_gradient
 
@@ -46,5 +46,24 @@ def test_the_others_see_the_state_and_no_x(name, rng):
     np.testing.assert_allclose(made.forward(frozen(h)), FORMULAS[name](h @ w[:-1] + w[-1]))
     d_in = made.backward(d_out).copy()
     made.weight_gradients()
+    np.testing.assert_allclose(d_in, numeric_gradient(loss, h), atol=1e-8)
+    np.testing.assert_allclose(gradient, numeric_gradient(loss, w), atol=1e-8)
+
+
+def test_rms_norm_divides_what_a_layer_hands_on_and_goes_back_through_that(name, rng):
+    parameters = Parameters(NORMED[name].shapes(0, H), "float64")
+    NORMED[name].initialise(parameters, rng)
+    made, w = NORMED[name](parameters, 1, B, 0, H, "float64"), parameters["input"]
+    w[-1] = rng.standard_normal(H) + 1  # so that no row is dead
+    h, d_out = rng.standard_normal((B, H)), frozen(rng.standard_normal((B, H)))
+
+    def loss():
+        return float((made.forward(h) * d_out).sum())
+
+    a = FORMULAS[name](h @ w[:-1] + w[-1])
+    np.testing.assert_allclose(made.forward(frozen(h)), a / np.sqrt((a**2).mean(axis=1, keepdims=True) + 1e-6))
+    d_in = made.backward(d_out).copy()
+    made.weight_gradients()
+    gradient = parameters.gradient("input").copy()
     np.testing.assert_allclose(d_in, numeric_gradient(loss, h), atol=1e-8)
     np.testing.assert_allclose(gradient, numeric_gradient(loss, w), atol=1e-8)

@@ -63,12 +63,15 @@ def test_150_ticks_and_150_more_equal_300(fields):
     assert digests(tiny(ticks=300, **fields), cuts=half.cuts()) == whole
 
 
-@pytest.mark.parametrize("update", ["synthetic", "locked", "delayed"])
-def test_a_program_thrown_away_after_every_tick_goes_on_as_if_nothing_had_been(update):
-    whole = digests(tiny(ticks=9, update=update))
+SETTLING = {"settle": True, "target_scale": True, "update_probability": 0.7}
+
+
+@pytest.mark.parametrize("fields", [{}, {"update": "locked"}, {"update": "delayed"}, SETTLING], ids=str)
+def test_a_program_thrown_away_after_every_tick_goes_on_as_if_nothing_had_been(fields):
+    whole = digests(tiny(ticks=9, **fields))
     cuts = None
     for n in range(1, 10):
-        chain = Chain(tiny(ticks=n, update=update), cuts=cuts)
+        chain = Chain(tiny(ticks=n, **fields), cuts=cuts)
         found = chain.run()
         cuts = chain.cuts()
     assert found == whole

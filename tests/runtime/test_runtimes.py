@@ -125,6 +125,7 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
         ("zmq", RING | {"unroll": [3, 2], "task": "text"}),
         ("sockets", RING | {"unroll": [3, 2], "task": "text", "weights": "shared", "sync_every": 3}),
         ("sockets", {"synthesizer": "mlp1", "auxiliary": True, "lambda": 0.5, "unlock": "full"}),
+        ("sockets", {"settle": True, "target_scale": True, "trust": "readout", "update_probability": 0.5}),
         ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
         ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),

@@ -1,4 +1,5 @@
-"""The exact gradient of long ago, on its way back through the chain: what `--lambda` mixes into targets.
+"""The exact gradient of long ago, on its way back through the chain: what `--lambda` mixes into targets,
+and `--settle` makes up with.
 
 In tick n it reaches box k for tick n - L (K-1-k), goes back through the activations of then, and rides on Gradient n
 to the box before: one more backward pass a tick.

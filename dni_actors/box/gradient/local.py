@@ -42,8 +42,13 @@ class LocalReadout:
         d = readout.backward()
         readout.weight_gradients()
         self._sum += self.parameters.gradients
-        d *= min(1.0, max(0.0, (1 - float(self._loss[0]) / self._chance) / FULL))
+        d *= self.skill
         return d
+
+    @property
+    def skill(self) -> float:
+        """The gate s, 0 to 1."""
+        return min(1.0, max(0.0, (1 - float(self._loss[0]) / self._chance) / FULL))
 
     def step(self, rate: float) -> float:
         """One update from all pieces since the last one; the norm of the weight gradient."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dni_actors.box.gradient.exact import ExactGradient
+from dni_actors.box.gradient.scale import TargetScale
 from dni_actors.box.gradient.zero import ZeroGradient
 from dni_actors.box.messages import Gradient
 from dni_actors.box.piece import Piece
@@ -44,8 +45,10 @@ class SyntheticGradient(ZeroGradient):
         self._cosine = np.zeros(1)  # running mean of the cosine between synthetic and received gradients
         self._own, self._used = zeros((batch, width), dtype), zeros((batch, width), dtype)
         self._mixed = zeros(self.parameters.gradients.shape, dtype)
+        self._scale = TargetScale() if chosen.target_scale else None
         self._sent = self._zeros  # the newest synthetic gradient
-        self._exact = ExactGradient(self._exact_late, (batch, width), dtype) if chosen.lambda_ else None
+        delay = config.lag * (config.boxes - 1 - k)
+        self._exact = ExactGradient(delay, (batch, width), dtype) if config.exact_comes else None
         self._received: Array | None = None  # the exact gradient that this tick brought
 
     def predict(self, n: int, piece: Piece) -> tuple[Array, Array]:
@@ -59,7 +62,7 @@ class SyntheticGradient(ZeroGradient):
         self._sent = used = self._zeros
         if n >= chosen.warmup:
             trust = float(np.clip(self._cosine[0], 0, 1)) if chosen.trust == "readout" else 1.0
-            self._sent = used = self._head(self._synthesizer.predict(self._stash[n % self._slots]))
+            self._sent = used = self._head(self._predicted(self._stash[n % self._slots]))
             if chosen.discount != chosen.synthetic_scale:
                 used = np.multiply(self._sent, trust * chosen.synthetic_scale, out=self._used)
             if trust * chosen.discount != 1:
@@ -79,7 +82,14 @@ class SyntheticGradient(ZeroGradient):
         """How the prediction for a passage agrees with the exact gradient [B, S]; nothing is stashed or learned."""
         z = np.ones(self._stash.shape[1:], self._stash.dtype)
         self._see(piece, z)
-        return agreement(self._head(self._synthesizer.predict(z)), exact)
+        return agreement(self._head(self._predicted(z)), exact)
+
+    def _predicted(self, z: Array) -> Array:
+        """SG(z) [B, O], in the units of gradients."""
+        output = self._synthesizer.predict(z)
+        if self._scale is not None:
+            output *= self._scale.sigma
+        return output
 
     def _head(self, output: Array) -> Array:
         """[B, S] of what was predicted, without the auxiliary head."""
@@ -111,6 +121,8 @@ class SyntheticGradient(ZeroGradient):
         self._mixed[:] = 0
         if (of := n - self._late) < 0:
             return None
+        if self._scale is not None:
+            answer = self._scale.scaled(answer)
         assert answer.gradient is not None
         if share < 1:
             z = self._stash[of % self._slots]
@@ -140,10 +152,14 @@ class SyntheticGradient(ZeroGradient):
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """dL/d(state in) [B, S], bootstrapped; what an auxiliary head and lambda want of the boundary behind."""
         next_synthetic = self._sent if self._chosen.auxiliary else None
-        exact = None if self._exact is None else self._exact.back(n, self._received, pieces)
-        return Gradient(gradient, next_synthetic=next_synthetic, exact=exact)
+        return Gradient(gradient, next_synthetic=next_synthetic, exact=self.exact_back(n, pieces))
+
+    def exact_back(self, n: int, pieces: Sequence[Piece]) -> Array | None:
+        """The exact gradient that came in tick n, gone back through the passage it is of: dL/d(state in) [B, S]."""
+        return None if self._exact is None else self._exact.back(n, self._received, pieces)
 
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"values": self.parameters.values, "stash": self._stash, "cosine": self._cosine}
+        found |= {} if self._scale is None else self._scale.state()
         return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}

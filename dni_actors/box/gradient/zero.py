@@ -34,6 +34,10 @@ class ZeroGradient:
         """What goes back in tick n with dL/d(state in) [b, S]: here nothing, for nobody learns from it."""
         return Gradient()
 
+    def exact_back(self, n: int, pieces: Sequence[Piece]) -> Array | None:
+        """The exact gradient that came in tick n, gone back through the passage it is of: dL/d(state in) [b, S]."""
+        return None
+
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         return {}
@@ -44,7 +48,7 @@ class SequenceEnd(ZeroGradient):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
-        self._auxiliary, self._exact = config.synthesizer.auxiliary, config.synthesizer.lambda_ > 0
+        self._auxiliary, self._exact = config.synthesizer.auxiliary, config.exact_comes
 
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """dL/d(state in), which is the exact one, too; at the next boundary there is none."""

@@ -1,0 +1,172 @@
+"""Settling up: all updates of a box together are those of the exact gradient, and what is still open."""
+
+import numpy as np
+import pytest
+
+from dni_actors.box.gradient.scale import TargetScale
+from dni_actors.box.messages import Gradient
+from dni_actors.box.settling import Settling
+from dni_actors.config.checks import ConfigError
+from dni_actors.nn.parameters import Parameters
+from dni_actors.nn.streams import Stream, generator
+from dni_actors.runtime.inline import Chain
+from tests.bptt import bptt
+from tests.runtime.test_rules import mini_batch
+from tests.tiny import tiny
+
+LAG, TICKS = 2, 20
+PLAIN = {"precision": "float64", "clip": 0.0, "optimizer": "sgd", "evaluate_every": 0, "ticks": TICKS, "lag": LAG}
+STILL = PLAIN | {"learning_rate": 1e-300, "batch": 3}
+
+
+def steps_of(config):
+    """The chain after its run; per box, the gradients that it stepped along, by tick; and all weights at the start."""
+    chain, found = Chain(config), []
+    weights = [{name: w.copy() for name, w in stepper.box.parameters.items()} for stepper in chain.steppers]
+    for stepper in chain.steppers:
+        steps = {}
+
+        def step(rate, box=stepper.box, steps=steps, whole=stepper.box.weights.step):
+            steps[len(steps)] = box.parameters.gradients.copy()
+            whole(rate)
+
+        stepper.box.weights.step = step
+        found.append(steps)
+    chain.run()
+    return chain, found, weights
+
+
+def exact(config, weights, k, ticks):
+    """The sum of box k's true weight gradients over these ticks."""
+    total = Parameters({name: w.shape for name, w in weights[k].items()}, "float64")
+    for n in ticks:
+        x, labels = mini_batch(config, n)
+        found = bptt(weights, x, labels, np.zeros((3, config.chain.hidden))).weights[k]
+        for name, gradient in found.items():
+            total.gradient(name)[:] += gradient
+    return total.gradients
+
+
+@pytest.mark.parametrize("unroll", [(4, 3), (3, 2, 2), (2, 2, 3, 0)], ids=str)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_all_updates_are_the_exact_gradients_and_what_is_open(unroll, scaled, monkeypatch):
+    monkeypatch.setattr(Settling, "share", lambda self, skill: 1.0)
+    config = tiny(unroll=unroll, settle=True, target_scale=scaled, **STILL)
+    _, settled, weights = steps_of(config)
+    _, used, _ = steps_of(config.changed(settle=False))
+    for k in range(config.boxes):
+        closed = TICKS - LAG * (config.boxes - 1 - k)
+        still_open = sum(used[k][n] for n in range(closed, TICKS))
+        expected = exact(config, weights, k, range(closed)) + still_open
+        np.testing.assert_allclose(sum(settled[k].values()), expected, rtol=0, atol=1e-14)
+        if k < config.boxes - 1:
+            assert np.abs(sum(used[k].values()) - expected).max() > 1e-4, "the synthetic gradients are not exact"
+
+
+def test_so_they_are_of_the_ticks_in_which_a_box_updates(monkeypatch):
+    monkeypatch.setattr(Settling, "share", lambda self, skill: 1.0)
+    config = tiny(unroll=(4, 3), settle=True, update_probability=0.5, **STILL)
+    chain, settled, weights = steps_of(config)
+    box = chain.steppers[0].box
+    updates = [n for n in range(TICKS) if generator(0, Stream.UPDATES, n, 0).random() < 0.5]
+    assert 0 < len(updates) == len(settled[0]) < TICKS
+    still_open = sum((box.settling._used[n % LAG] for n in updates if n >= TICKS - LAG), np.zeros(1))
+    found = sum(settled[0].values()) + box.settling._owed
+    expected = exact(config, weights, 0, [n for n in updates if n < TICKS - LAG]) + still_open
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-14)
+
+
+DENSE = {"cell": "dense", "norm": "rms"}
+
+
+@pytest.mark.parametrize(
+    "cell", [{"cell": "rnn"}, {"cell": "gru"}, {"cell": "lstm"}, {"cell": "dense"}, DENSE], ids=str
+)
+@pytest.mark.parametrize("task", ["tiny", "tiny-numbers"])
+def test_where_nothing_is_synthesized_a_chain_that_settles_is_a_delayed_one(cell, task):
+    """With weights that move: E is made with activations of then, and weights of now."""
+    fields = PLAIN | cell | {"task": task, "learning_rate": 0.1}
+    settles = Chain(tiny(settle=True, warmup=TICKS, local_readout=False, **fields))
+    delayed = Chain(tiny(update="delayed", **fields))
+    settles.run()
+    delayed.run()
+    for one, other in zip(settles.steppers, delayed.steppers, strict=True):
+        np.testing.assert_allclose(one.box.parameters.values, other.box.parameters.values, rtol=1e-12, atol=1e-14)
+
+
+def test_without_a_share_of_the_correction_nothing_changes(monkeypatch):
+    monkeypatch.setattr(Settling, "share", lambda self, skill: 0.0)
+    config = tiny(settle=True, trust="readout", ticks=30)
+    assert Chain(config).run() == Chain(config.changed(settle=False)).run()
+
+
+def test_a_perfect_synthesizer_owes_nothing():
+    config = tiny(unroll=(4, 3), settle=True, local_readout=False, **STILL)
+    chain = Chain(config)
+    weights = [{name: w.copy() for name, w in stepper.box.parameters.items()} for stepper in chain.steppers]
+    owed, box = [], chain.steppers[0].box
+
+    def predict(n, piece):
+        x, labels = mini_batch(config, n)
+        true = bptt(weights, x, labels, np.zeros((3, config.chain.hidden))).boundaries[0]
+        return true, true
+
+    def step(rate):
+        owed.append(np.abs(box.parameters.gradients - box.settling._now).max())
+
+    box.boundary.predict, box.weights.step = predict, step
+    chain.run()
+    assert max(owed) < 1e-15
+
+
+@pytest.mark.parametrize(("skill", "share"), [(0, 1), (1, 8 / 12), (0.5, 10 / 12)])
+def test_a_skilled_box_takes_less_of_it_the_later_it_comes(skill, share):
+    config = tiny(lag=2)
+    settling = Settling(config, 0, Parameters({"input": (2, 2)}, "float64"))  # D = 4
+    assert settling.share(skill) == pytest.approx(share)
+
+
+def test_the_scale_is_the_root_mean_square_of_targets(rng):
+    scale, gradients = TargetScale(), rng.standard_normal((7, 2, 3)) * 1e-4
+    assert scale.sigma == 1.0
+    for one in gradients:
+        scaled = scale.scaled(Gradient(one, exact=2 * one))
+    weights = 0.98 ** np.arange(7)[::-1]
+    sigma = np.sqrt((weights * (gradients**2).mean(axis=(1, 2))).sum() / weights.sum())
+    assert scale.sigma == pytest.approx(sigma)
+    np.testing.assert_allclose(scaled.gradient, gradients[-1] / sigma)
+    np.testing.assert_allclose(scaled.exact, 2 * gradients[-1] / sigma)
+
+
+def test_with_it_a_synthesizer_does_not_depend_on_the_unit_of_gradients():
+    """All gradients 1024 times as large: what is predicted is, too, with Adam and its steps of one size."""
+    found = []
+    for factor in (1.0, 1024.0):
+        chain = Chain(tiny(boxes=2, target_scale=True, local_readout=False, **STILL | {"ticks": 30}))
+        box, whole = chain.steppers[0].box, chain.steppers[0].box.boundary.learn
+
+        def learn(n, answer, *more, whole=whole, factor=factor):
+            return whole(n, answer._replace(gradient=answer.gradient * factor), *more)
+
+        box.boundary.learn = learn
+        chain.run()
+        found.append(box.boundary._sent / factor)
+    assert np.abs(found[0]).max() > 0
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"update": "local", "settle": True}, "settle: True has no effect: update local has no synthesizer"),
+        ({"update": "delayed", "target_scale": True}, "target_scale: True has no effect: update delayed has no"),
+        (
+            {"task": "copy", "unroll": 2, "settle": True},
+            "settle: True needs exact gradients, but a stream without an end",
+        ),
+    ],
+    ids=str,
+)
+def test_where_there_is_nothing_to_settle_it_is_refused(fields, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        tiny(**fields)
