@@ -16,7 +16,7 @@ from dni_actors.box.messages import Contents
 from dni_actors.observe.trace import BEGIN, CODES, KINDS, PREPARE, TICK
 from dni_actors.protocol.channel import At, Channel, Phase, Point, Put, Step, Take, Work
 from dni_actors.protocol.program import tick
-from dni_actors.simulate.scene import Late, Nodes, Row, Scene, Times
+from dni_actors.simulate.scene import MOST_REWINDS, Late, Nodes, Row, Scene, Times
 from dni_actors.simulate.weightless import WeightlessBox
 
 PLACES = {
@@ -32,13 +32,9 @@ def run(scene: Scene, ticks: int, window: int = 1, traced: Traced | None = None)
     """As `recurrence.run`, with shared cores and uplinks. `traced` takes what a real run's trace would have."""
     simulation = Simulation(scene, ticks, window, traced)
     deaths = scene.deaths()
-    death = next(deaths, None)
-    while simulation.go(death):
-        assert death is not None
-        simulation.rewind(death)
-        death = next(deaths)
-    done = np.array(simulation.done)
-    return Times(np.array(simulation.finished), done, simulation.late, simulation.rewinds, simulation.redone)
+    while simulation.go(next(deaths, None)) and simulation.rewinds < MOST_REWINDS:
+        pass
+    return simulation.times()
 
 
 def program(box: WeightlessBox, first: int, ticks: int) -> Generator[Step | At, Any, None]:
@@ -58,26 +54,26 @@ class Simulation:
         self._node, self._cores, self._uplink = nodes.of_box, nodes.cores or scene.boxes, nodes.shared_uplink
         self._boxes = [WeightlessBox(scene, k) for k in range(scene.boxes)]
         self._rows: dict[int, Row] = {}
-        self.late = Late.of(window, scene.boxes)
-        self.finished, self.rewinds, self.redone = [0] * ticks, 0, 0
+        self._late = Late.of(window, scene.boxes)
+        self._finished, self.rewinds, self._redone, self._elapsed = [0] * ticks, 0, 0, 0
         self._passed = [0] * (ticks + 1)
         """by tick: how many boxes have done it"""
-        self._cut, self._cuts = 0, [0]  # the last complete one; those that box 0 has decided on since
         self._start(0, 0)
 
     def _start(self, n: int, at: int) -> None:
         """All boxes at the cut before tick n. Gradients that are still to be taken are sent again."""
         scene, boxes = self._scene, self._scene.boxes
-        self._cuts, self._cut_at = [n], at
+        self._cuts, self._cut_at = [n], at  # ticks before which box 0 wanted one; when it last did
         self._programs = [program(box, n, self._ticks) for box in self._boxes]
         self._answers: list[Any] = [None] * boxes
-        self._tick, self._begun, self.done = [n] * boxes, [at] * boxes, [at] * boxes
+        self._tick, self._begun = [n] * boxes, [at] * boxes
         self._free: defaultdict[object, int] = defaultdict(lambda: at)  # when a link has sent what it has to send
         self._came: list[dict[Take, tuple[int, Contents]]] = [{} for _ in range(boxes)]
         self._wanted: list[tuple[Take, int] | None] = [None] * boxes  # since when
-        self._working: list[tuple[int, int] | None] = [None] * boxes  # what, since when
+        self._working: list[tuple[int, int, int | None] | None] = [None] * boxes
+        # at what, since when, and nanoseconds still to come without a core; None: it has left its core already
         self._idle: defaultdict[int, int] = defaultdict(lambda: self._cores)  # cores, by node
-        self._queues: defaultdict[int, deque[tuple[int, int, int, int]]] = defaultdict(deque)
+        self._queues: defaultdict[int, deque[tuple[int, int, int, int, int]]] = defaultdict(deque)
         self._heap = [(at, k) for k in range(boxes)]
         for index in range(max(0, n - scene.lag), n) if scene.update != "locked" else ():
             for box in self._boxes[1:]:
@@ -85,29 +81,36 @@ class Simulation:
         for k in range(boxes):
             self._trace(k, BEGIN, 0, at, at)
 
-    def go(self, until: int | None) -> bool:
-        """On to the end, or to an instant: whether there is more to do after it."""
+    def go(self, death: int | None) -> bool:
+        """To the end, or to an instant at which a box dies: whether there is more to do after it."""
         while self._heap:
-            if until is not None and self._heap[0][0] > until:
+            if death is not None and self._heap[0][0] > death:
+                self._rewind(death)
                 return True
             now, k = heapq.heappop(self._heap)
             self._advance(k, now)
         return False
 
-    def rewind(self, death: int) -> None:
-        """A box has died: all go on from the last complete cut."""
+    def times(self) -> Times:
+        """What has been found."""
+        done = min(self._tick)
+        finished = np.array(self._finished[:done], np.int64)
+        return Times(finished, self._elapsed, self._late, self.rewinds, self._redone)
+
+    def _rewind(self, death: int) -> None:
+        """All go on from the last complete cut."""
         assert self._scene.failures is not None
         done = min(self._tick)
         cut = max(n for n in self._cuts if n <= done)
         for n in range(cut, self._ticks):
             self._passed[n] = 0
-        self.rewinds, self.redone = self.rewinds + 1, self.redone + done - cut
+        self.rewinds, self._redone, self._elapsed = self.rewinds + 1, self._redone + done - cut, death
         self._start(cut, death + self._scene.failures.restart)
 
     def _advance(self, k: int, now: int) -> None:
         """Box k goes on at its instant, as far as it gets at once."""
-        if (working := self._working[k]) is not None:
-            self._rest(k, *working, now)
+        if (working := self._working[k]) is not None and not self._rests(k, *working, now):
+            return
         if (wanted := self._wanted[k]) is not None:
             self._take(k, *wanted, now)
         while True:
@@ -139,20 +142,21 @@ class Simulation:
     def _begin(self, k: int, n: int, now: int) -> bool:
         """Tick n begins; whether there is something to prepare."""
         self._tick[k], self._begun[k] = n, now
-        for of in self.late:
+        for of in self._late:
             of[n % self._window, k] = 0
         return self._work(k, PREPARE, now)
 
     def _end(self, k: int, now: int) -> None:
         n = self._tick[k]
         self._trace(k, TICK, 0, self._begun[k], now)
-        self.done[k], self._tick[k] = now, n + 1
+        self._tick[k] = n + 1
         failures = self._scene.failures
         if k == 0 and failures is not None and now - self._cut_at >= failures.checkpoint_every:
-            self._cuts, self._cut_at = [*(c for c in self._cuts if c >= self._cut), n + 1], now
+            self._cuts.append(n + 1)
+            self._cut_at = now
         self._passed[n] += 1
         if self._passed[n] == self._scene.boxes:
-            self.finished[n] = now
+            self._finished[n] = self._elapsed = now
             self._rows.pop(n, None)
 
     def _row(self, n: int) -> Row:
@@ -164,30 +168,37 @@ class Simulation:
 
     def _work(self, k: int, what: str, now: int) -> bool:
         """Begins it, or queues for a core; whether it takes any time."""
-        lasts = self._row(self._tick[k]).work[PLACES[what]].item(k)
+        place, node, asleep = PLACES[what], self._node[k], self._scene.asleep
+        lasts = self._row(self._tick[k]).work[place].item(k)
         if not lasts:
             return False
-        node = self._node[k]
-        if self._idle[node]:
-            self._idle[node] -= 1
-            self._working[k] = CODES[what], now
-            heapq.heappush(self._heap, (now + lasts, k))
-        else:
-            self._queues[node].append((k, CODES[what], now, lasts))
+        after = 0 if asleep is None else int(lasts * asleep.item(place, k))
+        self._queues[node].append((k, CODES[what], now, lasts - after, after))
+        self._serve(node, now)
         return True
 
-    def _rest(self, k: int, what: int, since: int, now: int) -> None:
-        """Its work is done; the core goes to whoever has waited longest."""
+    def _serve(self, node: int, now: int) -> None:
+        """Gives free cores of a node to those that have waited longest."""
+        queue = self._queues[node]
+        while queue and self._idle[node]:
+            self._idle[node] -= 1
+            k, what, asked, awake, asleep = queue.popleft()
+            self._late.queue[self._tick[k] % self._window, k] += now - asked
+            self._working[k] = what, now, asleep
+            heapq.heappush(self._heap, (now + awake, k))
+
+    def _rests(self, k: int, what: int, since: int, asleep: int | None, now: int) -> bool:
+        """Its core goes to another box; whether its work is done, or goes on without a core."""
+        if asleep is not None:
+            self._idle[self._node[k]] += 1
+            self._serve(self._node[k], now)
+        if asleep:
+            self._working[k] = what, since, None
+            heapq.heappush(self._heap, (now + asleep, k))
+            return False
         self._working[k] = None
         self._trace(k, KINDS[what], 0, since, now)
-        node = self._node[k]
-        if self._queues[node]:
-            other, what, asked, lasts = self._queues[node].popleft()
-            self.late.queue[self._tick[other] % self._window, other] += now - asked
-            self._working[other] = what, now
-            heapq.heappush(self._heap, (now + lasts, other))
-        else:
-            self._idle[node] += 1
+        return True
 
     # Messages, and the links for them.
 
@@ -212,7 +223,7 @@ class Simulation:
         """The message that box k has wanted since then is there."""
         arrived, self._answers[k] = self._came[k].pop(take)
         self._wanted[k] = None
-        late = self.late.state if take.channel is Channel.STATE else self.late.gradient
+        late = self._late.state if take.channel is Channel.STATE else self._late.gradient
         late[self._tick[k] % self._window, k] = now > since
         if now > since:
             self._trace(k, f"wait {take.channel}", 0, since, now)

@@ -10,31 +10,47 @@ can still be on its way is kept: L gradients a boundary.
 """
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
 from dni_actors.nn.arrays import Array
-from dni_actors.simulate.scene import Late, Row, Scene, Times
+from dni_actors.simulate.scene import MOST_REWINDS, Late, Row, Scene, Times
 
 
-def run(scene: Scene, ticks: int, window: int = 1) -> Times:
-    """The chain from tick 0 on, until so many ticks are done. `window`: ticks for which `late` is kept."""
-    chain, finished, cut, n, redone, rewinds = Chain(scene, window), np.zeros(ticks, np.int64), 0, 0, 0, 0
-    deaths, cut_at = scene.deaths(), 0
+class Ticks(Protocol):
+    """What can be simulated tick by tick."""
+
+    done: Array
+    """[K] when each box has done its newest tick"""
+    late: Late
+
+    def tick(self, n: int, row: Row) -> None:
+        """All boxes do tick n, which costs so much."""
+
+    def restart(self, n: int, at: int) -> None:
+        """All boxes go on from the cut before tick n, at an instant."""
+
+
+def run(scene: Scene, ticks: int, window: int = 1, chain: Ticks | None = None) -> Times:
+    """From tick 0 on, until so many ticks are done. `window`: ticks for which `late` is kept."""
+    chain = chain or Chain(scene, window)
+    deaths, failures = scene.deaths(), scene.failures
     death = next(deaths, None)
-    while n < ticks:
+    finished, n, cut, cut_at, redone, rewinds, elapsed = np.zeros(ticks, np.int64), 0, 0, 0, 0, 0, 0
+    while n < ticks and rewinds < MOST_REWINDS:
         chain.tick(n, scene.row(n))
-        last = int(chain.done.max())
-        if death is not None and death < last and scene.failures is not None:  # tick n is not done everywhere
-            redone, rewinds, n = redone + n - cut, rewinds + 1, cut
-            cut_at = death + scene.failures.restart
+        elapsed = int(chain.done.max())
+        if failures is not None and death is not None and death < elapsed:  # tick n is not done everywhere
+            redone, rewinds, n, elapsed = redone + n - cut, rewinds + 1, cut, death
+            cut_at = death + failures.restart
             chain.restart(n, cut_at)
             death = next(deaths)
             continue
-        finished[n], n = last, n + 1
-        if scene.failures is not None and chain.done[0] - cut_at >= scene.failures.checkpoint_every:
+        finished[n], n = elapsed, n + 1
+        if failures is not None and chain.done[0] - cut_at >= failures.checkpoint_every:
             cut, cut_at = n, int(chain.done[0])
-    return Times(finished, chain.done, chain.late, rewinds, redone)
+    return Times(finished[:n], elapsed, chain.late, rewinds, redone)
 
 
 class Chain:
@@ -43,7 +59,6 @@ class Chain:
     def __init__(self, scene: Scene, window: int) -> None:
         self._scene, self._window = scene, window
         self.done = np.zeros(scene.boxes, np.int64)
-        """[K] when each box has done its newest tick"""
         self.late = Late.of(window, scene.boxes)
         # Per boundary: when the link is free there and back [K-1], when the last L gradients come [L, K-1].
         self._free_there, self._free_back = (np.zeros(scene.boxes - 1, np.int64) for _ in range(2))
@@ -52,11 +67,10 @@ class Chain:
         self._of_rule: Callable[[int, Row], None] = self._locked if locked else self._lagged
 
     def tick(self, n: int, row: Row) -> None:
-        """All boxes' tick n."""
         self._of_rule(n, row)
 
     def restart(self, n: int, at: int) -> None:
-        """All boxes go on from the cut before tick n: gradients that are still to be taken are sent again, in order."""
+        """Gradients that are still to be taken are sent again, in order."""
         scene = self._scene
         for times in (self.done, self._free_there, self._free_back):
             times[:] = at

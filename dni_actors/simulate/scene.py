@@ -19,6 +19,7 @@ from dni_actors.nn.streams import Stream, generator
 SECOND = 1_000_000_000
 SILENT = ("local", "truncated")  # rules whose gradient messages carry nothing: they are flow control only
 FACTORS = 4096  # in a table
+MOST_REWINDS = 1000  # after which a run that fails so often is cut short
 Rule = Literal["synthetic", "local", "truncated", "locked", "delayed"]
 
 
@@ -109,6 +110,8 @@ class Scene:
     """table of factors for latencies"""
     failures: Failures | None = None
     nodes: Nodes | None = None
+    asleep: Array | None = None
+    """[6, K] shares of work that need no core, in the order of Work: emulated work. None: all of it needs one"""
     seed: int = 0
 
     @property
@@ -168,12 +171,12 @@ class Scene:
 
 
 class Times(NamedTuple):
-    """What an engine finds."""
+    """What an engine finds, after so many ticks; after fewer, if failures let nothing get on (MOST_REWINDS)."""
 
     finished: Array
     """[ticks] when the last box had done each tick, for the last time if it was done again"""
-    done: Array
-    """[K] when each box had done the last tick"""
+    elapsed: int
+    """nanoseconds, up to the last of them or the last death"""
     late: "Late"
     rewinds: int = 0
     redone: int = 0
