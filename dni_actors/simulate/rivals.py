@@ -28,7 +28,7 @@ class Together:
         self.late = Late.of(1, boxes)
 
     def tick(self, n: int, row: Row) -> None:
-        self.done = self.done + sum(row.work)
+        self.done = self.done + row.work.total
         if (n + 1) % self._every == 0:
             self.done[:] = self.done.max() + self._sending + self._rounds * row.there.max(initial=0)
 

@@ -34,6 +34,11 @@ class Work(NamedTuple):
     backward: Array
     update: Array
 
+    @property
+    def total(self) -> Array:
+        """[K] of all phases."""
+        return np.sum(self, axis=0)
+
 
 class Row(NamedTuple):
     """What a tick costs."""

@@ -1,0 +1,208 @@
+"""What the command simulates: its options, each checked, and the scenes that they come to."""
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+
+from dni_actors.config.checks import ConfigError, Range, choose, parse_delay
+from dni_actors.nn.arrays import Array
+from dni_actors.nn.streams import Stream, generator
+from dni_actors.simulate.scene import (
+    SECOND,
+    Failures,
+    Nodes,
+    Rule,
+    Scene,
+    Work,
+    lognormal,
+    no_noise,
+    uniform,
+    whole,
+)
+
+RULES = ("synthetic", "delayed", "local", "locked", "gpipe", "data-parallel", "diloco")
+CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpipe": "locked"}
+LAGGED = ("synthetic", "delayed", "local")
+BYTES = {"float32": 4, "float16": 2}
+SHORT, LONG = 1000, 20_000  # ticks by default: of one simulation, and at most of one with failures
+DEATHS = 20  # that a simulation with failures has by default
+
+
+def parse_jitter(field: str, text: str) -> float:
+    """'lognormal:0.3' -> 0.3; 'none' -> 0."""
+    found = re.fullmatch(r"lognormal:(\d*\.?\d+)", text)
+    if text != "none" and (found is None or float(found[1]) > 3):
+        raise ConfigError(field, f"{text!r} is no distribution; give none, or lognormal:S with S up to 3")
+    return float(found[1]) if found else 0.0
+
+
+def parse_stragglers(field: str, text: str) -> tuple[float, float]:
+    """'1%:4x' -> (0.01, 4): the share of boxes that are slow, and how many times as slow."""
+    found = re.fullmatch(r"(\d*\.?\d+)%:(\d*\.?\d+)x", text)
+    if found is None or float(found[1]) > 100 or not 1 <= float(found[2]) <= 1e6:
+        raise ConfigError(field, f"{text!r} are no stragglers; give a share and a factor from 1 on, such as 1%:4x")
+    return float(found[1]) / 100, float(found[2])
+
+
+def parse_updates(field: str, text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in RULES:
+            raise ConfigError(field, f"{name!r} is not known; {choose(name, RULES)}")
+    return names
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is simulated."""
+
+    updates: Annotated[str, parse_updates] = ",".join(RULES)
+    """Update rules, a comma between them. gpipe is locked with --micro-batches; data-parallel and diloco are chains on
+    one worker each, K workers that share the mini-batch."""
+    boxes: Annotated[int, Range(1, 100_000)] = 4
+    """Number of time boxes."""
+    lag: Annotated[int, Range(1, 100_000)] = 2
+    """Ticks after which a box consumes the gradient that answers its hidden state."""
+    micro_batches: Annotated[int, Range(1, 10_000)] = 4
+    """Pieces that gpipe cuts its mini-batch into."""
+    diloco_every: Annotated[int, Range(1, 1_000_000)] = 500
+    """Ticks after which workers of diloco average their weights."""
+    hidden: Annotated[int, Range(1, 65_536)] = 64
+    """Hidden units of a box: they make the size of messages, and of weights."""
+    batch: Annotated[int, Range(1, 2**31)] = 32
+    """Samples in a mini-batch: they make the size of messages."""
+    wire_dtype: Literal["float32", "float16"] = "float32"
+    """Floating-point type of messages."""
+    compute_delay_ms: Annotated[str, parse_delay] = "10"
+    """Milliseconds that a box works in a tick, x or low:high; a third each in forward, backward, update."""
+    link_delay_ms: Annotated[str, parse_delay] = "0"
+    """Latency of links: milliseconds one way, x or low:high."""
+    link_mbps: Annotated[float | None, Range(0, above=True)] = None
+    """Bandwidth of each link in Mbit/s, each way; by default without a limit."""
+    jitter: Annotated[str, parse_jitter] = "none"
+    """How work and latencies vary from tick to tick: none, or lognormal:S, which keeps their means; S is the standard
+    deviation of their logarithms."""
+    stragglers: Annotated[str, parse_stragglers] = "0%:1x"
+    """Boxes that are slow all the time, as 1%:4x: one in a hundred, 4 times as slow as the others."""
+    failures_per_hour: Annotated[float, Range(0, 1e6)] = 0.0
+    """Deaths of boxes in an hour, of all boxes together, at random instants."""
+    restart_s: Annotated[float, Range(0, 86_400)] = 2.0
+    """Seconds from a death until all boxes go on from the last complete cut."""
+    checkpoint_every_s: Annotated[float, Range(0, 86_400, above=True)] = 5.0
+    """Seconds between cuts."""
+    nodes: Annotated[int | None, Range(1, 100_000)] = None
+    """Machines that boxes share; messages within one take no time. By default each box has one of its own."""
+    cores_per_node: Annotated[int | None, Range(1, 100_000)] = None
+    """Cores of each of the --nodes, which boxes take in turns; by default one for each box."""
+    placement: Literal["pack", "spread"] = "pack"
+    """Boxes on --nodes: neighbours on one where they can (pack), or on different ones (spread)."""
+    shared_uplink: bool = False
+    """Whether all messages that leave one of the --nodes queue at one link of --link-mbps."""
+    ticks: Annotated[int | None, Range(1, 10_000_000)] = None
+    """Length of the simulated run; by default 1000 ticks or 20 times the lag, and with failures about 20 of them."""
+    repeats: Annotated[int, Range(1, 1000)] = 5
+    """Simulations of each rule, with other random numbers, where there are any: the range of what they give is
+    shown."""
+    seed: Annotated[int, Range(0, 2**62)] = 0
+    """Of the random numbers."""
+    target: Annotated[float | None, Range(0, 1, above=True)] = None
+    """Find the least lag with which a chain reaches this share of the speed that an unlimited lag gives, as 0.95."""
+    sweep: str | None = None
+    """Vary one option and draw what comes out, as link-delay-ms=1:200:log or lag=1:64; boxes, link-mbps and
+    compute-delay-ms, too. A fourth number is how many values there are, at most: boxes=10:10000:log:7."""
+    output: str = "simulation.png"
+    """The picture of a sweep."""
+    costs: str | None = None
+    """Folder of a run whose record gives what phases, messages and links cost, in place of --boxes,
+    --compute-delay-ms and --link-delay-ms."""
+    perfetto: str | None = None
+    """File for a trace of the first rule, as those of real runs, such as trace.json.gz."""
+    console: Literal["plain", "json", "quiet"] = "plain"
+    """A table, JSON lines, or nothing."""
+
+    @property
+    def message_bytes(self) -> int:
+        """Of a state, or a gradient."""
+        return self.batch * self.hidden * BYTES[self.wire_dtype]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of a box: an RNN cell with as many inputs as hidden units."""
+        return 4 * self.hidden * (2 * self.hidden + 1)
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed gives another result."""
+        varies = any(":" in text for text in (self.compute_delay_ms, self.link_delay_ms))
+        return varies or self.jitter != "none" or self.failures_per_hour > 0 or self.stragglers[:3] != "0%:"
+
+    def check(self) -> None:
+        """ConfigError for options that cannot be together, or that have no effect."""
+        for name, asks in (("cores_per_node", "--nodes"), ("shared_uplink", "--nodes"), ("placement", "--nodes")):
+            default = Setting.__dataclass_fields__[name].default
+            if self.nodes is None and getattr(self, name) != default:
+                raise ConfigError(name, f"{getattr(self, name)} has no effect without {asks}; give both, or none")
+        if self.shared_uplink and self.link_mbps is None:
+            raise ConfigError("shared_uplink", "a link without a limit has no queue; give --link-mbps, too")
+        if self.nodes is not None and self.nodes > self.boxes:
+            raise ConfigError("nodes", f"{self.nodes} are more than the {self.boxes} boxes; give at most {self.boxes}")
+
+    def scene(self, update: str, seed: int, failures: bool) -> Scene:
+        """Of a rule."""
+        low, high = parse_delay("compute_delay_ms", self.compute_delay_ms)
+        near, far = parse_delay("link_delay_ms", self.link_delay_ms)
+        third = self._slowness(seed) * ((low + high) / 2 * SECOND / 3)
+        none, links = np.zeros(self.boxes), np.full(self.boxes - 1, (near + far) / 2 * SECOND)
+        pieces = self.micro_batches if update == "gpipe" else 1
+        per_hour, sigma = self.failures_per_hour, parse_jitter("jitter", self.jitter)
+        return Scene(
+            update=CHAINS.get(update, "local"),
+            lag=self.lag,
+            pieces=pieces,
+            work=Work(*(whole(times) for times in (none, none, third, none, third, third))),
+            latency=whole(links),
+            sending=np.full(self.boxes - 1, self.sending(self.message_bytes // pieces)),
+            noise=noise(low, high, sigma),
+            jitter=noise(near, far, sigma),
+            failures=Failures(
+                every=3600 / per_hour * SECOND,
+                restart=round(self.restart_s * SECOND),
+                checkpoint_every=round(self.checkpoint_every_s * SECOND),
+            )
+            if failures and per_hour
+            else None,
+            nodes=self.placed(),
+            seed=seed,
+        )
+
+    def sending(self, size: int) -> int:
+        """Nanoseconds that a link needs for so many bytes."""
+        return 0 if self.link_mbps is None else round(size * 8 * 1000 / self.link_mbps)
+
+    def placed(self) -> Nodes | None:
+        """Which box is where."""
+        if self.nodes is None:
+            return None
+        spread = self.placement == "spread"
+        of_box = tuple(k % self.nodes if spread else k * self.nodes // self.boxes for k in range(self.boxes))
+        return Nodes(of_box, self.cores_per_node, self.shared_uplink)
+
+    def _slowness(self, seed: int) -> Array:
+        """[K] how many times as long as it should each box works."""
+        share, factor = parse_stragglers("stragglers", self.stragglers)
+        slow = generator(seed, Stream.UPDATES, 1).permutation(self.boxes) < math.ceil(share * self.boxes)
+        return np.where(slow, factor, 1.0)
+
+
+def noise(low: float, high: float, sigma: float) -> Any:
+    """Table of factors: of a uniform time, a lognormal one, or the product of both."""
+    if not sigma:
+        return uniform(low, high)
+    if low == high:
+        return lognormal(sigma)
+    rng = np.random.default_rng(0)
+    product = rng.permutation(uniform(low, high)) * lognormal(sigma)
+    return (product / product.mean()).astype(np.float32) if len(product) > 1 else no_noise()

@@ -1,0 +1,141 @@
+"""The command: its figures, its critical cycles, its errors."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from dni_actors.config.checks import ConfigError
+from dni_actors.observe.law import Cost, least_lag
+from dni_actors.simulate.options import parse
+from dni_actors.simulate.outcome import least_lag as simulated_least_lag
+from dni_actors.simulate.outcome import simulate
+from dni_actors.simulate.sweep import swept
+
+
+def outcome(words, update="synthetic"):
+    return simulate(parse(words.split()), update)
+
+
+def test_a_chain_with_lag_enough_is_held_up_by_its_own_work():
+    found = outcome("--boxes 16 --lag 8 --link-delay-ms 20")
+    assert found.ticks_per_second == pytest.approx(100)
+    assert found.critical == "the boxes' own work"
+
+
+def test_the_round_trip_is_named_with_what_the_lag_lacks():
+    found = outcome("--boxes 16 --lag 4 --link-delay-ms 50")
+    assert found.ticks_per_second == pytest.approx(4 / 0.110)
+    assert re.fullmatch(r"the round trip over boundary \d+: lag 4 is too small by 7", found.critical)
+    assert outcome("--boxes 16 --lag 11 --link-delay-ms 50").ticks_per_second == pytest.approx(100)
+
+
+def test_lock_step_takes_the_whole_way():
+    assert outcome("--boxes 16 --link-delay-ms 20", "locked").ticks_per_second == pytest.approx(1.41, abs=0.005)
+
+
+def test_a_straggler_is_named():
+    found = outcome("--boxes 9 --lag 8 --stragglers 10%:4x --repeats 2")
+    assert re.fullmatch(r"box \d's own work", found.critical)
+    assert found.ticks_per_second == pytest.approx(25, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("--nodes 2 --cores-per-node 1", r"the cores of node \d"),
+        ("--nodes 2 --link-mbps 1 --lag 16 --shared-uplink --placement spread", r"the uplink of node \d"),
+        ("--link-mbps 1 --lag 16", r"the bandwidth at boundary \d"),
+    ],
+)
+def test_what_boxes_share_is_named(words, name):
+    found = outcome(f"--boxes 4 --ticks 300 {words}")
+    assert re.fullmatch(name, found.critical)
+    assert found.utilisation < 1
+
+
+def test_failures_cost_what_they_destroy():
+    words = "--boxes 4 --failures-per-hour 60 --restart-s 6 --checkpoint-every-s 6 --repeats 2 --ticks 100000"
+    found = outcome(words)
+    assert found.ticks_per_second == pytest.approx(100)
+    # Of each minute 6 s are lost for the restart, and half of 6 s for what is done again.
+    assert found.goodput == pytest.approx(100 * 60 / 69, rel=0.1)
+
+
+def test_a_chain_that_never_gets_on_is_given_up():
+    found = outcome("--boxes 4 --failures-per-hour 7200 --restart-s 5 --repeats 1")
+    assert found.goodput == pytest.approx(0, abs=5)
+
+
+def test_the_target_gives_the_lag_of_the_law():
+    third = 0.01 / 3
+    boxes = [Cost(train=0, forward=third, backward=third, update=third, cpu=0)] * 4
+    setting = parse(["--boxes", "4", "--link-delay-ms", "37", "--target", "1"])
+    assert simulated_least_lag(setting, "synthetic") == least_lag(boxes, [0.074] * 3)
+
+
+def test_a_sweep_has_its_values_in_order():
+    found = swept(parse([]), "boxes=10:1000:log:3")
+    assert [one.boxes for one in found.settings] == [10, 100, 1000]
+    assert [one.link_delay_ms for one in swept(parse([]), "link-delay-ms=0:10:3").settings] == ["0", "5", "10"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("--boxes 0", "boxes: 0 is out of range; give a whole number from 1 to 100000"),
+        ("--updates dni", "updates: 'dni' is not known; choose from synthetic"),
+        ("--jitter 0.3", "jitter: '0.3' is no distribution; give none, or lognormal:S with S up to 3"),
+        ("--stragglers 1%", "stragglers: '1%' are no stragglers; give a share and a factor from 1 on, such as 1%:4x"),
+        ("--cores-per-node 2", "cores_per_node: 2 has no effect without --nodes; give both, or none"),
+        ("--nodes 2 --shared-uplink", "shared_uplink: a link without a limit has no queue; give --link-mbps, too"),
+        ("--nodes 9", "nodes: 9 are more than the 4 boxes; give at most 4"),
+        ("--link-delay-ms fast", "link_delay_ms: 'fast' is not a delay"),
+        ("--lagg 3", "--lagg: there is no such option; did you mean --lag?"),
+    ],
+)
+def test_wrong_input_is_one_sentence(words, sentence):
+    with pytest.raises(ConfigError) as caught:
+        parse(words.split())
+    assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("lag", "is no range"),
+        ("colour=1:2", "cannot be varied"),
+        ("lag=4:4", "is an empty range"),
+        ("boxes=0:10:log", "is an empty range"),
+        ("boxes=0:10", "0 is out of range"),
+        ("lag=1:9:1", "1 values are out of range"),
+    ],
+)
+def test_a_wrong_sweep_is_one_sentence(text, problem):
+    with pytest.raises(ConfigError, match=problem):
+        swept(parse([]), text)
+
+
+def command(*words):
+    return subprocess.run(
+        [sys.executable, "-m", "dni_actors", "simulate", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_the_command_prints_a_table_or_lines_of_json(tmp_path):
+    words = ("--boxes", "4", "--updates", "synthetic,diloco", "--diloco-every", "10")
+    plain, lines = command(*words), command(*words, "--console", "json")
+    assert plain.returncode == lines.returncode == 0, plain.stderr + lines.stderr
+    assert "the boxes' own work" in plain.stdout
+    assert [json.loads(line)["update"] for line in lines.stdout.splitlines()] == ["synthetic", "diloco"]
+    picture = tmp_path / "sweep.png"
+    done = command(*words, "--sweep", "lag=1:4", "--output", str(picture), "--link-delay-ms", "20")
+    assert done.returncode == 0, done.stderr
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_command_ends_with_2_for_wrong_input():
+    wrong = command("--boxes", "many")
+    assert (wrong.returncode, wrong.stderr) == (2, "dni_actors: boxes: 'many' is not a whole number; give one\n")
