@@ -17,8 +17,6 @@ from dni_actors.simulate.scene import Late, Scene
 
 BUSY = 0.95  # share of time from which on something shared is what the chain waits for
 
-ROUNDED = 1e-6  # of a tick: costs are whole nanoseconds
-
 
 def critical(scene: Scene, late: Late, ticks: int, period: float) -> str:
     """In words. `period`: nanoseconds that a tick takes."""
@@ -47,7 +45,7 @@ def own_work(scene: Scene, k: int) -> str:
 def round_trip(scene: Scene, k: int) -> str:
     """Over boundary k, and how much larger the lag should be, by the means of all costs."""
     trip = trips(scene)[k] / max(loads(scene).values())
-    missing = math.ceil(trip - ROUNDED) - scene.lag
+    missing = math.ceil(trip) - scene.lag
     enough = f"lag {scene.lag} is too small by {missing}" if missing > 0 else f"lag {scene.lag} is enough on average"
     return f"the round trip over boundary {k}: {enough}"
 

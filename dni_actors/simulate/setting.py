@@ -154,15 +154,16 @@ class Setting:
         """Of a rule."""
         low, high = parse_delay("compute_delay_ms", self.compute_delay_ms)
         near, far = parse_delay("link_delay_ms", self.link_delay_ms)
-        third = self._slowness(seed) * ((low + high) / 2 * SECOND / 3)
-        none, links = np.zeros(self.boxes), np.full(self.boxes - 1, (near + far) / 2 * SECOND)
+        whole_tick = whole(self._slowness(seed) * (low + high) / 2 * SECOND)
+        third, none = whole_tick // 3, np.zeros(self.boxes, np.int64)
+        links = np.full(self.boxes - 1, (near + far) / 2 * SECOND)
         pieces = self.micro_batches if update == "gpipe" else 1
         per_hour, sigma = self.failures_per_hour, parse_jitter("jitter", self.jitter)
         return Scene(
             update=CHAINS.get(update, "local"),
             lag=self.lag,
             pieces=pieces,
-            work=Work(*(whole(times) for times in (none, none, third, none, third, third))),
+            work=Work(none, none, third, none, third, whole_tick - 2 * third),
             latency=whole(links),
             sending=np.full(self.boxes - 1, self.sending(self.message_bytes // pieces)),
             noise=noise(low, high, sigma),

@@ -57,7 +57,7 @@ def test_what_boxes_share_is_named(words, name):
 
 
 def test_failures_cost_what_they_destroy():
-    words = "--boxes 4 --failures-per-hour 60 --restart-s 6 --checkpoint-every-s 6 --repeats 2 --ticks 100000"
+    words = "--boxes 4 --failures-per-hour 60 --restart-s 6 --checkpoint-every-s 6 --repeats 1 --ticks 60000"
     found = outcome(words)
     assert found.ticks_per_second == pytest.approx(100)
     # Of each minute 6 s are lost for the restart, and half of 6 s for what is done again.
