@@ -67,7 +67,7 @@ def loads(scene: Scene) -> dict[str, float]:
         return found | {f"the bandwidth at boundary {k}": float(of) for k, of in enumerate(sending)}
     placed = np.array(nodes.of_box)
     if nodes.cores is not None:
-        awake = total if scene.asleep is None else (np.array(scene.work) * (1 - scene.asleep)).sum(axis=0)
+        awake = total - scene.sleeps.sum(axis=0)
         found |= {f"the cores of node {i}": float(awake[placed == i].sum() / nodes.cores) for i in set(nodes.of_box)}
     crosses = placed[:-1] != placed[1:]
     if nodes.shared_uplink:

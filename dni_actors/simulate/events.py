@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from dni_actors.box.messages import Contents
-from dni_actors.observe.trace import BEGIN, CODES, KINDS, PREPARE, TICK
+from dni_actors.nn.arrays import Array
+from dni_actors.observe.trace import BEGIN, CODES, EVENTS, KINDS, PREPARE, TICK
 from dni_actors.protocol.channel import At, Channel, Phase, Point, Put, Step, Take, Work
 from dni_actors.protocol.program import tick
-from dni_actors.simulate.scene import MOST_REWINDS, Late, Nodes, Row, Scene, Times
+from dni_actors.simulate.scene import MOST_REWINDS, PIECEWISE, SECOND, Late, Nodes, Row, Scene, Times
 from dni_actors.simulate.weightless import WeightlessBox
 
 PLACES = {
@@ -24,7 +25,7 @@ PLACES = {
     for place, what in enumerate((PREPARE, Phase.TRAIN, Phase.FORWARD, Phase.SYNTHESIZE, Phase.BACKWARD, Phase.UPDATE))
 }
 """of what a box can do, among the fields of `scene.Work`"""
-Traced = list[tuple[int, int, int, int, int, int, int, int]]
+Traced = list[tuple[int, ...]]
 """box, incarnation, node, code of the kind, tick, index, begin, end"""
 
 
@@ -35,6 +36,14 @@ def run(scene: Scene, ticks: int, window: int = 1, traced: Traced | None = None)
     while simulation.go(next(deaths, None)) and simulation.rewinds < MOST_REWINDS:
         pass
     return simulation.times()
+
+
+def as_trace(rows: Traced) -> Array:
+    """EVENTS, as a real run has."""
+    table = np.zeros(len(rows), EVENTS)
+    for name, column in zip(EVENTS.fields or (), zip(*rows, strict=True), strict=True):
+        table[name] = np.array(column) / SECOND if name in ("begin", "end") else column
+    return table
 
 
 def program(box: WeightlessBox, first: int, ticks: int) -> Generator[Step | At, Any, None]:
@@ -52,6 +61,8 @@ class Simulation:
         self._scene, self._ticks, self._window, self._traced = scene, ticks, window, traced
         nodes = scene.nodes or Nodes(tuple(range(scene.boxes)))
         self._node, self._cores, self._uplink = nodes.of_box, nodes.cores or scene.boxes, nodes.shared_uplink
+        pieces = np.array([scene.pieces if name in PIECEWISE else 1 for name in scene.work._fields])
+        self._sleeps = scene.sleeps // pieces[:, None]
         self._boxes = [WeightlessBox(scene, k) for k in range(scene.boxes)]
         self._rows: dict[int, Row] = {}
         self._late = Late.of(window, scene.boxes)
@@ -168,11 +179,11 @@ class Simulation:
 
     def _work(self, k: int, what: str, now: int) -> bool:
         """Begins it, or queues for a core; whether it takes any time."""
-        place, node, asleep = PLACES[what], self._node[k], self._scene.asleep
+        place, node = PLACES[what], self._node[k]
         lasts = self._row(self._tick[k]).work[place].item(k)
         if not lasts:
             return False
-        after = 0 if asleep is None else int(lasts * asleep.item(place, k))
+        after = self._sleeps.item(place, k)
         self._queues[node].append((k, CODES[what], now, lasts - after, after))
         self._serve(node, now)
         return True
@@ -206,14 +217,12 @@ class Simulation:
         """Over the link to the neighbour, once what was sent before has left."""
         forward = put.channel is Channel.STATE
         boundary, to = (k, k + 1) if forward else (k - 1, k - 1)
-        if self._node[k] == self._node[to] and self._scene.nodes is not None:
-            arrives = now
-        else:
-            sending = (self._scene.sending if forward else self._scene.gradient_sending).item(boundary)
-            link: object = self._node[k] if self._uplink else (boundary, forward)
-            leaves = self._free[link] = max(now, self._free[link]) + sending
-            row = self._row(put.index // self._scene.pieces)
-            arrives = leaves + (row.there if forward else row.back).item(boundary)
+        sending = (self._scene.sending if forward else self._scene.gradient_sending).item(boundary)
+        leaves_node = self._uplink and self._node[k] != self._node[to]
+        link: object = self._node[k] if leaves_node else (boundary, forward)
+        leaves = self._free[link] = max(now, self._free[link]) + sending
+        row = self._row(put.index // self._scene.pieces)
+        arrives = leaves + (row.there if forward else row.back).item(boundary)
         self._came[to][Take(put.channel, put.index)] = arrives, put.contents
         wanted = self._wanted[to]
         if wanted is not None and wanted[0] == (put.channel, put.index):

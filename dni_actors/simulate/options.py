@@ -1,10 +1,10 @@
 """The command line of `simulate`: a flag for each field of a setting."""
 
 from collections.abc import Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any, get_type_hints
 
-from dni_actors.config.checks import checked
+from dni_actors.config.checks import ConfigError, checked
 from dni_actors.config.fields import Field, doc_lines_of
 from dni_actors.config.flags import Arguments, dashed, refuse_unknown, shape, understood
 from dni_actors.config.rules import shown
@@ -31,5 +31,9 @@ def parse(argv: Sequence[str]) -> Setting:
         name: checked(name, understood(name, text, known[name].kind), HINTS[name]) for name, text in words.items()
     }
     setting = Setting(**values)
+    if setting.measured is not None:
+        if "boxes" in values:
+            raise ConfigError("boxes", f"{setting.boxes} boxes have no costs in {setting.costs!r}; drop one of the two")
+        setting = replace(setting, boxes=len(setting.measured.work.forward))
     setting.check()
     return setting

@@ -77,7 +77,7 @@ def run(setting: Setting, scene: Scene, update: str, ticks: int, traced: events.
         every = 1 if update == "data-parallel" else setting.diloco_every
         workers = Together(scene, every, setting.sending(setting.weight_bytes * setting.boxes))
         return recurrence.run(scene, ticks, chain=workers)
-    if scene.nodes is not None or traced is not None:
+    if (scene.nodes is not None and scene.nodes.limit) or traced is not None:
         return events.run(scene, ticks, window, traced)
     return recurrence.run(scene, ticks, window)
 

@@ -17,6 +17,7 @@ from dni_actors.nn.arrays import Array
 from dni_actors.nn.streams import Stream, generator
 
 SECOND = 1_000_000_000
+PIECEWISE = ("forward", "backward")  # what a box does for each micro-batch
 SILENT = ("local", "truncated")  # rules whose gradient messages carry nothing: they are flow control only
 FACTORS = 4096  # in a table
 MOST_REWINDS = 1000  # after which a run that fails so often is cut short
@@ -62,13 +63,18 @@ class Failures(NamedTuple):
 
 
 class Nodes(NamedTuple):
-    """Machines that boxes share. Only the engine of events knows them."""
+    """Machines that boxes share. Only the engine of events knows their cores and uplinks."""
 
     of_box: tuple[int, ...]
     cores: int | None = None
     """of each node; None: as many as it needs"""
     shared_uplink: bool = False
     """whether all messages that leave a node queue at one link, not one for each boundary and direction"""
+
+    @property
+    def limit(self) -> bool:
+        """Whether boxes wait for each other there."""
+        return self.cores is not None or self.shared_uplink
 
 
 def no_noise() -> Array:
@@ -90,9 +96,14 @@ def uniform(low: float, high: float) -> Array:
 
 
 def table(times: Array) -> Array:
-    """Times, as measured, as factors of their mean."""
+    """Times as factors of their mean."""
     mean = times.mean()
     return (times / mean).astype(np.float32) if mean > 0 else no_noise()
+
+
+def quantiles(times: Array) -> Array:
+    """Of times, as many as a table has."""
+    return np.quantile(times, (np.arange(FACTORS) + 0.5) / FACTORS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +126,8 @@ class Scene:
     """table of factors for latencies"""
     failures: Failures | None = None
     nodes: Nodes | None = None
-    asleep: Array | None = None
-    """[6, K] shares of work that need no core, in the order of Work: emulated work. None: all of it needs one"""
+    asleep: Work | None = None
+    """the part of work that needs no core and never varies: emulated work; None: there is none"""
     seed: int = 0
 
     @property
@@ -150,15 +161,19 @@ class Scene:
         return self._drawn(0)
 
     def _drawn(self, n: int) -> Row:
-        means, latency = self._means, self.latency.astype(np.float32)
-        work = means * self._factors(self.noise, Stream.COMPUTE_DELAY, n, 0, self.boxes)
+        awake, latency = self._means - self.sleeps, self.latency.astype(np.float32)
+        work = self.sleeps + whole(awake * self._factors(self.noise, Stream.COMPUTE_DELAY, n, 0, self.boxes))
         there, back = (
             whole(latency * self._factors(self.jitter, Stream.LINK_DELAY, n, lane, self.boxes - 1)) for lane in (0, 1)
         )
-        work = whole(work)
-        for name in ("forward", "backward"):
+        for name in PIECEWISE:
             work[Work._fields.index(name)] //= self.pieces
         return Row(Work(*work), there, back)
+
+    @cached_property
+    def sleeps(self) -> Array:
+        """[6, K] nanoseconds of work that need no core."""
+        return np.minimum(0 if self.asleep is None else self.asleep, self._means).astype(np.int64)
 
     def _factors(self, of: Array, stream: Stream, n: int, lane: int, count: int) -> Array:
         if len(of) == 1:

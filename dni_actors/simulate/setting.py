@@ -2,7 +2,8 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from dni_actors.config.checks import ConfigError, Range, choose, parse_delay
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.streams import Stream, generator
+from dni_actors.simulate.costs import Measured, read
 from dni_actors.simulate.scene import (
     SECOND,
     Failures,
@@ -116,8 +118,8 @@ class Setting:
     output: str = "simulation.png"
     """The picture of a sweep."""
     costs: str | None = None
-    """Folder of a run whose record gives what phases, messages and links cost, in place of --boxes,
-    --compute-delay-ms and --link-delay-ms."""
+    """Folder of a run whose record gives the number of boxes, and what phases, messages and links cost: their means
+    from its metrics, how they vary from its trace."""
     perfetto: str | None = None
     """File for a trace of the first rule, as those of real runs, such as trace.json.gz."""
     console: Literal["plain", "json", "quiet"] = "plain"
@@ -137,7 +139,13 @@ class Setting:
     def random(self) -> bool:
         """Whether another seed gives another result."""
         varies = any(":" in text for text in (self.compute_delay_ms, self.link_delay_ms))
-        return varies or self.jitter != "none" or self.failures_per_hour > 0 or self.stragglers[:3] != "0%:"
+        return (
+            varies
+            or self.jitter != "none"
+            or self.failures_per_hour > 0
+            or self.costs is not None
+            or self.stragglers[:3] != "0%:"
+        )
 
     def check(self) -> None:
         """ConfigError for options that cannot be together, or that have no effect."""
@@ -147,37 +155,48 @@ class Setting:
                 raise ConfigError(name, f"{getattr(self, name)} has no effect without {asks}; give both, or none")
         if self.shared_uplink and self.link_mbps is None:
             raise ConfigError("shared_uplink", "a link without a limit has no queue; give --link-mbps, too")
+        for name in ("compute_delay_ms", "link_delay_ms", "jitter"):
+            if self.costs is not None and getattr(self, name) != Setting.__dataclass_fields__[name].default:
+                raise ConfigError(name, f"{getattr(self, name)} stands in the record of --costs; drop one of the two")
         if self.nodes is not None and self.nodes > self.boxes:
             raise ConfigError("nodes", f"{self.nodes} are more than the {self.boxes} boxes; give at most {self.boxes}")
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """What the run of --costs tells."""
+        return None if self.costs is None else read(self.costs)
 
     def scene(self, update: str, seed: int, failures: bool) -> Scene:
         """Of a rule."""
         low, high = parse_delay("compute_delay_ms", self.compute_delay_ms)
         near, far = parse_delay("link_delay_ms", self.link_delay_ms)
-        whole_tick = whole(self._slowness(seed) * (low + high) / 2 * SECOND)
+        slow, sigma = self._slowness(seed), parse_jitter("jitter", self.jitter)
+        whole_tick = whole(slow * (low + high) / 2 * SECOND)
         third, none = whole_tick // 3, np.zeros(self.boxes, np.int64)
-        links = np.full(self.boxes - 1, (near + far) / 2 * SECOND)
-        pieces = self.micro_batches if update == "gpipe" else 1
-        per_hour, sigma = self.failures_per_hour, parse_jitter("jitter", self.jitter)
-        return Scene(
+        pieces, nodes = self.micro_batches if update == "gpipe" else 1, self.placed()
+        crosses = np.ones(self.boxes - 1) if nodes is None else np.diff(nodes.of_box) != 0
+        scene = Scene(
             update=CHAINS.get(update, "local"),
             lag=self.lag,
             pieces=pieces,
             work=Work(none, none, third, none, third, whole_tick - 2 * third),
-            latency=whole(links),
-            sending=np.full(self.boxes - 1, self.sending(self.message_bytes // pieces)),
+            latency=whole((near + far) / 2 * SECOND * crosses),
+            sending=whole(self.sending(self.message_bytes // pieces) * crosses),
             noise=noise(low, high, sigma),
             jitter=noise(near, far, sigma),
-            failures=Failures(
-                every=3600 / per_hour * SECOND,
-                restart=round(self.restart_s * SECOND),
-                checkpoint_every=round(self.checkpoint_every_s * SECOND),
-            )
-            if failures and per_hour
-            else None,
-            nodes=self.placed(),
+            failures=self._failures() if failures else None,
+            nodes=nodes,
             seed=seed,
         )
+        if self.measured is None:
+            return scene
+        return replace(scene, **self.measured._asdict() | {"work": Work(*whole(np.array(self.measured.work) * slow))})
+
+    def _failures(self) -> Failures | None:
+        if not self.failures_per_hour:
+            return None
+        restart, every = (round(seconds * SECOND) for seconds in (self.restart_s, self.checkpoint_every_s))
+        return Failures(3600 / self.failures_per_hour * SECOND, restart, every)
 
     def sending(self, size: int) -> int:
         """Nanoseconds that a link needs for so many bytes."""

@@ -31,6 +31,7 @@ def scenes(draw, failures=True):
         latency=several(boxes - 1),
         sending=several(boxes - 1),
         noise=draw(st.sampled_from((no_noise(), lognormal(0.5), uniform(1.0, 3.0)))),
+        asleep=Work(*(of // 2 for of in work)) if draw(st.booleans()) else None,
         jitter=draw(st.sampled_from((no_noise(), lognormal(1.0)))),
         # A death on average every few ticks, and cuts often enough to get on.
         failures=Failures(20 * sum(int(c.sum()) for c in work) + 2000.0, draw(COSTS), 1) if dies else None,
@@ -66,6 +67,15 @@ def test_boxes_that_share_cores_take_as_long_as_the_cores_need():
     scene = equal_boxes(4, nodes=Nodes((0, 0, 1, 1), cores=1))
     finished = events.run(scene, 200).finished
     assert (finished[-1] - finished[99]) / 100 == pytest.approx(60)
+
+
+def test_boxes_that_sleep_need_no_core():
+    scene = equal_boxes(4, lag=8, nodes=Nodes((0,) * 4, cores=1))
+    half = Work(*(of // 2 for of in scene.work))
+    finished = events.run(replace(scene, asleep=half), 200).finished
+    assert (finished[-1] - finished[99]) / 100 == pytest.approx(
+        60, rel=0.01
+    )  # of 120 ns of work in all, half needs the core
 
 
 def test_a_shared_uplink_carries_one_message_after_the_other():
