@@ -12,14 +12,14 @@ import numpy as np
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.arrays import Array
 from dni_actors.observe.account import Account
-from dni_actors.observe.trace import PREPARE
+from dni_actors.observe.trace import EVENTS, PREPARE
 from dni_actors.protocol.channel import Channel, Phase
+from dni_actors.protocol.post import IN_STEP
 from dni_actors.record.accounts import Reader
 from dni_actors.record.traces import Traces
 from dni_actors.simulate.scene import SECOND, Work, quantiles, table, whole
 
 KINDS = (PREPARE, *(str(phase) for phase in Phase if phase is not Phase.EVALUATE))
-AT_ONCE = 1e-4  # seconds between arrival and take of a message that its receiver waited for
 DELAYED = ("forward", "backward", "update")  # emulated work falls on these, a third each
 
 
@@ -78,13 +78,26 @@ def warm(traces: Traces) -> int:
 def ways(traces: Traces, boxes: int) -> tuple[Array, Array]:
     """Mean nanoseconds over each boundary, and how single messages differ from it."""
     sent = traces.messages()
-    training = np.isin(sent["channel"], [list(Channel).index(of) for of in (Channel.STATE, Channel.GRADIENT)])
-    sent = sent[training & (sent["tick"] >= warm(traces)) & (sent["taken"] - sent["arrived"] < AT_ONCE)]
+    sent = sent[sent["tick"] >= warm(traces)]
+    ours = [sent[waited_for(sent, traces, code, channel)] for code, channel in enumerate(Channel) if channel in IN_STEP]
+    seen = np.concatenate(ours)
     latency, factors = np.zeros(boxes - 1), [np.ones(1, np.float32)]
     for boundary in range(boxes - 1):
-        mine = sent[np.minimum(sent["from"], sent["to"]) == boundary]
+        mine = seen[np.minimum(seen["from"], seen["to"]) == boundary]
         if len(mine):
             took = np.maximum(0.0, mine["arrived"] - mine["sent"])
             latency[boundary] = took.mean() * SECOND
             factors.append(table(took))
     return whole(latency), table(quantiles(np.concatenate(factors[1:] or factors)))
+
+
+def waited_for(sent: Array, traces: Traces, code: int, channel: Channel) -> Array:
+    """[n] which messages of a channel came while their receiver waited for one of it."""
+    waits = np.concatenate([np.empty(0, EVENTS), *traces.parts([f"wait {channel}"])])
+    found = np.zeros(len(sent), bool)
+    for k in np.unique(waits["box"]):
+        mine = np.sort(waits[waits["box"] == k], order="begin")
+        here = np.flatnonzero((sent["channel"] == code) & (sent["to"] == k))
+        before = np.searchsorted(mine["begin"], sent["arrived"][here]) - 1
+        found[here] = (before >= 0) & (sent["arrived"][here] <= mine["end"][before])
+    return found

@@ -15,7 +15,8 @@ import numpy as np
 from dni_actors.nn.arrays import Array
 from dni_actors.simulate.scene import Late, Scene
 
-BUSY = 0.95  # share of time from which on something shared is what the chain waits for
+BUSY = 0.95  # share of time, or of ticks, from which on something is what the chain waits for
+MANY = 0.3  # share of ticks below which it is no single box or boundary
 
 
 def critical(scene: Scene, late: Late, ticks: int, period: float) -> str:
@@ -29,12 +30,15 @@ def critical(scene: Scene, late: Late, ticks: int, period: float) -> str:
     if shared := busiest(scene, period):
         return shared
     own, crossed = path(late, scene.lag, ticks)
-    name, covered = max([*own.items(), *crossed.items()], key=lambda item: item[1])
-    boundary = name in crossed and crossed[name] == covered
-    part = covered / (own.total() + crossed.total())
-    sometimes = "" if part > BUSY else f" (in {part:.0%} of the ticks)"
-    k = int(name.split()[1])
-    return (round_trip(scene, k) if boundary else own_work(scene, k)) + sometimes
+    covered = max(own.total(), crossed.total()), own.total() + crossed.total()
+    of, told = (own, own_work) if own.total() >= crossed.total() else (crossed, round_trip)
+    k, most = of.most_common(1)[0]
+    if most > BUSY * covered[1]:
+        return told(scene, k)
+    if most > MANY * covered[1]:
+        return f"{told(scene, k)} (in {most / covered[1]:.0%} of the ticks)"
+    many = "the own work of many boxes" if of is own else "the round trips over many boundaries"
+    return f"{many}, now one, now another, as costs vary ({covered[0] / covered[1]:.0%} of the ticks)"
 
 
 def own_work(scene: Scene, k: int) -> str:
@@ -86,19 +90,19 @@ def busiest(scene: Scene, period: float) -> str | None:
     return name if shared[name] > BUSY * period and shared[name] >= scene.work.total.max() else None
 
 
-def path(late: Late, lag: int, ticks: int) -> tuple[Counter[str], Counter[str]]:
+def path(late: Late, lag: int, ticks: int) -> tuple[Counter[int], Counter[int]]:
     """Ticks that are accounted for by each box, and by each boundary, within what `late` reaches back."""
-    own: Counter[str] = Counter()
-    crossed: Counter[str] = Counter()
+    own: Counter[int] = Counter()
+    crossed: Counter[int] = Counter()
     window, boxes = late.state.shape
     k, n = boxes - 1, ticks - 1
     while n >= max(0, ticks - window):
         if late.state[n % window, k]:
             k -= 1
         elif late.gradient[n % window, k]:
-            crossed[f"boundary {k}"] += lag
+            crossed[k] += lag
             k, n = k + 1, n - lag
         else:
-            own[f"box {k}"] += 1
+            own[k] += 1
             n -= 1
     return own, crossed

@@ -17,7 +17,7 @@ from dni_actors.nn.arrays import Array
 from dni_actors.observe.trace import BEGIN, CODES, EVENTS, KINDS, PREPARE, TICK
 from dni_actors.protocol.channel import At, Channel, Phase, Point, Put, Step, Take, Work
 from dni_actors.protocol.program import tick
-from dni_actors.simulate.scene import MOST_REWINDS, PIECEWISE, SECOND, Late, Nodes, Row, Scene, Times
+from dni_actors.simulate.scene import MOST_REWINDS, SECOND, Late, Nodes, Row, Scene, Times
 from dni_actors.simulate.weightless import WeightlessBox
 
 PLACES = {
@@ -61,8 +61,6 @@ class Simulation:
         self._scene, self._ticks, self._window, self._traced = scene, ticks, window, traced
         nodes = scene.nodes or Nodes(tuple(range(scene.boxes)))
         self._node, self._cores, self._uplink = nodes.of_box, nodes.cores or scene.boxes, nodes.shared_uplink
-        pieces = np.array([scene.pieces if name in PIECEWISE else 1 for name in scene.work._fields])
-        self._sleeps = scene.sleeps // pieces[:, None]
         self._boxes = [WeightlessBox(scene, k) for k in range(scene.boxes)]
         self._rows: dict[int, Row] = {}
         self._late = Late.of(window, scene.boxes)
@@ -179,11 +177,11 @@ class Simulation:
 
     def _work(self, k: int, what: str, now: int) -> bool:
         """Begins it, or queues for a core; whether it takes any time."""
-        place, node = PLACES[what], self._node[k]
-        lasts = self._row(self._tick[k]).work[place].item(k)
+        place, node, row = PLACES[what], self._node[k], self._row(self._tick[k])
+        lasts = row.work[place].item(k)
         if not lasts:
             return False
-        after = self._sleeps.item(place, k)
+        after = row.asleep.item(place, k)
         self._queues[node].append((k, CODES[what], now, lasts - after, after))
         self._serve(node, now)
         return True

@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
     lag: int | None
     """None for rules that have none"""
     ticks_per_second: float
-    """without failures, the first tenth of the run left out; mean of all repeats"""
+    """without failures, the first half of the run left out; mean of all repeats"""
     least: float
     most: float
     """of all repeats"""
@@ -47,8 +47,7 @@ def simulate(setting: Setting, update: str) -> Outcome:
     rates, used, goodput, name = [], [], [], ""
     for seed in repeats:
         scene = setting.scene(update, seed, failures=False)
-        ticks = setting.ticks or max(SHORT, 20 * setting.lag, 10 * setting.diloco_every * (update == "diloco"))
-        times = run(setting, scene, update, ticks)
+        times = run(setting, scene, update, setting.length(update))
         period = steady_period(times)
         rates.append(SECOND / period if period else math.inf)
         used.append(float(scene.work.total.mean()) / period if period else math.nan)
@@ -83,12 +82,10 @@ def run(setting: Setting, scene: Scene, update: str, ticks: int, traced: events.
 
 
 def steady_period(times: Times) -> float:
-    """Nanoseconds a tick, the first tenth of the run left out."""
+    """Nanoseconds a tick, the first half of the run left out."""
     ticks = len(times.finished)
-    first = ticks // 10
-    if first == 0:
-        return times.elapsed / ticks
-    return float(times.finished[-1] - times.finished[first - 1]) / (ticks - first)
+    first = ticks // 2
+    return float(times.finished[-1] - (times.finished[first - 1] if first else 0)) / (ticks - first)
 
 
 def with_failures(setting: Setting, update: str, seed: int, period: float) -> float:

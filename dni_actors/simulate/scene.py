@@ -17,7 +17,6 @@ from dni_actors.nn.arrays import Array
 from dni_actors.nn.streams import Stream, generator
 
 SECOND = 1_000_000_000
-PIECEWISE = ("forward", "backward")  # what a box does for each micro-batch
 SILENT = ("local", "truncated")  # rules whose gradient messages carry nothing: they are flow control only
 FACTORS = 4096  # in a table
 MOST_REWINDS = 1000  # after which a run that fails so often is cut short
@@ -45,6 +44,8 @@ class Row(NamedTuple):
     """What a tick costs."""
 
     work: Work
+    asleep: Array
+    """[6, K] the part of it that needs no core"""
     there: Array
     """[K-1] latency of the state messages that are put in this tick"""
     back: Array
@@ -121,13 +122,17 @@ class Scene:
     sending: Array
     """[K-1] nanoseconds for which a message occupies the link before it is on its way: bytes over bandwidth"""
     noise: Array = field(default_factory=no_noise)
-    """table of factors for work"""
+    """table of factors for work, but for what is emulated"""
+    emulated: Array = field(default_factory=no_noise)
+    """table of factors for emulated work"""
     jitter: Array = field(default_factory=no_noise)
     """table of factors for latencies"""
     failures: Failures | None = None
     nodes: Nodes | None = None
     asleep: Work | None = None
-    """the part of work that needs no core and never varies: emulated work; None: there is none"""
+    """the part of work that needs no core: emulated work; None: there is none"""
+    warm: bool = False
+    """whether all boxes go back from the first tick on under `delayed`, as they do after L (K-1) ticks"""
     seed: int = 0
 
     @property
@@ -141,7 +146,7 @@ class Scene:
     @cached_property
     def delays(self) -> Array:
         """[K] ticks by which box k's backward pass is late under `delayed`."""
-        return self.lag * np.arange(self.boxes - 1, -1, -1) * (self.update == "delayed")
+        return self.lag * np.arange(self.boxes - 1, -1, -1) * (self.update == "delayed" and not self.warm)
 
     @cached_property
     def _means(self) -> Array:
@@ -154,7 +159,7 @@ class Scene:
 
     def row(self, n: int) -> Row:
         """What tick n costs."""
-        return self._always if len(self.noise) == len(self.jitter) == 1 else self._drawn(n)
+        return self._always if len(self.noise) == len(self.jitter) == len(self.emulated) == 1 else self._drawn(n)
 
     @cached_property
     def _always(self) -> Row:
@@ -162,17 +167,19 @@ class Scene:
 
     def _drawn(self, n: int) -> Row:
         awake, latency = self._means - self.sleeps, self.latency.astype(np.float32)
-        work = self.sleeps + whole(awake * self._factors(self.noise, Stream.COMPUTE_DELAY, n, 0, self.boxes))
+        asleep = whole(self.sleeps * self._factors(self.emulated, Stream.COMPUTE_DELAY, n, 1, self.boxes))
+        work = asleep + whole(awake * self._factors(self.noise, Stream.COMPUTE_DELAY, n, 0, self.boxes))
         there, back = (
             whole(latency * self._factors(self.jitter, Stream.LINK_DELAY, n, lane, self.boxes - 1)) for lane in (0, 1)
         )
-        for name in PIECEWISE:
-            work[Work._fields.index(name)] //= self.pieces
-        return Row(Work(*work), there, back)
+        for times in (work, asleep) if self.pieces > 1 else ():
+            for name in ("forward", "backward"):
+                times[Work._fields.index(name)] //= self.pieces
+        return Row(Work(*work), asleep, there, back)
 
     @cached_property
     def sleeps(self) -> Array:
-        """[6, K] nanoseconds of work that need no core."""
+        """[6, K] mean nanoseconds of work that needs no core."""
         return np.minimum(0 if self.asleep is None else self.asleep, self._means).astype(np.int64)
 
     def _factors(self, of: Array, stream: Stream, n: int, lane: int, count: int) -> Array:

@@ -29,7 +29,7 @@ RULES = ("synthetic", "delayed", "local", "locked", "gpipe", "data-parallel", "d
 CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpipe": "locked"}
 LAGGED = ("synthetic", "delayed", "local")
 BYTES = {"float32": 4, "float16": 2}
-SHORT, LONG = 1000, 20_000  # ticks by default: of one simulation, and at most of one with failures
+SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
 DEATHS = 20  # that a simulation with failures has by default
 
 
@@ -104,7 +104,8 @@ class Setting:
     shared_uplink: bool = False
     """Whether all messages that leave one of the --nodes queue at one link of --link-mbps."""
     ticks: Annotated[int | None, Range(1, 10_000_000)] = None
-    """Length of the simulated run; by default 1000 ticks or 20 times the lag, and with failures about 20 of them."""
+    """Length of the simulated run; by default 1000 ticks or more (20 times the lag; where costs are random 4 times the
+    boxes, up to 10,000); with failures so many that there are about 20 of them, up to 20,000 ticks."""
     repeats: Annotated[int, Range(1, 1000)] = 5
     """Simulations of each rule, with other random numbers, where there are any: the range of what they give is
     shown."""
@@ -147,6 +148,12 @@ class Setting:
             or self.stragglers[:3] != "0%:"
         )
 
+    def length(self, update: str) -> int:
+        """Ticks without failures: until the chain is as fast as it will be. A chain of random costs gets up speed only
+        when there are more ticks than boxes: what it takes grows with n + K + const * sqrt(n K)."""
+        varied = min(MIDDLE, 4 * self.boxes) if self.random else 0
+        return self.ticks or max(SHORT, 20 * self.lag, varied, 10 * self.diloco_every * (update == "diloco"))
+
     def check(self) -> None:
         """ConfigError for options that cannot be together, or that have no effect."""
         for name, asks in (("cores_per_node", "--nodes"), ("shared_uplink", "--nodes"), ("placement", "--nodes")):
@@ -186,6 +193,7 @@ class Setting:
             jitter=noise(near, far, sigma),
             failures=self._failures() if failures else None,
             nodes=nodes,
+            warm=True,
             seed=seed,
         )
         if self.measured is None:

@@ -32,6 +32,7 @@ def scenes(draw, failures=True):
         sending=several(boxes - 1),
         noise=draw(st.sampled_from((no_noise(), lognormal(0.5), uniform(1.0, 3.0)))),
         asleep=Work(*(of // 2 for of in work)) if draw(st.booleans()) else None,
+        emulated=draw(st.sampled_from((no_noise(), uniform(0.0, 1.0)))),
         jitter=draw(st.sampled_from((no_noise(), lognormal(1.0)))),
         # A death on average every few ticks, and cuts often enough to get on.
         failures=Failures(20 * sum(int(c.sum()) for c in work) + 2000.0, draw(COSTS), 1) if dies else None,
