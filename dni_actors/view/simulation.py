@@ -11,15 +11,15 @@ WIDTHS = (11, 19, 10, 8, 10, 10)
 
 def table(setting: Any, outcomes: Sequence[Any]) -> str:
     """A line per rule. `setting`: what was simulated; `outcomes`: what came out."""
-    failures = setting.failures_per_hour > 0
-    titles = ["ticks/s", "range" if setting.random else "", "goodput" if failures else "", "at work", "memory MB"]
+    failures, ranged = setting.failures_per_hour > 0, setting.random and setting.repeats > 1
+    titles = ["ticks/s", "range" if ranged else "", "goodput" if failures else "", "at work", "memory MB"]
     lines = [f"{'update':22}" + "".join(t.rjust(w) for t, w in zip([*titles, "sent MB"], WIDTHS, strict=True))]
     lines[0] += "   what a tick's length comes from"
     for of in outcomes:
         name = of.update if of.lag is None else f"{of.update}, lag {of.lag}"
         cells = [
             rate(of.ticks_per_second),
-            f"{rate(of.least)}-{rate(of.most)}" if setting.random else "",
+            f"{rate(of.least)}-{rate(of.most)}" if ranged else "",
             rate(of.goodput) if failures else "",
             f"{of.utilisation:.0%}",
             f"{of.memory_mb:.3g}",
