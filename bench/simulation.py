@@ -147,7 +147,9 @@ def compare(running: Runtime, measured: Measured, cases: Sequence[Case], rounds:
 def draw(part: str, rows: dict[str, dict[str, float]]) -> None:
     """Predicted against measured."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
+    from dni_actors.view.simulation import plain_numbers
     from dni_actors.view.theme import png, style
 
     with style():
@@ -159,6 +161,9 @@ def draw(part: str, rows: dict[str, dict[str, float]]) -> None:
         axes.plot(ends, ends, linewidth=0.8)
         axes.plot(measured, predicted, "o", markersize=4)
         axes.set(xscale="log", yscale="log", xlabel="measured, ticks a second", ylabel="predicted, ticks a second")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            plain_numbers(axis)
         axes.set_title("Simulated and real runs; the band is 15 %")
     (RESULTS / f"simulation_{part}.png").write_bytes(png(figure))
 

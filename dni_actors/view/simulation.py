@@ -57,14 +57,30 @@ def draw_sweep(name: str, values: Sequence[float], logarithmic: bool, found: dic
     with style():
         figure = Figure(figsize=(7, 4), layout="constrained")
         axes = figure.subplots()
-        for update, outcomes in found.items():
+        for i, (update, outcomes) in enumerate(found.items()):
             colour = COLOURS.get(update) or of_rule(update)
-            axes.plot(values, [of.goodput for of in outcomes], color=colour, marker=".", label=update)
+            axes.plot(
+                values,
+                [of.goodput for of in outcomes],
+                color=colour,
+                label=update,
+                linewidth=1.2 + 0.8 * (len(found) - i),
+            )
             if any(of.most > of.least for of in outcomes):
                 least, most = ([getattr(of, end) for of in outcomes] for end in ("least", "most"))
                 axes.fill_between(values, least, most, color=colour, alpha=0.2, linewidth=0)
         axes.set(xlabel=name.replace("_", "-"), ylabel="ticks a second", yscale="log")
         if logarithmic:
             axes.set_xscale("log")
+            plain_numbers(axes.xaxis)
+        plain_numbers(axes.yaxis)
         axes.legend()
     return png(figure)
+
+
+def plain_numbers(axis: Any) -> None:
+    """On a logarithmic axis: 0.01, not a power of ten."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

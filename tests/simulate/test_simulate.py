@@ -1,5 +1,6 @@
 """The command: its figures, its critical cycles, its errors."""
 
+import gzip
 import json
 import re
 import subprocess
@@ -8,11 +9,13 @@ import sys
 import pytest
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.experiment import run
 from dni_actors.observe.law import Cost, least_lag
 from dni_actors.simulate.options import parse
 from dni_actors.simulate.outcome import least_lag as simulated_least_lag
 from dni_actors.simulate.outcome import simulate
 from dni_actors.simulate.sweep import swept
+from tests.tiny import tiny
 
 
 def outcome(words, update="synthetic"):
@@ -139,3 +142,53 @@ def test_the_command_prints_a_table_or_lines_of_json(tmp_path):
 def test_the_command_ends_with_2_for_wrong_input():
     wrong = command("--boxes", "many")
     assert (wrong.returncode, wrong.stderr) == (2, "dni_actors: boxes: 'many' is not a whole number; give one\n")
+
+
+def test_costs_come_from_a_real_runs_record(tmp_path):
+    """Emulated boxes of 6 ms and links of 10 ms, all in one process."""
+    fields = {"compute_delay_ms": "6", "link_delay_ms": "10", "trace": "full", "ticks": 40}
+    run(tiny(storage=str(tmp_path), name="real", **fields))
+    setting = parse(["--costs", str(tmp_path / "real")])
+    scene = setting.scene("synthetic", 0, failures=False)
+    assert setting.boxes == 3
+    assert scene.sleeps.sum(axis=0).tolist() == pytest.approx([6e6] * 3, rel=0.01)
+    assert (scene.work.total >= 6e6).all()
+    assert (scene.latency >= 10e6).all()
+
+
+def test_costs_and_boxes_exclude_each_other(tmp_path):
+    run(tiny(storage=str(tmp_path), name="real", ticks=20, trace="full"))
+    costs = ["--costs", str(tmp_path / "real")]
+    with pytest.raises(ConfigError, match="boxes: 4 boxes have no costs in"):
+        parse([*costs, "--boxes", "4"])
+    with pytest.raises(ConfigError, match="link_delay_ms: 5 stands in the record of --costs"):
+        parse([*costs, "--link-delay-ms", "5"])
+
+
+def test_a_record_without_a_trace_tells_too_little(tmp_path):
+    run(tiny(storage=str(tmp_path), name="real", ticks=20, trace="off"))
+    with pytest.raises(ConfigError, match="tells too little"):
+        parse(["--costs", str(tmp_path / "real")])
+
+
+def test_a_trace_has_all_that_a_real_runs_has(tmp_path):
+    place = tmp_path / "trace.json.gz"
+    done = command("--boxes", "3", "--ticks", "5", "--link-delay-ms", "5", "--perfetto", str(place))
+    assert done.returncode == 0, done.stderr
+    events = json.loads(gzip.decompress(place.read_bytes()))["traceEvents"]
+    named = {event["name"] for event in events}
+    assert {"tick 0", "tick 4", "forward", "put State 0", "take Gradient 0", "wait State", "thread_name"} <= named
+    assert sum(event["ph"] == "s" for event in events) == sum(event["ph"] == "f" for event in events) > 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--updates", "diloco", "--perfetto", "x"), "perfetto: diloco is no chain of boxes"),
+        (("--updates", "locked", "--target", "0.9"), "target: locked has no lag"),
+    ],
+)
+def test_what_a_rule_has_not_is_one_sentence(words, sentence):
+    done = command(*words)
+    assert done.returncode == 2
+    assert sentence in done.stderr
