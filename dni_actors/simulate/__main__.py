@@ -79,7 +79,7 @@ def sweep(setting: Setting, rules: list[str], text: str) -> None:
 
 def tell(setting: Setting, event: dict[str, object], outcome: Outcome) -> None:
     if setting.console == "json":
-        print(json.dumps(event | outcome.content()), flush=True)
+        print(json.dumps(event | outcome._asdict()), flush=True)
 
 
 if __name__ == "__main__":

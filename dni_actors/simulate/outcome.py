@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from dni_actors.simulate import events, recurrence
 from dni_actors.simulate.cycle import critical, loads, trips
@@ -37,9 +37,6 @@ class Outcome(NamedTuple):
     critical: str
     """what the length of a tick comes from"""
 
-    def content(self) -> dict[str, Any]:
-        return {name: None if value != value else value for name, value in self._asdict().items()}
-
 
 def simulate(setting: Setting, update: str) -> Outcome:
     """A rule, with as many seeds as asked for."""
@@ -49,8 +46,8 @@ def simulate(setting: Setting, update: str) -> Outcome:
         scene = setting.scene(update, seed, failures=False)
         times = run(setting, scene, update, setting.length(update))
         period = steady_period(times)
-        rates.append(SECOND / period if period else math.inf)
-        used.append(float(scene.work.total.mean()) / period if period else math.nan)
+        rates.append(SECOND / period)
+        used.append(float(scene.work.total.mean()) / period)
         name = name or named(setting, scene, update, times, period)
         if setting.failures_per_hour:
             goodput.append(with_failures(setting, update, seed, period))
@@ -92,10 +89,10 @@ def with_failures(setting: Setting, update: str, seed: int, period: float) -> fl
     """Ticks a second that count."""
     scene = setting.scene(update, seed, failures=True)
     assert scene.failures is not None
-    needed = DEATHS * scene.failures.every / max(period, 1)
-    ticks = setting.ticks or int(min(LONG, max(SHORT, needed)))
+    needed = DEATHS * scene.failures.every / period
+    ticks = setting.ticks or setting.affordable(update, int(min(LONG, max(SHORT, needed))))
     times = run(setting, scene, update, ticks)
-    return SECOND * len(times.finished) / times.elapsed if times.elapsed else math.inf
+    return SECOND * len(times.finished) / times.elapsed
 
 
 def named(setting: Setting, scene: Scene, update: str, times: Times, period: float) -> str:

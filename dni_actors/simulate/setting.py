@@ -30,6 +30,7 @@ CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpi
 LAGGED = ("synthetic", "delayed", "local")
 BYTES = {"float32": 4, "float16": 2}
 SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
+EVENTS = 100_000  # ticks times boxes, where boxes share cores or uplinks: some seconds
 DEATHS = 20  # that a simulation with failures has by default
 
 
@@ -105,7 +106,8 @@ class Setting:
     """Whether all messages that leave one of the --nodes queue at one link of --link-mbps."""
     ticks: Annotated[int | None, Range(1, 10_000_000)] = None
     """Length of the simulated run; by default 1000 ticks or more (20 times the lag; where costs are random 4 times the
-    boxes, up to 10,000); with failures so many that there are about 20 of them, up to 20,000 ticks."""
+    boxes, up to 10,000); with failures so many that there are about 20 of them, up to 20,000 ticks; with shared
+    cores or uplinks at most 100,000 ticks by boxes, and 100 ticks at least."""
     repeats: Annotated[int, Range(1, 1000)] = 5
     """Simulations of each rule, with other random numbers, where there are any: the range of what they give is
     shown."""
@@ -152,19 +154,43 @@ class Setting:
         """Ticks without failures: until the chain is as fast as it will be. A chain of random costs gets up speed only
         when there are more ticks than boxes: what it takes grows with n + K + const * sqrt(n K)."""
         varied = min(MIDDLE, 4 * self.boxes) if self.random else 0
-        return self.ticks or max(SHORT, 20 * self.lag, varied, 10 * self.diloco_every * (update == "diloco"))
+        asked = max(SHORT, 20 * self.lag, varied, 10 * self.diloco_every * (update == "diloco"))
+        return self.ticks or self.affordable(update, asked)
+
+    def affordable(self, update: str, ticks: int) -> int:
+        """So many ticks, or as many as engine 2 does in some seconds, where it is needed."""
+        nodes = self.placed() if update in CHAINS else None
+        return ticks if nodes is None or not nodes.limit else min(ticks, max(100, EVENTS // self.boxes))
 
     def check(self) -> None:
         """ConfigError for options that cannot be together, or that have no effect."""
-        for name, asks in (("cores_per_node", "--nodes"), ("shared_uplink", "--nodes"), ("placement", "--nodes")):
-            default = Setting.__dataclass_fields__[name].default
-            if self.nodes is None and getattr(self, name) != default:
-                raise ConfigError(name, f"{getattr(self, name)} has no effect without {asks}; give both, or none")
+        names = parse_updates("updates", self.updates)
+        for name, useful, remedy in (
+            ("lag", set(names) & set(LAGGED), f"of {self.updates} none has a lag"),
+            ("micro_batches", "gpipe" in names, "only gpipe cuts its mini-batch"),
+            ("diloco_every", "diloco" in names, "only diloco has local ticks"),
+            ("restart_s", self.failures_per_hour, "there are no --failures-per-hour"),
+            ("checkpoint_every_s", self.failures_per_hour, "there are no --failures-per-hour"),
+            ("cores_per_node", self.nodes, "there are no --nodes"),
+            ("shared_uplink", self.nodes, "there are no --nodes"),
+            ("placement", self.nodes, "there are no --nodes"),
+            ("seed", self.random, "nothing is random"),
+            ("repeats", self.random, "nothing is random"),
+            ("output", self.sweep, "there is no --sweep to draw"),
+            ("target", not self.sweep, "a --sweep looks for no lag"),
+            ("perfetto", not self.sweep, "a --sweep writes no trace"),
+            ("compute_delay_ms", not self.costs, "it stands in the record of --costs"),
+            ("link_delay_ms", not self.costs, "it stands in the record of --costs"),
+            ("jitter", not self.costs, "it stands in the record of --costs"),
+        ):
+            if not useful and getattr(self, name) != Setting.__dataclass_fields__[name].default:
+                raise ConfigError(
+                    name, f"{getattr(self, name)} has no effect, for {remedy}; drop one, or add the other"
+                )
+        if parse_delay("compute_delay_ms", self.compute_delay_ms)[1] == 0:
+            raise ConfigError("compute_delay_ms", "boxes that do nothing have no speed; give milliseconds above 0")
         if self.shared_uplink and self.link_mbps is None:
             raise ConfigError("shared_uplink", "a link without a limit has no queue; give --link-mbps, too")
-        for name in ("compute_delay_ms", "link_delay_ms", "jitter"):
-            if self.costs is not None and getattr(self, name) != Setting.__dataclass_fields__[name].default:
-                raise ConfigError(name, f"{getattr(self, name)} stands in the record of --costs; drop one of the two")
         if self.nodes is not None and self.nodes > self.boxes:
             raise ConfigError("nodes", f"{self.nodes} are more than the {self.boxes} boxes; give at most {self.boxes}")
 

@@ -14,6 +14,7 @@ from dni_actors.observe.law import Cost, least_lag
 from dni_actors.simulate.options import parse
 from dni_actors.simulate.outcome import least_lag as simulated_least_lag
 from dni_actors.simulate.outcome import simulate
+from dni_actors.simulate.setting import RULES
 from dni_actors.simulate.sweep import swept
 from tests.tiny import tiny
 
@@ -37,6 +38,12 @@ def test_the_round_trip_is_named_with_what_the_lag_lacks():
 
 def test_lock_step_takes_the_whole_way():
     assert outcome("--boxes 16 --link-delay-ms 20", "locked").ticks_per_second == pytest.approx(1.41, abs=0.005)
+
+
+@pytest.mark.parametrize("update", RULES)
+def test_a_single_box_works_at_its_own_speed(update):
+    assert outcome("--boxes 1", update).ticks_per_second == pytest.approx(100)
+    assert outcome("--boxes 1 --ticks 1 --jitter lognormal:0.1", update).utilisation == pytest.approx(1, rel=0.2)
 
 
 def test_a_straggler_is_named():
@@ -92,10 +99,14 @@ def test_a_sweep_has_its_values_in_order():
         ("--updates dni", "updates: 'dni' is not known; choose from synthetic"),
         ("--jitter 0.3", "jitter: '0.3' is no distribution; give none, or lognormal:S with S up to 3"),
         ("--stragglers 1%", "stragglers: '1%' are no stragglers; give a share and a factor from 1 on, such as 1%:4x"),
-        ("--cores-per-node 2", "cores_per_node: 2 has no effect without --nodes; give both, or none"),
+        ("--cores-per-node 2", "cores_per_node: 2 has no effect, for there are no --nodes; drop one, or add the other"),
         ("--nodes 2 --shared-uplink", "shared_uplink: a link without a limit has no queue; give --link-mbps, too"),
         ("--nodes 9", "nodes: 9 are more than the 4 boxes; give at most 4"),
         ("--link-delay-ms fast", "link_delay_ms: 'fast' is not a delay"),
+        ("--compute-delay-ms 0", "compute_delay_ms: boxes that do nothing have no speed"),
+        ("--updates locked --lag 3", "lag: 3 has no effect, for of locked none has a lag"),
+        ("--seed 3", "seed: 3 has no effect, for nothing is random"),
+        ("--sweep lag=1:4 --target 0.9", "target: 0.9 has no effect, for a --sweep looks for no lag"),
         ("--lagg 3", "--lagg: there is no such option; did you mean --lag?"),
     ],
 )
@@ -161,7 +172,7 @@ def test_costs_and_boxes_exclude_each_other(tmp_path):
     costs = ["--costs", str(tmp_path / "real")]
     with pytest.raises(ConfigError, match="boxes: 4 boxes have no costs in"):
         parse([*costs, "--boxes", "4"])
-    with pytest.raises(ConfigError, match="link_delay_ms: 5 stands in the record of --costs"):
+    with pytest.raises(ConfigError, match="link_delay_ms: 5 has no effect, for it stands in the record of --costs"):
         parse([*costs, "--link-delay-ms", "5"])
 
 
