@@ -16,6 +16,7 @@ from dni_actors.nn.arrays import Array
 from dni_actors.simulate.scene import Late, Scene
 
 BUSY = 0.95  # share of time, or of ticks, from which on something is what the chain waits for
+QUEUED = 0.3  # share of time on the critical path from which on waiting for cores is the cause
 MANY = 0.3  # share of ticks below which it is no single box or boundary
 
 
@@ -29,7 +30,9 @@ def critical(scene: Scene, late: Late, ticks: int, period: float) -> str:
         return f"the pass through all boxes and back{pieces}, {min(1, links):.0%} of it on links"
     if shared := busiest(scene, period):
         return shared
-    own, crossed = path(late, scene.lag, ticks)
+    own, crossed, queued = path(late, scene.lag, ticks)
+    if scene.nodes is not None and queued.total() > QUEUED * period * (own.total() + crossed.total()):
+        return f"the cores of node {scene.nodes.of_box[queued.most_common(1)[0][0]]}"
     covered = max(own.total(), crossed.total()), own.total() + crossed.total()
     of, told = (own, own_work) if own.total() >= crossed.total() else (crossed, round_trip)
     k, most = of.most_common(1)[0]
@@ -90,13 +93,14 @@ def busiest(scene: Scene, period: float) -> str | None:
     return name if shared[name] > BUSY * period and shared[name] >= scene.work.total.max() else None
 
 
-def path(late: Late, lag: int, ticks: int) -> tuple[Counter[int], Counter[int]]:
-    """Ticks that are accounted for by each box, and by each boundary, within what `late` reaches back."""
-    own: Counter[int] = Counter()
-    crossed: Counter[int] = Counter()
+def path(late: Late, lag: int, ticks: int) -> tuple[Counter[int], Counter[int], Counter[int]]:
+    """Ticks that are accounted for by each box, and by each boundary, within what `late` reaches back; and nanoseconds
+    for which boxes on this way waited for a core."""
+    own, crossed, queued = Counter[int](), Counter[int](), Counter[int]()
     window, boxes = late.state.shape
     k, n = boxes - 1, ticks - 1
     while n >= max(0, ticks - window):
+        queued[k] += int(late.queue[n % window, k])
         if late.state[n % window, k]:
             k -= 1
         elif late.gradient[n % window, k]:
@@ -105,4 +109,4 @@ def path(late: Late, lag: int, ticks: int) -> tuple[Counter[int], Counter[int]]:
         else:
             own[k] += 1
             n -= 1
-    return own, crossed
+    return own, crossed, queued

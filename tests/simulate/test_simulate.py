@@ -55,6 +55,7 @@ def test_a_straggler_is_named():
 @pytest.mark.parametrize(
     ("words", "name"),
     [
+        ("--nodes 1 --cores-per-node 3 --jitter lognormal:0.5 --repeats 1", "the cores of node 0"),
         ("--nodes 2 --cores-per-node 1", r"the cores of node \d"),
         ("--nodes 2 --link-mbps 1 --lag 16 --shared-uplink --placement spread", r"the uplink of node \d"),
         ("--link-mbps 1 --lag 16", r"the bandwidth at boundary \d"),
