@@ -1,9 +1,9 @@
 # Prerequisites: Python >= 3.11 and make.
-# Usage: make demo | run | compare | report | test | check | docs | cluster | bench | install; ARGS="..." passes options on
+# Usage: make demo | run | compare | report | simulate | test | check | docs | cluster | bench | install; ARGS="..." passes options on
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo run compare report test check docs bench soak cluster install golden
+.PHONY: demo run compare report simulate test check docs bench simulate-vs-real soak cluster install golden
 
 run: .venv/made
 	$(BIN)/python -m dni_actors.launch $(ARGS)
@@ -13,6 +13,9 @@ demo: .venv/made
 
 compare: .venv/made
 	$(BIN)/python -m dni_actors.compare $(ARGS)
+
+simulate: .venv/made
+	$(BIN)/python -m dni_actors.simulate $(ARGS)
 
 report: .venv/made
 	$(BIN)/python -m dni_actors.report $(ARGS)
@@ -44,6 +47,10 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.hosts
 	$(BIN)/python -m bench.figures
 	$(BIN)/python -m bench.summary
+
+# Four minutes: real runs against what a simulation predicts for them.
+simulate-vs-real: .venv/made
+	$(BIN)/python -m bench.simulation $(ARGS)
 
 # About an hour: thousands of crashes inline, 50 killed boxes, 20 killed runs, a million ticks.
 soak: .venv/made-test

@@ -11,6 +11,7 @@ COMMANDS = {
     "demo": "shows in about a minute what decoupling is for",
     "launch": "trains a chain of time boxes (--list-presets, --task, --help)",
     "compare": "runs several update rules on the same data, and prints a table",
+    "simulate": "finds how fast a chain would be, with so many boxes, such links and failures",
     "predict": "uses a trained run: on its test samples, or on sequences of yours",
     "report": "draws runs: a page of pictures",
     "replay": "does a recorded run again, and names the first tick that differs",

@@ -58,12 +58,16 @@ def field(name: str) -> Field:
 @cache
 def doc_lines() -> dict[str, str]:
     """What the text under each field in parts.py says, by the field's name."""
+    return {name: text for part in PARTS.values() for name, text in doc_lines_of(part).items()}
+
+
+def doc_lines_of(part: Any) -> dict[str, str]:
+    """What the text under each field of a dataclass says, by the field's name."""
     found = {}
-    for part in PARTS.values():
-        (tree,) = ast.parse(inspect.getsource(part)).body
-        assert isinstance(tree, ast.ClassDef)
-        for one, below in zip(tree.body, tree.body[1:], strict=False):
-            if isinstance(one, ast.AnnAssign) and isinstance(below, ast.Expr):
-                assert isinstance(one.target, ast.Name)
-                found[one.target.id] = " ".join(ast.literal_eval(below.value).split())
+    (tree,) = ast.parse(inspect.getsource(part)).body
+    assert isinstance(tree, ast.ClassDef)
+    for one, below in zip(tree.body, tree.body[1:], strict=False):
+        if isinstance(one, ast.AnnAssign) and isinstance(below, ast.Expr):
+            assert isinstance(one.target, ast.Name)
+            found[one.target.id] = " ".join(ast.literal_eval(below.value).split())
     return found

@@ -1,0 +1,136 @@
+"""What a simulated rule comes to: figures for the table."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+from dni_actors.simulate import events, recurrence
+from dni_actors.simulate.cycle import critical, loads, trips
+from dni_actors.simulate.rivals import Together
+from dni_actors.simulate.scene import SECOND, Scene, Times
+from dni_actors.simulate.setting import CHAINS, DEATHS, LAGGED, LONG, SHORT, Setting
+
+WINDOW = 4000  # ticks, at most, that the critical path is followed back; boxes times ticks: CELLS
+CELLS = 8_000_000
+MB = 1e6
+
+
+class Outcome(NamedTuple):
+    """Of one rule, over all repeats."""
+
+    update: str
+    lag: int | None
+    """None for rules that have none"""
+    ticks_per_second: float
+    """without failures, the first half of the run left out; mean of all repeats"""
+    least: float
+    most: float
+    """of all repeats"""
+    goodput: float
+    """with failures: ticks that count by all the time they took, in ticks a second"""
+    utilisation: float
+    """share of its time that a box works, on average"""
+    memory_mb: float
+    """that a box keeps for ticks under way, on average"""
+    link_mb: float
+    """that a box sends in a tick, on average"""
+    critical: str
+    """what the length of a tick comes from"""
+
+
+def simulate(setting: Setting, update: str) -> Outcome:
+    """A rule, with as many seeds as asked for."""
+    repeats = range(setting.seed, setting.seed + (setting.repeats if setting.random else 1))
+    rates, used, goodput, name = [], [], [], ""
+    for seed in repeats:
+        scene = setting.scene(update, seed, failures=False)
+        times = run(setting, scene, update, setting.length(update))
+        period = steady_period(times)
+        rates.append(SECOND / period)
+        used.append(float(scene.work.total.mean()) / period)
+        name = name or named(setting, scene, update, times, period)
+        if setting.failures_per_hour:
+            goodput.append(with_failures(setting, update, seed, period))
+    memory, sent = sizes(setting, update)
+    return Outcome(
+        update=update,
+        lag=setting.lag if update in LAGGED else None,
+        ticks_per_second=mean(rates),
+        least=min(rates),
+        most=max(rates),
+        goodput=mean(goodput or rates),
+        utilisation=mean(used),
+        memory_mb=memory / MB,
+        link_mb=sent / MB,
+        critical=name,
+    )
+
+
+def run(setting: Setting, scene: Scene, update: str, ticks: int, traced: events.Traced | None = None) -> Times:
+    """By the engine that can do it: the faster one, if nothing is shared."""
+    window = max(1, min(ticks, WINDOW, CELLS // scene.boxes))
+    if update not in CHAINS:
+        every = 1 if update == "data-parallel" else setting.diloco_every
+        workers = Together(scene, every, setting.sending(setting.weight_bytes * setting.boxes))
+        return recurrence.run(scene, ticks, chain=workers)
+    if (scene.nodes is not None and scene.nodes.limit) or traced is not None:
+        return events.run(scene, ticks, window, traced)
+    return recurrence.run(scene, ticks, window)
+
+
+def steady_period(times: Times) -> float:
+    """Nanoseconds a tick, the first half of the run left out."""
+    ticks = len(times.finished)
+    first = ticks // 2
+    return float(times.finished[-1] - (times.finished[first - 1] if first else 0)) / (ticks - first)
+
+
+def with_failures(setting: Setting, update: str, seed: int, period: float) -> float:
+    """Ticks a second that count."""
+    scene = setting.scene(update, seed, failures=True)
+    assert scene.failures is not None
+    needed = DEATHS * scene.failures.every / period
+    ticks = setting.ticks or setting.affordable(update, int(min(LONG, max(SHORT, needed))))
+    times = run(setting, scene, update, ticks)
+    return SECOND * len(times.finished) / times.elapsed
+
+
+def named(setting: Setting, scene: Scene, update: str, times: Times, period: float) -> str:
+    """The critical cycle."""
+    if update in CHAINS:
+        return critical(scene, times.late, len(times.finished), period)
+    work = float(scene.work.total.mean())
+    return "the exchange of all weights" if period > 2 * work else "the slowest worker, which all wait for"
+
+
+def sizes(setting: Setting, update: str) -> tuple[float, float]:
+    """Bytes that a box keeps for ticks under way, and that it sends in a tick; on average."""
+    message, boxes, weights = setting.message_bytes, setting.boxes, setting.weight_bytes
+    if update not in CHAINS:
+        exchange = 2 * (boxes - 1) * weights
+        return boxes * weights, exchange / (1 if update == "data-parallel" else setting.diloco_every)
+    states = message * (boxes - 1) / boxes
+    kept = {"synthetic": setting.lag, "local": 0, "delayed": setting.lag * (boxes - 1) / 2 + 1}.get(update, 1)
+    return kept * message, states * (1 if update == "local" else 2)
+
+
+def least_lag(setting: Setting, update: str) -> int:
+    """The least lag with which a chain is as fast as the target asks for, of what an unlimited lag gives."""
+    assert setting.target is not None
+    scene = setting.scene(update, setting.seed, failures=False)
+    enough = math.ceil(trips(scene).max(initial=0) / max(1.0, *loads(scene).values())) + 1
+
+    def rate(lag: int) -> float:
+        tried = replace(setting, lag=lag, repeats=1, failures_per_hour=0)
+        return simulate(tried, update).ticks_per_second
+
+    best = rate(8 * enough)
+    low, high = 0, 8 * enough  # the least one is above the first, and not above the second
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if rate(middle) >= setting.target * best else (middle, high)
+    return high
+
+
+def mean(values: list[float]) -> float:
+    return sum(values) / len(values)

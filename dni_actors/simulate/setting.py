@@ -1,0 +1,262 @@
+"""What the command simulates: its options, each checked, and the scenes that they come to."""
+
+import math
+import re
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any, Literal, cast
+
+import numpy as np
+
+from dni_actors.config.checks import ConfigError, Range, choose, parse_delay
+from dni_actors.nn.arrays import Array
+from dni_actors.nn.streams import Stream, generator
+from dni_actors.simulate.costs import Measured, read
+from dni_actors.simulate.scene import (
+    SECOND,
+    Failures,
+    Nodes,
+    Rule,
+    Scene,
+    Work,
+    lognormal,
+    no_noise,
+    uniform,
+    whole,
+)
+
+RULES = ("synthetic", "delayed", "local", "locked", "gpipe", "data-parallel", "diloco")
+CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpipe": "locked"}
+LAGGED = ("synthetic", "delayed", "local")
+BYTES = {"float32": 4, "float16": 2}
+SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
+EVENTS = 100_000  # ticks times boxes, where boxes share cores or uplinks: some seconds
+DEATHS = 20  # that a simulation with failures has by default
+
+
+def parse_jitter(field: str, text: str) -> float:
+    """'lognormal:0.3' -> 0.3; 'none' -> 0."""
+    found = re.fullmatch(r"lognormal:(\d*\.?\d+)", text)
+    if text != "none" and (found is None or float(found[1]) > 3):
+        raise ConfigError(field, f"{text!r} is no distribution; give none, or lognormal:S with S up to 3")
+    return float(found[1]) if found else 0.0
+
+
+def parse_stragglers(field: str, text: str) -> tuple[float, float]:
+    """'1%:4x' -> (0.01, 4): the share of boxes that are slow, and how many times as slow."""
+    found = re.fullmatch(r"(\d*\.?\d+)%:(\d*\.?\d+)x", text)
+    if found is None or float(found[1]) > 100 or not 1 <= float(found[2]) <= 1e6:
+        raise ConfigError(field, f"{text!r} are no stragglers; give a share and a factor from 1 on, such as 1%:4x")
+    return float(found[1]) / 100, float(found[2])
+
+
+def parse_updates(field: str, text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in RULES:
+            raise ConfigError(field, f"{name!r} is not known; {choose(name, RULES)}")
+    return names
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is simulated."""
+
+    updates: Annotated[str, parse_updates] = ",".join(RULES)
+    """Update rules, a comma between them. gpipe is locked with --micro-batches; data-parallel and diloco are chains on
+    one worker each, K workers that share the mini-batch."""
+    boxes: Annotated[int, Range(1, 100_000)] = 4
+    """Number of time boxes."""
+    lag: Annotated[int, Range(1, 100_000)] = 2
+    """Ticks after which a box consumes the gradient that answers its hidden state."""
+    micro_batches: Annotated[int, Range(1, 10_000)] = 4
+    """Pieces that gpipe cuts its mini-batch into."""
+    diloco_every: Annotated[int, Range(1, 1_000_000)] = 500
+    """Ticks after which workers of diloco average their weights."""
+    hidden: Annotated[int, Range(1, 65_536)] = 64
+    """Hidden units of a box: they make the size of messages, and of weights."""
+    batch: Annotated[int, Range(1, 2**31)] = 32
+    """Samples in a mini-batch: they make the size of messages."""
+    wire_dtype: Literal["float32", "float16"] = "float32"
+    """Floating-point type of messages."""
+    compute_delay_ms: Annotated[str, parse_delay] = "10"
+    """Milliseconds that a box works in a tick, x or low:high; a third each in forward, backward, update."""
+    link_delay_ms: Annotated[str, parse_delay] = "0"
+    """Latency of links: milliseconds one way, x or low:high."""
+    link_mbps: Annotated[float | None, Range(0, above=True)] = None
+    """Bandwidth of each link in Mbit/s, each way; by default without a limit."""
+    jitter: Annotated[str, parse_jitter] = "none"
+    """How work and latencies vary from tick to tick: none, or lognormal:S, which keeps their means; S is the standard
+    deviation of their logarithms."""
+    stragglers: Annotated[str, parse_stragglers] = "0%:1x"
+    """Boxes that are slow all the time, as 1%:4x: one in a hundred, 4 times as slow as the others."""
+    failures_per_hour: Annotated[float, Range(0, 1e6)] = 0.0
+    """Deaths of boxes in an hour, of all boxes together, at random instants."""
+    restart_s: Annotated[float, Range(0, 86_400)] = 2.0
+    """Seconds from a death until all boxes go on from the last complete cut."""
+    checkpoint_every_s: Annotated[float, Range(0, 86_400, above=True)] = 5.0
+    """Seconds between cuts."""
+    nodes: Annotated[int | None, Range(1, 100_000)] = None
+    """Machines that boxes share; messages within one take no time. By default each box has one of its own."""
+    cores_per_node: Annotated[int | None, Range(1, 100_000)] = None
+    """Cores of each of the --nodes, which boxes take in turns; by default one for each box."""
+    placement: Literal["pack", "spread"] = "pack"
+    """Boxes on --nodes: neighbours on one where they can (pack), or on different ones (spread)."""
+    shared_uplink: bool = False
+    """Whether all messages that leave one of the --nodes queue at one link of --link-mbps."""
+    ticks: Annotated[int | None, Range(1, 10_000_000)] = None
+    """Length of the simulated run; by default 1000 ticks or more (20 times the lag; where costs are random 4 times the
+    boxes, up to 10,000); with failures so many that there are about 20 of them, up to 20,000 ticks; with shared
+    cores or uplinks at most 100,000 ticks by boxes, and 100 ticks at least."""
+    repeats: Annotated[int, Range(1, 1000)] = 5
+    """Simulations of each rule, with other random numbers, where there are any: the range of what they give is
+    shown."""
+    seed: Annotated[int, Range(0, 2**62)] = 0
+    """Of the random numbers."""
+    target: Annotated[float | None, Range(0, 1, above=True)] = None
+    """Find the least lag with which a chain reaches this share of the speed that an unlimited lag gives, as 0.95."""
+    sweep: str | None = None
+    """Vary one option and draw what comes out, as link-delay-ms=1:200:log or lag=1:64; boxes, link-mbps and
+    compute-delay-ms, too. A fourth number is how many values there are, at most: boxes=10:10000:log:7."""
+    output: str = "simulation.png"
+    """The picture of a sweep."""
+    costs: str | None = None
+    """Folder of a run whose record gives the number of boxes, and what phases, messages and links cost: their means
+    from its metrics, how they vary from its trace."""
+    perfetto: str | None = None
+    """File for a trace of the first rule, as those of real runs, such as trace.json.gz."""
+    console: Literal["plain", "json", "quiet"] = "plain"
+    """A table, JSON lines, or nothing."""
+
+    @property
+    def message_bytes(self) -> int:
+        """Of a state, or a gradient."""
+        return self.batch * self.hidden * BYTES[self.wire_dtype]
+
+    @property
+    def weight_bytes(self) -> int:
+        """Of a box: an RNN cell with as many inputs as hidden units."""
+        return 4 * self.hidden * (2 * self.hidden + 1)
+
+    @property
+    def random(self) -> bool:
+        """Whether another seed gives another result."""
+        varies = any(":" in text for text in (self.compute_delay_ms, self.link_delay_ms))
+        return (
+            varies
+            or self.jitter != "none"
+            or self.failures_per_hour > 0
+            or self.costs is not None
+            or self.stragglers[:3] != "0%:"
+        )
+
+    def length(self, update: str) -> int:
+        """Ticks without failures: until the chain is as fast as it will be. A chain of random costs gets up speed only
+        when there are more ticks than boxes: what it takes grows with n + K + const * sqrt(n K)."""
+        varied = min(MIDDLE, 4 * self.boxes) if self.random else 0
+        asked = max(SHORT, 20 * self.lag, varied, 10 * self.diloco_every * (update == "diloco"))
+        return self.ticks or self.affordable(update, asked)
+
+    def affordable(self, update: str, ticks: int) -> int:
+        """So many ticks, or as many as engine 2 does in some seconds, where it is needed."""
+        nodes = self.placed() if update in CHAINS else None
+        return ticks if nodes is None or not nodes.limit else min(ticks, max(100, EVENTS // self.boxes))
+
+    def check(self) -> None:
+        """ConfigError for options that cannot be together, or that have no effect."""
+        names = parse_updates("updates", self.updates)
+        for name, useful, remedy in (
+            ("lag", set(names) & set(LAGGED), f"of {self.updates} none has a lag"),
+            ("micro_batches", "gpipe" in names, "only gpipe cuts its mini-batch"),
+            ("diloco_every", "diloco" in names, "only diloco has local ticks"),
+            ("restart_s", self.failures_per_hour, "there are no --failures-per-hour"),
+            ("checkpoint_every_s", self.failures_per_hour, "there are no --failures-per-hour"),
+            ("cores_per_node", self.nodes, "there are no --nodes"),
+            ("shared_uplink", self.nodes, "there are no --nodes"),
+            ("placement", self.nodes, "there are no --nodes"),
+            ("seed", self.random, "nothing is random"),
+            ("repeats", self.random, "nothing is random"),
+            ("output", self.sweep, "there is no --sweep to draw"),
+            ("target", not self.sweep, "a --sweep looks for no lag"),
+            ("perfetto", not self.sweep, "a --sweep writes no trace"),
+            ("compute_delay_ms", not self.costs, "it stands in the record of --costs"),
+            ("link_delay_ms", not self.costs, "it stands in the record of --costs"),
+            ("jitter", not self.costs, "it stands in the record of --costs"),
+        ):
+            if not useful and getattr(self, name) != Setting.__dataclass_fields__[name].default:
+                raise ConfigError(
+                    name, f"{getattr(self, name)} has no effect, for {remedy}; drop one, or add the other"
+                )
+        if parse_delay("compute_delay_ms", self.compute_delay_ms)[1] == 0:
+            raise ConfigError("compute_delay_ms", "boxes that do nothing have no speed; give milliseconds above 0")
+        if self.shared_uplink and self.link_mbps is None:
+            raise ConfigError("shared_uplink", "a link without a limit has no queue; give --link-mbps, too")
+        if self.nodes is not None and self.nodes > self.boxes:
+            raise ConfigError("nodes", f"{self.nodes} are more than the {self.boxes} boxes; give at most {self.boxes}")
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """What the run of --costs tells."""
+        return None if self.costs is None else read(self.costs)
+
+    def scene(self, update: str, seed: int, failures: bool) -> Scene:
+        """Of a rule."""
+        low, high = parse_delay("compute_delay_ms", self.compute_delay_ms)
+        near, far = parse_delay("link_delay_ms", self.link_delay_ms)
+        slow, sigma = self._slowness(seed), parse_jitter("jitter", self.jitter)
+        whole_tick = whole(slow * (low + high) / 2 * SECOND)
+        third, none = whole_tick // 3, np.zeros(self.boxes, np.int64)
+        pieces, nodes = self.micro_batches if update == "gpipe" else 1, self.placed()
+        crosses = np.ones(self.boxes - 1) if nodes is None else np.diff(nodes.of_box) != 0
+        scene = Scene(
+            update=CHAINS.get(update, "local"),
+            lag=self.lag,
+            pieces=pieces,
+            work=Work(none, none, third, none, third, whole_tick - 2 * third),
+            latency=whole((near + far) / 2 * SECOND * crosses),
+            sending=whole(self.sending(self.message_bytes // pieces) * crosses),
+            noise=noise(low, high, sigma),
+            jitter=noise(near, far, sigma),
+            failures=self._failures() if failures else None,
+            nodes=nodes,
+            warm=True,
+            seed=seed,
+        )
+        if self.measured is None:
+            return scene
+        return replace(scene, **self.measured._asdict() | {"work": Work(*whole(np.array(self.measured.work) * slow))})
+
+    def _failures(self) -> Failures | None:
+        if not self.failures_per_hour:
+            return None
+        restart, every = (round(seconds * SECOND) for seconds in (self.restart_s, self.checkpoint_every_s))
+        return Failures(3600 / self.failures_per_hour * SECOND, restart, every)
+
+    def sending(self, size: int) -> int:
+        """Nanoseconds that a link needs for so many bytes."""
+        return 0 if self.link_mbps is None else round(size * 8 * 1000 / self.link_mbps)
+
+    def placed(self) -> Nodes | None:
+        """Which box is where."""
+        if self.nodes is None:
+            return None
+        spread = self.placement == "spread"
+        of_box = tuple(k % self.nodes if spread else k * self.nodes // self.boxes for k in range(self.boxes))
+        return Nodes(of_box, self.cores_per_node, self.shared_uplink)
+
+    def _slowness(self, seed: int) -> Array:
+        """[K] how many times as long as it should each box works."""
+        share, factor = parse_stragglers("stragglers", self.stragglers)
+        slow = generator(seed, Stream.UPDATES, 1).permutation(self.boxes) < math.ceil(share * self.boxes)
+        return np.where(slow, factor, 1.0)
+
+
+def noise(low: float, high: float, sigma: float) -> Any:
+    """Table of factors: of a uniform time, a lognormal one, or the product of both."""
+    if not sigma:
+        return uniform(low, high)
+    if low == high:
+        return lognormal(sigma)
+    rng = np.random.default_rng(0)
+    product = rng.permutation(uniform(low, high)) * lognormal(sigma)
+    return (product / product.mean()).astype(np.float32) if len(product) > 1 else no_noise()

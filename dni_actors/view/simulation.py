@@ -1,0 +1,86 @@
+"""What a simulation has found: tables, and the picture of a sweep."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dni_actors.view.palette import SERIES, of_rule
+
+COLOURS = {"gpipe": SERIES[6], "data-parallel": SERIES[5], "diloco": SERIES[7]}
+WIDTHS = (11, 19, 10, 8, 10, 10)
+
+
+def table(setting: Any, outcomes: Sequence[Any]) -> str:
+    """A line per rule. `setting`: what was simulated; `outcomes`: what came out."""
+    failures, ranged = setting.failures_per_hour > 0, setting.random and setting.repeats > 1
+    titles = ["ticks/s", "range" if ranged else "", "goodput" if failures else "", "at work", "memory MB"]
+    lines = [f"{'update':22}" + "".join(t.rjust(w) for t, w in zip([*titles, "sent MB"], WIDTHS, strict=True))]
+    lines[0] += "   what a tick's length comes from"
+    for of in outcomes:
+        name = of.update if of.lag is None else f"{of.update}, lag {of.lag}"
+        cells = [
+            rate(of.ticks_per_second),
+            f"{rate(of.least)}-{rate(of.most)}" if ranged else "",
+            rate(of.goodput) if failures else "",
+            f"{of.utilisation:.0%}",
+            f"{of.memory_mb:.3g}",
+            f"{of.link_mb:.3g}",
+        ]
+        lines.append(
+            f"{name:22}" + "".join(c.rjust(w) for c, w in zip(cells, WIDTHS, strict=True)) + "   " + of.critical
+        )
+    notes = ["memory: what a box keeps for ticks under way; sent: by a box in a tick; both on average"]
+    if failures:
+        notes.append("goodput: ticks that count a second, with all that failures cost")
+    return "\n".join([*lines, *notes])
+
+
+def sweep_table(name: str, values: Sequence[float], found: dict[str, list[Any]]) -> str:
+    """Ticks a second: a line per value, a column per rule."""
+    head = f"{name.replace('_', '-'):>16}" + "".join(update.rjust(15) for update in found)
+    rows = [
+        f"{value:16.6g}" + "".join(rate(of[i].goodput).rjust(15) for of in found.values())
+        for i, value in enumerate(values)
+    ]
+    return "\n".join([head, *rows, "ticks a second; with failures only those that count"])
+
+
+def rate(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+def draw_sweep(name: str, values: Sequence[float], logarithmic: bool, found: dict[str, list[Any]]) -> bytes:
+    """Ticks a second over the option's values, with the range over seeds, as a PNG."""
+    from matplotlib.figure import Figure  # late: it takes a second
+
+    from dni_actors.view.theme import png, style
+
+    with style():
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.subplots()
+        for i, (update, outcomes) in enumerate(found.items()):
+            colour = COLOURS.get(update) or of_rule(update)
+            axes.plot(
+                values,
+                [of.goodput for of in outcomes],
+                color=colour,
+                label=update,
+                linewidth=1.2 + 0.8 * (len(found) - i),
+            )
+            if any(of.most > of.least for of in outcomes):
+                least, most = ([getattr(of, end) for of in outcomes] for end in ("least", "most"))
+                axes.fill_between(values, least, most, color=colour, alpha=0.2, linewidth=0)
+        axes.set(xlabel=name.replace("_", "-"), ylabel="ticks a second", yscale="log")
+        if logarithmic:
+            axes.set_xscale("log")
+            plain_numbers(axes.xaxis)
+        plain_numbers(axes.yaxis)
+        axes.legend()
+    return png(figure)
+
+
+def plain_numbers(axis: Any) -> None:
+    """On a logarithmic axis: 0.01, not a power of ten."""
+    from matplotlib.ticker import FuncFormatter, NullFormatter
+
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())

@@ -1,0 +1,24 @@
+"""Real runs over Ray against what a simulation predicts for them; `make simulate-vs-real` has many more."""
+
+import pytest
+
+from bench.measure import ours
+from bench.simulation import SMALL, Case, calibrated, predicted
+from dni_actors.config.run import RunConfig
+from dni_actors.runtime import started
+
+CASES = (
+    Case(3, 1, link="40", compute="30"),
+    Case(3, 4, link="60", compute="30"),
+    Case(3, 1, "locked", link="40", compute="30"),
+)
+
+
+def test_real_runs_are_as_fast_as_predicted():
+    """Emulated delays are most of the time, so that a busy machine changes little."""
+    with started(RunConfig.of(**SMALL, boxes=4)) as running:
+        measured = calibrated(running, Case(4, 4, compute="30"))
+        for case in CASES:
+            rate = predicted(case, measured)
+            real = ours(running, case.config(int(max(15, 2 * rate)))).rate
+            assert rate == pytest.approx(real, rel=0.1), case.name
