@@ -5,9 +5,9 @@ from dataclasses import fields, replace
 from typing import Any, get_type_hints
 
 from dni_actors.config.checks import ConfigError, checked
+from dni_actors.config.effects import shown
 from dni_actors.config.fields import Field, doc_lines_of
 from dni_actors.config.flags import Arguments, dashed, refuse_unknown, shape, understood
-from dni_actors.config.rules import shown
 from dni_actors.simulate.setting import Setting
 
 DESCRIPTION = """How fast would a chain of time boxes be, with these boxes, links and failures? This simulates time
