@@ -1,5 +1,6 @@
 """What the system's own stream sockets could do to two boxes, and do not."""
 
+import errno
 import os
 import socket
 
@@ -19,7 +20,7 @@ from dni_actors.runtime.wires.links import Links
 from dni_actors.runtime.worker.actor import BoxActor
 from tests.processes import eventually
 from tests.runtime.wires.relays import packed
-from tests.runtime.wires.test_links import RUN, Threads, setting
+from tests.runtime.wires.test_links import CASES, MORE, RUN, Threads, setting
 from tests.tiny import states
 
 SHAPE = (256, 512)
@@ -129,6 +130,45 @@ def test_half_a_message_is_none_until_the_rest_has_come(folder):
     assert len(pair.data(1)) == 1
     assert pair.left.dropped == 0
     pair.close()
+
+
+@pytest.mark.parametrize("case", ["synthetic", "GPipe", "shared weights"])
+def test_the_digest_is_that_of_the_inline_runtime_where_sockets_take_a_part_of_a_message_at_a_time(
+    folder, case, monkeypatch
+):
+    monkeypatch.setattr(connection, "ROOM", 1)  # the system makes it a few kilobytes
+    config = setting(hidden=400, **(CASES | MORE)[case])
+    chain = Threads(config, folder, "unix")
+    assert chain.run() == Chain(config).run()
+    assert chain.counts("no message of this run") == chain.counts("connections lost") == 0
+
+
+def test_after_a_write_that_fails_nothing_follows_the_half_message(folder, monkeypatch):
+    """The system may be short of memory for a moment: then the rest of a message is lost, and the connection works."""
+
+    class Short(socket.socket):
+        calls = 0
+
+        def sendmsg(self, views):
+            self.calls += 1
+            if self.calls % 20 == 19:
+                data = b"".join(views)
+                return self.send(data[: len(data) // 2])
+            if self.calls % 20 == 0:
+                raise OSError(errno.ENOBUFS, "No buffer space available")
+            return super().sendmsg(views)
+
+    def short():
+        one = Short(socket.AF_UNIX)
+        one.setblocking(False)
+        return one
+
+    monkeypatch.setattr(stream, "stream", short)
+    config = setting(boxes=3)
+    chain = Threads(config, folder, "unix")
+    assert chain.run() == Chain(config).run()
+    assert chain.counts("connections lost") > 0
+    assert chain.counts("no message of this run") == 0
 
 
 def test_a_stranger_that_stays_does_not_keep_the_neighbour_out(folder):
