@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.effects import shown as in_words
 from dni_actors.config.fields import FIELDS
-from dni_actors.config.rules import shown as in_words
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.advice import Health
 from dni_actors.observe.events import Event, Told, Up, Warned

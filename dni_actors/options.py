@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.effects import EFFECTS, shown
 from dni_actors.config.flags import Arguments, add_fields, dashed, read, refuse_unknown, shorten
 from dni_actors.config.presets import PRESETS
-from dni_actors.config.rules import EFFECTS, shown
 from dni_actors.config.run import RunConfig, defaults
 
 DESCRIPTION = """Trains a recurrent network cut into time boxes, none of which waits for the others.

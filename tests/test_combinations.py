@@ -7,7 +7,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from dni_actors.config import rules
+from dni_actors.config import effects
 from dni_actors.config.checks import ConfigError, kinds
 from dni_actors.config.fields import FIELDS
 from dni_actors.runtime.inline import Chain
@@ -182,7 +182,7 @@ def test_every_value_has_a_combination_in_which_it_runs(option):
 LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "settle", "target_scale", "probe_every"}
 
 
-@pytest.mark.parametrize("option", [name for name in rules.EFFECTS if name in VALUES.keys() - LOUD])
+@pytest.mark.parametrize("option", [name for name in effects.EFFECTS if name in VALUES.keys() - LOUD])
 def test_what_is_refused_as_of_no_use_would_have_changed_nothing(option):
     """So that what was inherited may go back to its default."""
     rng, found = random.Random(option), 0
@@ -190,7 +190,7 @@ def test_what_is_refused_as_of_no_use_would_have_changed_nothing(option):
         for _, fields in rng.sample(CASES, len(CASES)):
             config = configured(fields)
             other = config and config.replace(**{option: values[option]})
-            if found < 5 and config and option in dict(rules.idle(other)):
+            if found < 5 and config and option in dict(effects.idle(other)):
                 found += 1
                 assert Chain(other).run() == Chain(config).run(), f"{option} {values[option]} beside {fields}"
     assert found

@@ -10,8 +10,8 @@ from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import TASKS
 
 WANTED = {
-    "seed", "seed-literal-size", "seed-dense", "seed-noise", "iamtrask", "rows", "recall", "xor", "paper-copy",
-    "paper-repeat-copy", "paper-text", "paper-mnist-dense", "paper-random-updates", "paper-unlock",
+    "seed", "seed-literal-size", "seed-dense", "seed-noise", "iamtrask", "rows", "recall", "xor", "settle",
+    "paper-copy", "paper-repeat-copy", "paper-text", "paper-mnist-dense", "paper-random-updates", "paper-unlock",
 }  # fmt: skip
 
 

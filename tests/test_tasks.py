@@ -13,7 +13,7 @@ from dni_actors.nn.arrays import zeros
 from dni_actors.runtime.inline import Chain
 from dni_actors.tasks import Fresh, find
 
-CLASSES = ["mnist01", "rows", "recall", "xor"]
+CLASSES = ["mnist01", "rows", "recall", "xor", "mixed"]
 BUILT_IN = [*CLASSES, "adding", "binary-addition", "binary-addition-12"]
 
 
@@ -75,6 +75,15 @@ def test_xor_asks_whether_the_two_flagged_symbols_last_bits_differ():
         assert abs(np.corrcoef(symbol % 2, labels)[0, 1]) < 0.05
 
 
+def test_mixed_asks_for_the_early_symbols_first_bit_and_the_xor():
+    x, labels = find("mixed").load(0, 20).test
+    rows = np.arange(len(labels))
+    early, late = x[:10, :, -1].argmax(axis=0), 10 + x[10:, :, -1].argmax(axis=0)
+    first, second = (x[at, rows, :4].argmax(axis=1) for at in (early, late))
+    np.testing.assert_array_equal(labels // 2, first // 2)
+    np.testing.assert_array_equal(labels % 2, (first ^ second) % 2)
+
+
 def test_adding_asks_for_the_sum_of_a_marked_number_in_each_half():
     x, labels = find("adding").load(0, 40).test
     marks = x[..., 1]
@@ -119,7 +128,7 @@ def test_a_task_by_import_path_is_found_and_what_it_lacks_is_told():
         find("tests.tiny:Tony")
 
 
-@pytest.mark.parametrize("name", ["recall", "xor"])
+@pytest.mark.parametrize("name", ["recall", "xor", "mixed"])
 def test_fresh_samples_are_a_function_of_seed_and_tick_and_cut_alike_by_every_box(name):
     config = RunConfig.of(task=name, batch=6)
     feeds = [Feed(config, config.window(k)) for k in range(4)]

@@ -6,9 +6,9 @@ from difflib import get_close_matches
 from typing import Any, Literal, NoReturn, get_args, get_origin
 
 from dni_actors.config.checks import ConfigError, kinds
+from dni_actors.config.effects import shown
 from dni_actors.config.facts import Facts
 from dni_actors.config.fields import FIELDS, PARTS, Field, doc_lines
-from dni_actors.config.rules import shown
 
 DATA_CHANGED = "allow: go on with other data than those of the run, if they are of the same kind (default: refuse)"
 METAVARS = {int: "N", float: "X", str: "TEXT"}

@@ -21,9 +21,10 @@ class ChainConfig:
 
     task: str = "mnist01"
     """What to learn: mnist01 (digits 0 and 1, whole image at every step), rows (ten digits, 28 rows of 28 pixels),
-    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), adding (the sum of two
-    marked numbers), binary-addition (the bits of a sum; binary-addition-12), copy, repeat-copy and text (streams); or
-    file:PATH, samples in a Parquet or .npz file; or an import path package.module:Class."""
+    recall (which symbol was flagged, long ago), xor (of two flagged symbols, early and late), mixed (xor, and one bit
+    that can be read early), adding (the sum of two marked numbers), binary-addition (the bits of a sum;
+    binary-addition-12), copy, repeat-copy and text (streams); or file:PATH, samples in a Parquet or .npz file; or an
+    import path package.module:Class."""
     labels: Literal["auto", "classes", "numbers"] = "auto"
     """What the labels of a file are. auto: texts and whole numbers are classes, other numbers are values to predict;
     where both are possible, the run stops and asks."""

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from dni_actors.config import rules
+from dni_actors.config import effects, rules
 from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.config.facts import Facts
 from dni_actors.config.fields import FIELDS, PARTS, field
@@ -80,7 +80,7 @@ class RunConfig(Facts):
     def without_idle(self, but: Collection[str] = ()) -> "RunConfig":
         """With every field that has no effect at its default, but for some."""
         config = self
-        while without := next(rules.idle(config, but), None):
+        while without := next(effects.idle(config, but), None):
             config = config.replace(**{without[0]: FIELDS[without[0]].default})
         return config
 
@@ -114,7 +114,7 @@ class RunConfig(Facts):
         else:
             boxes = min(cores, steps)
         fitted = self.replace(boxes=boxes, unroll=chain.unroll)
-        return fitted.without_idle(but=[name for name, _ in rules.idle(self)])  # a single core makes a single box
+        return fitted.without_idle(but=[name for name, _ in effects.idle(self)])  # a single core makes a single box
 
     def validated(self) -> "RunConfig":
         """Itself, if every value can be used; else ConfigError."""

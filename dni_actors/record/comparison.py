@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dni_actors.config import rules
+from dni_actors.config import effects
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.evaluations import recalled
@@ -62,7 +62,7 @@ def trials(base: RunConfig, updates: Sequence[str], lags: Sequence[int | str], s
 
 def left_out(base: RunConfig, updates: Sequence[str], given: Collection[str]) -> dict[str, list[str]]:
     """By update rule, the given options that have no effect under it. ConfigError for one that has none under any."""
-    problems = {update: dict(rules.idle(base.replace(update=update))) for update in updates}
+    problems = {update: dict(effects.idle(base.replace(update=update))) for update in updates}
     for name in set.intersection(set(given), *map(set, problems.values())):
         raise ConfigError(name.strip("_"), problems[updates[0]][name])
     return {update: sorted(of.keys() & given) for update, of in problems.items()}

@@ -11,7 +11,7 @@ from dni_actors.tasks.copying import Copy, RepeatCopy
 from dni_actors.tasks.idx import image_rows
 from dni_actors.tasks.mnist import Mnist01, Rows
 from dni_actors.tasks.own.file import PREFIX, file
-from dni_actors.tasks.symbols import Recall, Xor
+from dni_actors.tasks.symbols import Mixed, Recall, Xor
 from dni_actors.tasks.task import Fresh, Samples, Scaling, Split, Streaming, Task, fingerprint, optional
 from dni_actors.tasks.text import novel, text_task
 
@@ -20,6 +20,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "rows": Rows,
     "recall": Recall,
     "xor": Xor,
+    "mixed": Mixed,
     "adding": Adding,
     "binary-addition": BinaryAddition,
     "binary-addition-12": lambda: BinaryAddition(12),

@@ -71,4 +71,22 @@ class Xor(Symbols):
         early, late = rng.integers(quarter, size=count), STEPS - 1 - rng.integers(quarter, size=count)
         flags = np.zeros((STEPS, count))
         flags[early, rows] = flags[late, rows] = 1
-        return Samples(shown(symbols, flags), (symbols[early, rows] ^ symbols[late, rows]) & 1)
+        return Samples(shown(symbols, flags), self.label(symbols[early, rows], symbols[late, rows]))
+
+    def label(self, early: Array, late: Array) -> Array:
+        """Of the two flagged symbols [N], numbers from 0 to 3."""
+        return (early ^ late) & 1
+
+
+class Mixed(Xor):
+    """As xor, and one bit more: the early symbol's first one. Four classes, 2 times that bit plus the XOR.
+
+    An early box can learn the one bit from its own read-out. The other needs a gradient through time, which the local
+    read-out's may drown.
+    """
+
+    classes = 4
+
+    def label(self, early: Array, late: Array) -> Array:
+        """Of the two flagged symbols [N], numbers from 0 to 3."""
+        return 2 * (early >> 1) + super().label(early, late)

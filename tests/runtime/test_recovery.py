@@ -87,6 +87,8 @@ def configurations(draw):
     }
     if update == "locked":
         fields |= {"batch": 6, "micro_batches": draw(st.sampled_from([1, 2, 3]))}
+    if update == "synthetic":
+        fields |= {"settle": draw(st.booleans()), "target_scale": draw(st.booleans())}
     return tiny(RunConfig.lenient, **fields)
 
 

@@ -1,4 +1,6 @@
-"""Settling up: what a box learned at once is corrected by the exact gradient of that tick, D = L (K-1-k) ticks later."""
+"""Settling up: what a box learned at once is corrected by the exact gradient of that tick, D ticks later."""
+
+import random
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from dni_actors.box.gradient import settled
 from dni_actors.box.gradient.settled import Settled
 from dni_actors.runtime.inline import Chain
 from tests.bptt import bptt
+from tests.runtime.test_recovery import survive
 from tests.runtime.test_rules import EXACT, STILL, mini_batch
 from tests.tiny import tiny
 
@@ -105,3 +108,12 @@ def test_a_target_scale_is_the_running_size_of_what_came_and_undoes_itself():
     z = np.random.default_rng(0).standard_normal(box.boundary._stash.shape[1:])
     bare = box.boundary._synthesizer.predict(z).copy()
     np.testing.assert_allclose(box.boundary._predicted(z), bare * box.boundary._scale)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_crashes_leave_the_digest_alone(seed):
+    """What is still to be settled, and the targets' size, are in the cuts."""
+    fields = {"unroll": (3, 2, 2), "ticks": 12, "lag": 2, "evaluate_every": 0, "checkpoint_every": 2}
+    config = tiny(settle=True, target_scale=True, trust="readout", local_readout=True, **fields)
+    found, _, _ = survive(config, random.Random(seed), 3, None)
+    assert found == Chain(config).run()
