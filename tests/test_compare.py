@@ -15,7 +15,8 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.record.comparison import comparison, curve, trials, verdicts
 from dni_actors.record.result import Result
 from dni_actors.runtime.interrupts import Terminated
-from dni_actors.view.comparison import Comparing, table
+from dni_actors.view.comparison import Comparing, slow_links, table
+from dni_actors.view.figures import seconds_note
 from tests.processes import eventually
 from tests.tiny import tiny
 
@@ -67,14 +68,14 @@ def run_compare(monkeypatch, *argv):
 
 def test_a_comparison_is_told_kept_and_drawn(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert run_compare(monkeypatch, "--name", "it", "--seeds", "2", "--lags", "1,3") == 0
+    assert run_compare(monkeypatch, "--name", "it", "--seeds", "2", "--lags", "1,3", "--link-mbps", "1000") == 0
     out = capsys.readouterr().out
     folder = tmp_path / "runs" / "it"
     content = json.loads((folder / "comparison.json").read_text())
     shown = [f"{rule}, lag {lag}" for rule in ("synthetic", "delayed", "truncated") for lag in (1, 3)] + ["locked"]
     assert [c["name"] for c in content["contenders"]] == shown
     assert out.count("event=run") == 14
-    for line in (*shown, "overlap", "time to", "runs/it/comparison.png"):
+    for line in (*shown, "2 seeds, links of 1000 Mbit/s", "overlap", "time to", "runs/it/comparison.png"):
         assert line in out
     synthetic, locked = (content["contenders"][i] for i in (0, 6))
     result = Result.from_path(folder / "synthetic-lag-1-seed-1")
@@ -92,6 +93,19 @@ def test_a_comparison_is_told_kept_and_drawn(tmp_path, monkeypatch, capsys):
     assert (folder / "comparison.png").read_bytes().startswith(b"\x89PNG")
     assert run_compare(monkeypatch, "--name", "it") == 2
     assert "name: 'it' is taken" in capsys.readouterr().err
+
+
+def test_slow_and_narrow_links_are_named_and_without_them_a_note_says_that_seconds_say_little():
+    fast = {"link_delay_ms": "0", "link_mbps": 0.0, "compute_delay_ms": "0", "runtime": "ray"}
+    slow, narrow = fast | {"link_delay_ms": "5:9"}, fast | {"link_mbps": 12.5}
+    assert [slow_links(content) for content in (fast, slow, narrow, slow | narrow | {"link_delay_ms": "5"})] == [
+        [],
+        ["links of 5:9 ms one way"],
+        ["links of 12.5 Mbit/s"],
+        ["links of 5 ms one way", "links of 12.5 Mbit/s"],
+    ]
+    assert "without slow links" in seconds_note(fast)
+    assert seconds_note(slow) is seconds_note(narrow) is None
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(tmp_path, monkeypatch, capsys):

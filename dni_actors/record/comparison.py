@@ -108,6 +108,7 @@ def comparison(trials: Sequence[Trial], target: float | None = None) -> dict[str
         "boxes": config.boxes,
         "ticks": config.ticks,
         "link_delay_ms": config.execution.link_delay_ms,
+        "link_mbps": config.execution.link_mbps,
         "compute_delay_ms": config.execution.compute_delay_ms,
         "runtime": config.execution.runtime,
         "seeds": sorted({trial.config.learning.seed for trial in trials}),

@@ -121,11 +121,17 @@ class Comparing:
 SHOWN = ("seed", "status", "test_accuracy", "ticks_per_second", "overlap", "sent", "sent_bytes", "path")
 
 
+def slow_links(content: dict[str, Any]) -> list[str]:
+    """In what way the runs' links were slow."""
+    delay, megabits = content["link_delay_ms"], content.get("link_mbps", 0)  # older comparisons do not have it
+    return [f"links of {delay} ms one way"] * (delay != "0") + [f"links of {megabits:g} Mbit/s"] * (megabits > 0)
+
+
 def table(content: dict[str, Any]) -> str:
     """A line per contender: means over the seeds."""
     target, seeds = content["target"], content["seeds"]
     several = "s" if len(seeds) > 1 else ""
-    links = f", links {content['link_delay_ms']} ms one way" if content["link_delay_ms"] != "0" else ""
+    links = "".join(f", {emulated}" for emulated in slow_links(content))
     what = f"{content['task']}, {content['boxes']} boxes, {content['ticks']} ticks"
     lines = [f"{what}, {len(seeds)} seed{several}{links}"]
     share = content["figure"] == "accuracy"

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from dni_actors.view.comparison import slow_links
 from dni_actors.view.palette import of_rule
 from dni_actors.view.theme import FAINT
 
@@ -37,7 +38,7 @@ def accuracy(content: dict[str, Any]) -> Figure:
         by_tick.legend()
     for axis in (by_tick, by_second):
         axis.axhline(content["target"], color=FAINT, linewidth=0.8, linestyle=":")
-    links = f", links {content['link_delay_ms']} ms" if content["link_delay_ms"] != "0" else ""
+    links = "".join(f", {emulated}" for emulated in slow_links(content))
     seeds = content["seeds"]
     said = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {seeds[0]} to {seeds[-1]}"
     figure.suptitle(f"{content['task']}, {content['boxes']} boxes, {said}{links}")
@@ -50,6 +51,6 @@ def seconds_note(content: dict[str, Any]) -> str | None:
     """Why the seconds say little, if they do."""
     if content["runtime"] == "inline":
         return "All boxes took turns in one process: seconds say little about decoupling."
-    if content["link_delay_ms"] == "0" and content["compute_delay_ms"] == "0":
+    if not slow_links(content) and content["compute_delay_ms"] == "0":
         return "One machine without slow links: little is gained by not waiting."
     return None

@@ -54,6 +54,7 @@ class Connection:
         self._buffer = memoryview(bytearray(max(BUFFER, 2 * (SIZES.size + frames.heaviest))))
         self._filled = 0  # bytes of the buffer, from its beginning
         self.alive = True
+        """until it has ended, or half a message was sent whose rest cannot follow: it stays dead then"""
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -64,6 +65,8 @@ class Connection:
 
     def send(self, frames: Sequence[Any]) -> None:
         """A header and arrays: what there is no room for is kept until `flush`."""
+        if not self.alive:
+            return
         header, *arrays = frames
         sizes = [len(header), *(array.nbytes for array in arrays)]
         whole = [SIZES.pack(*sizes, *[0] * (1 + MOST - len(sizes))) + header, *arrays]
@@ -84,7 +87,7 @@ class Connection:
             return self._socket.sendmsg(views)
         except BlockingIOError:
             pass
-        except OSError:
+        except OSError:  # it may work again at once, but then the next message would pass for the rest of this one
             self.alive = False
             self._unsent.clear()
         return 0
@@ -97,7 +100,7 @@ class Connection:
             return []
         except OSError:
             count = 0
-        self.alive = count > 0
+        self.alive &= count > 0
         self._filled += count
         messages: list[list[Buffer]] = []
         begin = 0

@@ -39,9 +39,7 @@ class Stream:
         return self._peer.fileno() if self._peer is not None and self._peer.blocked else None
 
     def send(self, frames: Sequence[Any]) -> None:
-        if (
-            self._peer is not None
-        ):  # without a connection it is lost; the next begins with a greeting, which asks for it
+        if self._peer is not None:  # else it is lost; the next connection begins with a greeting, which asks for it
             self._peer.send(frames)
 
     def receive(self) -> None:

@@ -145,7 +145,6 @@ def test_the_digest_is_that_of_the_inline_runtime_where_sockets_take_a_part_of_a
 
 def test_after_a_write_that_fails_nothing_follows_the_half_message(folder, monkeypatch):
     """The system may be short of memory for a moment: then the rest of a message is lost, and the connection works."""
-    sockets = []
 
     class Short(socket.socket):
         calls = 0
@@ -160,8 +159,9 @@ def test_after_a_write_that_fails_nothing_follows_the_half_message(folder, monke
             return super().sendmsg(views)
 
     def short():
-        sockets.append(Short(socket.AF_UNIX))
-        return sockets[-1]
+        one = Short(socket.AF_UNIX)
+        one.setblocking(False)
+        return one
 
     monkeypatch.setattr(stream, "stream", short)
     config = setting(boxes=3)
