@@ -6,6 +6,7 @@ from typing import Any
 from dni_actors.view.palette import SERIES, of_rule
 
 COLOURS = {"gpipe": SERIES[6], "data-parallel": SERIES[5], "diloco": SERIES[7]}
+LINES: Any = ("-", (0, (6, 4)), (0, (2, 6)))  # of rules that may be equally fast, one over the other
 WIDTHS = (11, 19, 10, 8, 10, 10)
 
 
