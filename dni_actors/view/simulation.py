@@ -65,7 +65,8 @@ def draw_sweep(name: str, values: Sequence[float], logarithmic: bool, found: dic
                 [of.goodput for of in outcomes],
                 color=colour,
                 label=update,
-                linewidth=1.2 + 0.8 * (len(found) - i),
+                linewidth=2,
+                linestyle=LINES[i % len(LINES)],
             )
             if any(of.most > of.least for of in outcomes):
                 least, most = ([getattr(of, end) for of in outcomes] for end in ("least", "most"))
