@@ -6,6 +6,7 @@ from typing import Any
 from dni_actors.view.palette import SERIES, of_rule
 
 COLOURS = {"gpipe": SERIES[6], "data-parallel": SERIES[5], "diloco": SERIES[7]}
+LINES: Any = ("-", (0, (6, 4)), (0, (2, 6)))  # of rules that may be equally fast, one over the other
 WIDTHS = (11, 19, 10, 8, 10, 10)
 
 
@@ -64,7 +65,8 @@ def draw_sweep(name: str, values: Sequence[float], logarithmic: bool, found: dic
                 [of.goodput for of in outcomes],
                 color=colour,
                 label=update,
-                linewidth=1.2 + 0.8 * (len(found) - i),
+                linewidth=2,
+                linestyle=LINES[i % len(LINES)],
             )
             if any(of.most > of.least for of in outcomes):
                 least, most = ([getattr(of, end) for of in outcomes] for end in ("least", "most"))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dni_actors.simulate import events, recurrence
-from dni_actors.simulate.scene import Failures, Nodes, Scene, Work, lognormal, no_noise, uniform
+from dni_actors.simulate.cycle import path
+from dni_actors.simulate.scene import Failures, Late, Nodes, Scene, Work, lognormal, no_noise, uniform
 
 RULES = ("synthetic", "delayed", "local", "truncated", "locked")
 COSTS = st.integers(0, 50)
@@ -94,3 +95,27 @@ def test_a_rewind_loses_what_came_after_the_last_cut():
     assert times.rewinds > 0
     assert times.redone > 0
     assert times.finished[-1] > calm.finished[-1] + 50 * times.rewinds
+
+
+def test_both_engines_agree_where_links_queue_and_everything_varies():
+    """Long enough for gradients to queue behind others, and for that to hold boxes up."""
+    scene = equal_boxes(4, lag=3, latency=5, noise=lognormal(2.0), jitter=lognormal(2.0), seed=2)
+    scene = replace(scene, sending=np.full(3, 12))
+    one, other = recurrence.run(scene, 600), events.run(scene, 600)
+    np.testing.assert_array_equal(one.finished, other.finished)
+
+
+def test_cores_serve_first_who_came_first():
+    scene = equal_boxes(4, lag=8, nodes=Nodes((0,) * 4, cores=1), noise=lognormal(1.0))
+    most = max(int(scene.row(n).work.total.max()) for n in range(200))
+    waited = events.run(scene, 200, 200).late.queue
+    assert waited.max() <= 3 * 3 * most  # in each of three phases, for one phase of each other box
+
+
+def test_the_path_back_accounts_for_every_tick():
+    late = Late.of(8, 2)
+    late.state[7, 1] = late.gradient[7, 0] = True  # tick 7 of box 1 waited for box 0, and that for tick 3 of box 1
+    late.queue[7, 0], late.queue[2, 1], late.queue[6, 0] = 5, 3, 100
+    own, crossed, queued = path(late, lag=4, ticks=8)
+    assert (dict(own), dict(crossed)) == ({1: 4}, {0: 4})
+    assert queued.total() == 8
