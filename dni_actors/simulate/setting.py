@@ -83,8 +83,8 @@ class Setting:
     """Milliseconds that a box works in a tick, x or low:high; a third each in forward, backward, update."""
     link_delay_ms: Annotated[str, parse_delay] = "0"
     """Latency of links: milliseconds one way, x or low:high."""
-    link_mbps: Annotated[float | None, Range(0, above=True)] = None
-    """Bandwidth of each link in Mbit/s, each way; by default without a limit."""
+    link_mbps: Annotated[float, Range(0)] = 0.0
+    """Bandwidth of each link in Mbit/s, each way; 0: no limit."""
     jitter: Annotated[str, parse_jitter] = "none"
     """How work and latencies vary from tick to tick: none, or lognormal:S, which keeps their means; S is the standard
     deviation of their logarithms."""
@@ -189,7 +189,7 @@ class Setting:
                 )
         if parse_delay("compute_delay_ms", self.compute_delay_ms)[1] == 0:
             raise ConfigError("compute_delay_ms", "boxes that do nothing have no speed; give milliseconds above 0")
-        if self.shared_uplink and self.link_mbps is None:
+        if self.shared_uplink and not self.link_mbps:
             raise ConfigError("shared_uplink", "a link without a limit has no queue; give --link-mbps, too")
         if self.nodes is not None and self.nodes > self.boxes:
             raise ConfigError("nodes", f"{self.nodes} are more than the {self.boxes} boxes; give at most {self.boxes}")
@@ -234,7 +234,7 @@ class Setting:
 
     def sending(self, size: int) -> int:
         """Nanoseconds that a link needs for so many bytes."""
-        return 0 if self.link_mbps is None else round(size * 8 * 1000 / self.link_mbps)
+        return 0 if not self.link_mbps else round(size * 8 * 1000 / self.link_mbps)
 
     def placed(self) -> Nodes | None:
         """Which box is where."""
