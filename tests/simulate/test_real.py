@@ -3,9 +3,8 @@
 import pytest
 
 from bench.measure import ours
-from bench.simulation import SMALL, Case, calibrated, predicted
-from dni_actors.config.run import RunConfig
-from dni_actors.runtime import started
+from bench.simulation import Case, calibrated, predicted
+from tests.conftest import Shared
 
 CASES = (
     Case(3, 1, link="40", compute="30"),
@@ -14,11 +13,10 @@ CASES = (
 )
 
 
-def test_real_runs_are_as_fast_as_predicted():
+def test_real_runs_are_as_fast_as_predicted(ray_cluster):
     """Emulated delays are most of the time, so that a busy machine changes little."""
-    with started(RunConfig.of(**SMALL, boxes=4)) as running:
-        measured = calibrated(running, Case(4, 4, compute="30"))
-        for case in CASES:
-            rate = predicted(case, measured)
-            real = ours(running, case.config(int(max(15, 2 * rate)))).rate
-            assert rate == pytest.approx(real, rel=0.1), case.name
+    measured = calibrated(Shared.running, Case(4, 4, compute="30"))
+    for case in CASES:
+        rate = predicted(case, measured)
+        real = ours(Shared.running, case.config(int(max(15, 2 * rate)))).rate
+        assert rate == pytest.approx(real, rel=0.1), case.name

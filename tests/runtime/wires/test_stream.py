@@ -17,7 +17,6 @@ from dni_actors.runtime.wires import connection, stream
 from dni_actors.runtime.wires.folder import SocketFolder
 from dni_actors.runtime.wires.frames import Frames
 from dni_actors.runtime.wires.links import Links
-from dni_actors.runtime.worker.actor import BoxActor
 from tests.processes import eventually
 from tests.runtime.wires.relays import packed
 from tests.runtime.wires.test_links import CASES, MORE, RUN, Threads, setting
@@ -213,9 +212,11 @@ def test_a_system_without_credentials_or_without_room_for_the_messages_has_no_su
 
 
 @pytest.mark.parametrize("fits", [True, False])
-def test_a_box_takes_zeromq_where_the_states_under_way_do_not_fit(folder, monkeypatch, fits):
+def test_a_box_takes_zeromq_where_the_states_under_way_do_not_fit(ray_cluster, folder, monkeypatch, fits):
     config, asked = setting(lag=5), []
     monkeypatch.setattr("dni_actors.runtime.worker.actor.fits", lambda size: asked.append(size) or fits)
+    from dni_actors.runtime.worker.actor import BoxActor  # late: Ray reads settings as it is imported
+
     box = object.__new__(BoxActor)  # whose making changes its process
     box._k, box._loop, box._folder = 0, None, None
     box.stand(config, RUN, 0, None)
