@@ -8,6 +8,8 @@ It has four slots, each filled once, from the configuration:
     losses      the task's, those of a local read-out, or none               losses
 """
 
+import math
+
 import numpy as np
 
 from dni_actors.box.data.data import data_of
@@ -215,7 +217,7 @@ class TimeBox:
             self._check(n, float(part.values.sum()), what, knobs)
 
     def _check(self, n: int, value: float, what: str, knobs: str) -> None:
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise NonFiniteError(self.index, n, f"{what} {BROKEN}; lower {knobs}")
 
     # Between ticks.

@@ -8,6 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 Array = NDArray[Any]
 Arrays = tuple[Array, ...]
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector register
+CACHED = 2**16  # numbers of a work array that stay in the cache from one call to the next
 
 
 def zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
@@ -17,3 +18,10 @@ def zeros(shape: int | tuple[int, ...], dtype: DTypeLike) -> Array:
     block = np.zeros(size + ALIGNMENT, np.uint8)
     start = -block.ctypes.data % ALIGNMENT
     return block[start : start + size].view(kind).reshape(shape)
+
+
+def blocks(steps: int, numbers: int) -> list[slice]:
+    """Steps, so many numbers each, last block first: as many at once as stay in the cache. What does not depend on the
+    step before is computed for a whole block, in one call."""
+    most = max(1, CACHED // numbers)
+    return [slice(max(0, end - most), end) for end in range(steps, 0, -most)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from dni_actors.nn.arrays import Array, zeros
-from dni_actors.nn.lstm import sigmoid
+from dni_actors.nn.gates import sigmoid
 from dni_actors.nn.parameters import Parameters
 
 

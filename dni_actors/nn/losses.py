@@ -58,6 +58,7 @@ class Softmax:
         self._best = zeros(samples, np.intp)
         self._at = zeros(samples, np.intp)  # where each sample's target stands in the flattened [N, C]
         self._rows = np.arange(samples) * outputs
+        self._samples = np.arange(samples)
         self._silent: Array | None = None  # [N] of those without a target, if there are any
 
     @staticmethod
@@ -106,8 +107,7 @@ class Softmax:
 
     def one_hot(self, targets: Array, into: Array) -> None:
         into[:] = 0
-        asked = np.flatnonzero(targets >= 0)
-        into[asked, targets[asked]] = 1
+        into[self._samples, targets] = targets >= 0  # -1 says of the last class that it is not the one
 
 
 class Numbers:

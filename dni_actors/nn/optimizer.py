@@ -1,5 +1,6 @@
 """Optimizers: one in-place step over a whole vector of weights."""
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -111,7 +112,7 @@ class Adam:
         self._v *= self.BETA2
         np.multiply(g, g, out=a)
         self._v += np.multiply(a, 1 - self.BETA2, out=a)
-        corrected = float(np.sqrt(1 - self.BETA2**t))
+        corrected = math.sqrt(1 - self.BETA2**t)
         np.sqrt(self._v, out=a)
         a += self.EPSILON * corrected
         mean, complete = self._mean(t)

@@ -51,4 +51,4 @@ class Parameters:
 
     def gradient_norm(self) -> float:
         """Euclidean norm over all gradients; not finite when any gradient is not."""
-        return float(np.sqrt(np.vdot(self.gradients, self.gradients)))
+        return float(np.sqrt(self.gradients.dot(self.gradients)))

@@ -9,7 +9,7 @@ so all T input projections are one product, and so is each weight gradient.
 import numpy as np
 from numpy.typing import DTypeLike
 
-from dni_actors.nn.arrays import Array, zeros
+from dni_actors.nn.arrays import Array, blocks, zeros
 from dni_actors.nn.parameters import Parameters
 
 
@@ -54,7 +54,10 @@ class RNN:
         self._x_flat, self._projected_flat = self.x.reshape(flat, rows), self._projected.reshape(flat, hidden)
         self._h_flat, self._d_flat = self._h[:-1].reshape(flat, hidden), self._d.reshape(flat, hidden)
         self._steps_forward = list(zip(self._h[:-1], self._projected, self._h[1:], strict=True))
-        self._steps_backward = list(enumerate(zip(self._d, self._h[1:], strict=True)))[::-1]
+        self._blocks_backward = [
+            (self._d[of], self.h[of], [(t, self._d[t]) for t in reversed(range(of.start, of.stop))])
+            for of in blocks(steps, batch * hidden)
+        ]
 
     def forward(self, h_in: Array) -> Array:
         """[B, H] -> [B, H]: the state after the last step (a work array: valid until the next forward)."""
@@ -73,13 +76,14 @@ class RNN:
         np.copyto(self._recurrent_t, self._parameters["recurrent"].T)  # BLAS is slower on a transposed view
         carried = self._d_in
         np.copyto(carried, d_out)
-        for t, (d, h) in self._steps_backward:
-            if d_steps is not None:
-                carried += d_steps[t]
-            np.multiply(h, h, out=d)
-            np.subtract(1, d, out=d)
-            np.multiply(d, carried, out=d)
-            np.matmul(d, self._recurrent_t, out=carried)
+        for slopes, h, steps in self._blocks_backward:
+            np.multiply(h, h, out=slopes)
+            np.subtract(1, slopes, out=slopes)
+            for t, d in steps:
+                if d_steps is not None:
+                    carried += d_steps[t]
+                d *= carried
+                np.matmul(d, self._recurrent_t, out=carried)
         return carried
 
     def weight_gradients(self) -> None:

@@ -7,6 +7,7 @@ it is conditioned: cDNI). The last layer starts at zero, so an untrained synthes
 It minimises  1/2 || SG - delta ||^2,  averaged over the mini-batch, delta being the gradient received.
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -34,15 +35,14 @@ class Agreement(NamedTuple):
 def agreement(synthetic: Array, received: Array) -> Agreement | None:
     """Compares two gradients of equal shape; a synthetic one of zero has cosine 0, to a received one of zero no ratio
     is defined: None."""
-    ss, rr, sr = (
-        float(np.vdot(a, b)) for a, b in ((synthetic, synthetic), (received, received), (synthetic, received))
-    )
+    s, r = synthetic.reshape(-1), received.reshape(-1)
+    ss, rr, sr = float(s.dot(s)), float(r.dot(r)), float(s.dot(r))
     if rr == 0:
         return None
     return Agreement(
         error=(ss - 2 * sr + rr) / rr,
-        cosine=sr / (np.sqrt(ss * rr) + TINY),
-        norm_ratio=float(np.sqrt(ss / rr)),
+        cosine=sr / (math.sqrt(ss * rr) + TINY),
+        norm_ratio=math.sqrt(ss / rr),
     )
 
 

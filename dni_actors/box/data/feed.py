@@ -163,19 +163,19 @@ class Feed:
     ) -> None:
         of = self._parts[which]
         if begins is not None and of.begins is not None:
-            np.take(of.begins, chosen, out=begins, mode="clip")  # "clip": the default mode would buffer `out`
+            of.begins.take(chosen, out=begins, mode="clip")  # "clip": the default mode would buffer `out`
         if len(x):  # a read-out alone sees no x
             if self._scaled.by is None:
-                np.take(of.x, chosen, axis=1, out=x, mode="clip")
+                of.x.take(chosen, axis=1, out=x, mode="clip")
             else:
                 x[..., :-1] = self._scaled.inputs(of.x[:, chosen])
                 x[..., -1] = 1
             if begins is not None:  # of what has not begun there is nothing, not even the bias
                 x[np.arange(self._window.start, self._window.stop)[:, None] < begins] = 0
-        np.take(of.labels, chosen, axis=int(self._per_step), out=labels, mode="clip")
+        of.labels.take(chosen, axis=int(self._per_step), out=labels, mode="clip")
         self._scaled.targets(labels)
         if ahead is not None and of.ahead is not None:
-            np.take(of.ahead, chosen, axis=1, out=ahead, mode="clip")
+            of.ahead.take(chosen, axis=1, out=ahead, mode="clip")
             self._scaled.targets(ahead)
 
 

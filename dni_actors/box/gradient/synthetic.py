@@ -118,7 +118,6 @@ class SyntheticGradient(ZeroGradient):
     def _weight_gradients(self, n: int, answer: Gradient, tally: Tally) -> float | None:
         """Into the parameters' gradients. The mean squared norm of the inputs; None if there is nothing to learn."""
         share, gradients, power = self._chosen.lambda_, self.parameters.gradients, 0.0
-        self._mixed[:] = 0
         if (of := n - self._late) < 0:
             return None
         if self._scale is not None:
@@ -130,7 +129,8 @@ class SyntheticGradient(ZeroGradient):
             self._note(seen, tally)
             power = float(np.vdot(z, z)) / self._batch
         if share and (of := n - self._exact_late) >= 0:
-            np.multiply(gradients, (1 - share) if share < 1 else 0.0, out=self._mixed)
+            if share < 1:
+                np.multiply(gradients, 1 - share, out=self._mixed)
             assert answer.exact is not None
             z = self._stash[of % self._slots]
             seen = self._synthesizer.weight_gradients(z, answer.exact)
