@@ -31,6 +31,14 @@ RULES: dict[str, Fields] = {
     "hybrid, trust": {"trust": "readout"},
     "local": {"update": "local"},
 }
+PUBLISHED: Fields = {"delay_correction": "both", "decay": "warm-cosine", "clip": 10.0}  # Ajanthan et al. 2025
+CORRECTIONS: dict[str, Fields] = {
+    "none": {},
+    "stash": {"delay_correction": "stash"},
+    "nesterov": {"delay_correction": "nesterov"},
+    "both": {"delay_correction": "both"},
+    "as published": PUBLISHED,
+}
 ROWS: Fields = {"task": "rows", "hidden": 64, "batch": 32, "epochs": 10, "synthesizer_learning_rate": 3e-3}
 STREAM: Fields = {"cell": "gru", "hidden": 64, "batch": 32, "learning_rate": 2e-3, "lag": 1}
 DENSE: Fields = {"task": "rows", "cell": "dense", "activation": "relu", "hidden": 256, "batch": 256, "epochs": 8}
@@ -57,17 +65,23 @@ def rows(boxes: int, **more: Any) -> dict[str, Fields]:
 def delayed(boxes: int) -> dict[str, Fields]:
     base = ROWS | {"boxes": boxes, "update": "delayed"}
     found = {f"{boxes} boxes, {name}": ROWS | {"boxes": boxes} | fields for name, fields in ENDS.items()}
-    for correction in ("none", "stash", "nesterov"):
+    for name, correction in CORRECTIONS.items():
         for lag in (1, *LAGS):
-            found[f"{boxes} boxes, delayed, {correction}, lag {lag}"] = base | {
-                "delay_correction": correction,
-                "lag": lag,
-            }
+            found[f"{boxes} boxes, delayed, {name}, lag {lag}"] = base | correction | {"lag": lag}
     return found
 
 
 def symbols(task: str, lag: int) -> dict[str, Fields]:
     return {name: {"task": task, "lag": lag} | fields for name, fields in (ENDS | RULES).items()}
+
+
+def late_symbols(task: str) -> dict[str, Fields]:
+    kinds = {name: {"update": "delayed"} | CORRECTIONS[name] for name in ("none", "both", "as published")}
+    return {
+        f"{name}, lag {lag}": {"task": task, "lag": lag} | fields
+        for name, fields in kinds.items()
+        for lag in (4, 16, 32)
+    }
 
 
 def streams(task: str, steps: int) -> dict[str, Fields]:
@@ -136,6 +150,7 @@ def unlock() -> dict[str, Fields]:
 def parts(data: str | None) -> dict[str, Part]:
     return {
         "xor": Part(symbols("xor", 4)),
+        "xor-delayed": Part(late_symbols("xor"), seeds=5),
         "recall": Part(symbols("recall", 2)),
         "rows": Part({**rows(4), **rows(7), **rows(14)}),
         "lstm": Part(rows(14, cell="lstm", learning_rate=2e-3), seeds=3),

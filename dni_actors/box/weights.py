@@ -12,7 +12,7 @@ class OwnWeights:
     """Of one box, and the base of what else weights may be; nothing is exchanged. P weights."""
 
     def __init__(self, config: RunConfig, parameters: Parameters) -> None:
-        name, looks_ahead = config.learning.optimizer, config.learning.delay_correction == "nesterov"
+        name, looks_ahead = config.learning.optimizer, config.learning.delay_correction in ("nesterov", "both")
         self._optimizer = (ahead_of_delay(name) if looks_ahead else OPTIMIZERS[name])(parameters)
         self.parameters = parameters
 

@@ -111,9 +111,9 @@ class LearningConfig:
     """Gradient that a box uses at its far boundary. synthetic: a prediction (DNI). local: only that of its own read-out
     (decoupled greedy learning). truncated: zero. locked: the true one, which the box waits for (exact BPTT). delayed:
     the true one, lag ticks late per boundary (DDG). noise: the cost times noise."""
-    delay_correction: Literal["none", "stash", "nesterov"] = "none"
+    delay_correction: Literal["none", "stash", "nesterov", "both"] = "none"
     """Remedy for late gradients (--update delayed). stash: backward pass with the weights of the forward pass
-    (PipeDream). nesterov: step ahead by Nesterov's momentum."""
+    (PipeDream). nesterov: step ahead by Nesterov's momentum. both: as in Ajanthan et al. 2025 (AsyncPP)."""
     noise_scale: Rates = (0.1,)
     """Standard deviation of the noise of --update noise, one for all boxes or one for each."""
     update_probability: Annotated[float, Range(0, 1, above=True)] = 1.0
@@ -140,8 +140,9 @@ class LearningConfig:
     """Learning rate of cell and read-out: one number, or one for each box. The other rates take the same forms."""
     class_weights: Literal["none", "balanced"] = "none"
     """Weights of a file's classes in the loss. balanced: rare classes count as much as common ones."""
-    decay: Literal["none", "linear", "cosine"] = "none"
-    """How all learning rates change: none (constant), or linear or cosine (half a period) to zero at the run's end."""
+    decay: Literal["none", "linear", "cosine", "warm-cosine"] = "none"
+    """How all learning rates change: none (constant), or linear or cosine (half a period) to zero at the run's end.
+    warm-cosine: they rise over the first 6 % of the run, then fall as a cosine."""
     clip: Annotated[float, Range(0)] = 1.0
     """Largest norm of a box's weight gradient (0: no clipping)."""
     stop_after: Annotated[int, Range(0, 2**31)] = 0

@@ -76,8 +76,8 @@ CONFLICTS = (
     ),
     Conflict(
         "delay_correction",
-        lambda c: c.learning.delay_correction == "nesterov" and c.learning.optimizer == "rmsprop",
-        "there is no Nesterov form of {optimizer}; use sgd or adam",
+        lambda c: c.learning.delay_correction in ("nesterov", "both") and c.learning.optimizer == "rmsprop",
+        "{delay_correction} steps ahead by Nesterov's momentum, and {optimizer} has no such form; use sgd or adam",
     ),
     Conflict(
         "unlock",

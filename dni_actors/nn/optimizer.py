@@ -121,7 +121,7 @@ class Adam:
         self._p.values -= b
 
     def _mean(self, t: int) -> tuple[Array, float]:
-        """The gradients' mean to step along in step t, and how much of it is there yet."""
+        """The gradients' mean to step along in step t, and how much of it is there yet; asked once in each step."""
         return self._m, 1 - self.BETA1**t
 
 
@@ -142,13 +142,28 @@ class DelayedNesterov(Momentum):
 
 
 class DelayedNAdam(Adam):
-    """The same in Adam's normalisation (NAdam, Dozat 2016, with beta1 .99; Ajanthan et al., ICML 2025)."""
+    """The same in Adam's normalisation: NAdam (Dozat 2016) with beta1 .99, as Ajanthan et al. published it.
+
+        mu_t = .99 (1 - .96^(.004 t) / 2),   P_t = mu_1 .. mu_t
+        the mean to step along:  mu_(t+1) / (1 - P_(t+1)) m_t  +  (1 - mu_t) / (1 - P_t) g_t
+    """
 
     BETA1 = 0.99
+    MOMENTUM_DECAY = 0.004
+
+    def __init__(self, parameters: Parameters) -> None:
+        super().__init__(parameters)
+        self._product = self.state["product"] = np.ones(1)
+
+    def _mu(self, t: int) -> float:
+        return float(self.BETA1 * (1 - 0.5 * 0.96 ** (self.MOMENTUM_DECAY * t)))
 
     def _mean(self, t: int) -> tuple[Array, float]:
-        np.multiply(self._m, self.BETA1 / (1 - self.BETA1 ** (t + 1)), out=self._b)
-        self._b += self._p.gradients * ((1 - self.BETA1) / (1 - self.BETA1**t))
+        mu, ahead = self._mu(t), self._mu(t + 1)
+        self._product *= mu
+        product = float(self._product[0])
+        np.multiply(self._p.gradients, (1 - mu) / (1 - product), out=self._b)
+        self._b += self._m * (ahead / (1 - product * ahead))
         return self._b, 1.0
 
 

@@ -81,9 +81,15 @@ def test_a_steady_tick_allocates_no_array():
 
 
 @pytest.mark.parametrize(
-    ("decay", "expected"), [("none", [1, 1, 1, 1]), ("linear", [1, 0.75, 0.5, 0]), ("cosine", [1, 0.854, 0.5, 0])]
+    ("decay", "expected"),
+    [
+        ("none", [1, 1, 1, 1]),
+        ("linear", [1, 0.75, 0.5, 0]),
+        ("cosine", [1, 0.854, 0.5, 0]),
+        ("warm-cosine", [0.5, 0.933, 0.587, 0]),
+    ],
 )
-def test_rates_begin_whole_and_end_as_the_decay_says(decay, expected):
+def test_rates_go_as_the_decay_says(decay, expected):
     rates = Rates(
         tiny(ticks=20, decay=decay, learning_rate=[0.5, 9, 9], synthesizer_learning_rate=2.0, local_learning_rate=4.0),
         k=0,

@@ -65,12 +65,13 @@ def slow_delayed_nesterov(w, gradients):
 
 
 def slow_delayed_nadam(w, gradients):
-    """Dozat 2016, algorithm 2, with one mu in every step."""
+    """NAdam as PyTorch documents it, with betas (.99, .999) and momentum decay .004, which Ajanthan et al. 2025 use."""
     m = v = 0
+    mus = [0.99 * (1 - 0.5 * 0.96 ** (t * 0.004)) for t in range(len(gradients) + 2)]
     for t, g in enumerate(gradients, 1):
         m = 0.99 * m + 0.01 * g
         v = 0.999 * v + 0.001 * g**2
-        mean = 0.99 * m / (1 - 0.99 ** (t + 1)) + 0.01 * g / (1 - 0.99**t)
+        mean = mus[t + 1] * m / (1 - np.prod(mus[1 : t + 2])) + (1 - mus[t]) * g / (1 - np.prod(mus[1 : t + 1]))
         w = w - RATE * mean / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
     return w
 
