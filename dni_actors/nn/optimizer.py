@@ -144,8 +144,8 @@ class DelayedNesterov(Momentum):
 class DelayedNAdam(Adam):
     """The same in Adam's normalisation: NAdam (Dozat 2016) with beta1 .99, as Ajanthan et al. published it.
 
-        mu_t = .99 (1 - .96^(.004 t) / 2),   P_t = mu_1 .. mu_t
-        the mean to step along:  mu_(t+1) / (1 - P_(t+1)) m_t  +  (1 - mu_t) / (1 - P_t) g_t
+    mu_t = .99 (1 - .96^(.004 t) / 2),   P_t = mu_1 .. mu_t
+    the mean to step along:  mu_(t+1) / (1 - P_(t+1)) m_t  +  (1 - mu_t) / (1 - P_t) g_t
     """
 
     BETA1 = 0.99
