@@ -12,17 +12,19 @@ from tests.records import long_run
 from tests.tiny import tiny
 
 
-@pytest.fixture(params=["recorded", "synthetic"])
-def trace(request, tmp_path, monkeypatch):
-    """The events of a trace: of a run, restarted once, and of a made-up one."""
+@pytest.fixture(scope="module", params=["recorded", "synthetic"])
+def trace(request, tmp_path_factory):
+    """The events of a trace: of a run, restarted once, and of a made-up one. Nobody changes them."""
+    tmp_path = tmp_path_factory.mktemp("trace")
     if request.param == "recorded":
         fields = {"trace": "full", "storage": str(tmp_path), "name": "it", "evaluate_every": 15}
         run(tiny(ticks=40, **fields))
         place = run(tiny(ticks=60, **fields)).path
     else:
         place = long_run(tmp_path / "long", ticks=5000)
-    monkeypatch.setattr(sys, "argv", ["report", str(place), "--perfetto", str(tmp_path / "trace.json.gz")])
-    assert report.main() == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["report", str(place), "--perfetto", str(tmp_path / "trace.json.gz")])
+        assert report.main() == 0
     with gzip.open(tmp_path / "trace.json.gz", "rt", encoding="utf-8") as file:
         return json.load(file)["traceEvents"]
 
