@@ -128,6 +128,8 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
         ("sockets", {"settle": True, "target_scale": True, "trust": "readout", "update_probability": 0.5}),
         ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
+        ("ray", {"wire_dtype": "int8", "cell": "lstm"}),
+        ("sockets", {"wire_dtype": "bfloat16"}),
         ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
     ],
     ids=str,
@@ -147,9 +149,11 @@ def test_random_delays_everywhere_are_felt_and_leave_the_digest_alone(ray_cluste
     assert standing.seconds >= 10 / 2 * 2 * 0.004
 
 
-@pytest.mark.parametrize("name", ["inline", "sockets"])
-def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name):
-    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("inline", None), ("sockets", None), ("inline", "bfloat16"), ("inline", "int8")]
+)
+def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name, kind):
+    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30, wire_dtype=kind)
     rows = []
     with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --") as caught:
         finish(wild, name, rows)
