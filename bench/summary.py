@@ -37,8 +37,8 @@ def messages(content: dict[str, Any]) -> Iterator[Row]:
 
 def overhead(content: dict[str, Any]) -> Iterator[Row]:
     found = {name: median(several) for name, several in content["seconds"].items()}
-    yield ("Python's own cost of a box's tick, CPU-microseconds", "in one process", "over sockets")
-    yield ("null numerics", f"{1e6 * found['inline']:.0f}", f"{1e6 * found['sockets']:.0f}")
+    yield ("Python's own cost of a box's tick, CPU-microseconds", "in one process", "stream sockets", "ZeroMQ")
+    yield ("null numerics", f"{1e6 * found['inline']:.0f}", f"{1e6 * found['sockets']:.0f}", f"{1e6 * found['ZeroMQ']:.0f}")
     yield ("one core inline, times the arithmetic alone", "128x256")
     yield ("4 boxes", f"{found['inline 128x256'] / found['bare 128x256']:.3f}")
 

@@ -36,6 +36,14 @@ WIRES = {
     "zmq": {"wire": "zmq"},
     "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
 }
+LINKS = {
+    "inline": (),
+    "ray": ("Ray calls",) * 2,
+    "sockets": ("stream sockets",) * 2,
+    "zmq": ("ZeroMQ files",) * 2,
+    "zmq with curve": ("ZeroMQ with CURVE",) * 2,
+}
+"""between three boxes of one node"""
 RING = {"streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0}
 
 
@@ -97,6 +105,16 @@ def finished(request):
 
 def test_the_digest_is_that_of_the_inline_runtime(finished, inline_digest):
     assert finished.standing.digest == inline_digest(finished.config)
+
+
+def test_what_carries_the_messages_of_each_boundary_is_told(finished):
+    assert finished.standing.kinds == LINKS[finished.runtime]
+
+
+def test_a_ring_has_one_link_more_and_links_on_a_node_may_be_encrypted_too(ray_cluster):
+    ring = setting(**RING, unroll=[3, 2], task="text", ticks=2)
+    assert finish(ring, "sockets")[0].kinds == ("stream sockets",) * 2
+    assert finish(ring.replace(wire_security="curve"), "sockets")[0].kinds == ("ZeroMQ with CURVE",) * 2
 
 
 def test_evaluations_are_equal_and_lie_where_they_should(finished):
