@@ -28,7 +28,7 @@ class Sockets:
     def open(
         self, actors: Sequence[Any], places: Sequence[Place], keys: Sequence[bytes], all_: Callable[..., list[Any]]
     ) -> tuple[str, ...]:
-        """`keys`: public ones; `all_` gathers the answers to calls. What has become of each boundary: its kind of link."""
+        """`keys`: public ones; `all_` gathers the answers to calls. The kind of link that each boundary has got."""
         self.close()
         boundaries = [*pairwise(places), *([(places[-1], places[0])] if self._ring else [])]
         near = [left.node == right.node for left, right in boundaries]
