@@ -4,7 +4,8 @@
 
 Null numerics: every method of a time box that computes returns at once; messages keep their size (32 x 64 float32).
 `inline`: three boxes in one process. `sockets`: three boxes, a process each, over the system's stream sockets, the
-default between boxes of a node; `ZeroMQ`: over its socket files. All threads count, those of ZeroMQ among them. All are CPU time, so a loaded machine makes them little worse.
+default between boxes of a node; `ZeroMQ`: over its socket files. All threads count, those of ZeroMQ among them.
+All are CPU time, so a loaded machine makes them little worse.
 
 Then, at 128 x 256: four boxes inline on one core beside the arithmetic alone, the same products and element-wise
 operations in a bare loop.

@@ -45,7 +45,8 @@ def narrow(array: Array, kind: str) -> Array:
 def wide(array: Array, kind: str, dtype: str) -> Array:
     """The numbers that an array carries, as `dtype`; not a new array if it carries them so."""
     if kind == "bfloat16":
-        return (array.astype(np.uint32) << 16).view(np.float32).astype(dtype, copy=False)
+        bits: Array = array.astype(np.uint32) << 16
+        return bits.view(np.float32).astype(dtype, copy=False)
     if kind == "int8":
         scale = np.ascontiguousarray(array[..., : SCALE.itemsize]).view(SCALE)
         numbers = array[..., SCALE.itemsize :].astype(dtype)
