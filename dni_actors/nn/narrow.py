@@ -49,8 +49,9 @@ def wide(array: Array, kind: str, dtype: str) -> Array:
         return bits.view(np.float32).astype(dtype, copy=False)
     if kind == "int8":
         scale = np.ascontiguousarray(array[..., : SCALE.itemsize]).view(SCALE)
-        numbers = array[..., SCALE.itemsize :].astype(dtype)
-        return np.multiply(numbers, scale, out=numbers)
+        numbers: Array = array[..., SCALE.itemsize :].astype(dtype)
+        numbers *= scale
+        return numbers
     return array.astype(dtype, copy=False)
 
 
