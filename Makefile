@@ -45,6 +45,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.console
 	$(BIN)/python -m bench.links
 	$(BIN)/python -m bench.hosts
+	$(BIN)/python -m bench.goodput
 	$(BIN)/python -m bench.figures
 	$(BIN)/python -m bench.summary
 

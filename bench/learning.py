@@ -147,6 +147,14 @@ def unlock() -> dict[str, Fields]:
     return found
 
 
+def narrow(task: str, lag: int) -> dict[str, Fields]:
+    """Over each wire, where the synthesizer is alone and beside local read-outs; all else as in the task's preset."""
+    rules: tuple[tuple[str, Fields], ...] = (("hybrid", {}), ("synthesizer alone", {"local_readout": False}))
+    kinds = ("float32", "float16", "bfloat16", "int8")
+    base: Fields = {"task": task, "lag": lag}
+    return {f"{rule}, {kind}": base | fields | {"wire_dtype": kind} for rule, fields in rules for kind in kinds}
+
+
 def parts(data: str | None) -> dict[str, Part]:
     return {
         "xor": Part(symbols("xor", 4)),
@@ -160,6 +168,8 @@ def parts(data: str | None) -> dict[str, Part]:
         ),
         "unlock": Part(unlock(), seeds=3),
         "shared": Part({**shared(4), **shared(7)}, seeds=3),
+        "wire-rows": Part(narrow("rows", 2)),
+        "wire-xor": Part(narrow("xor", 4)),
         "copy": Part(streams("copy", 4), "reached", seeds=3, seconds=60.0),
         "repeat-copy": Part(streams("repeat-copy", 4), "reached", seeds=3, seconds=60.0),
         "text": Part(text(), "bits", seeds=2),

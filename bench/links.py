@@ -1,6 +1,6 @@
 """What do slow links cost? Ticks per second against one-way delay and against the number of boxes, beside the lag law.
 
-    python -m bench.links [--rounds 5] [--parts delays boxes real accuracy]
+    python -m bench.links [--rounds 5] [--parts delays boxes real bandwidth accuracy]
 
 delays, boxes   emulated boxes of 10 ms (a third each forward, backward, update) with tiny numerics, on emulated links:
                 does every contender take as long as the lag law says, and no longer? `law` is that of the emulated work
@@ -8,6 +8,7 @@ delays, boxes   emulated boxes of 10 ms (a third each forward, backward, update)
 real            128 x 256, 4 boxes, real arithmetic on two cores: ours with the lag that `--lag auto` finds, against the
                 locked ones (lock-step, GPipe), NumPy data parallelism in two processes (one all-reduce a step over
                 the same links), and DiLoCo (each process alone for 50 steps, then an outer step)
+bandwidth       the same at 1000, 100, 20 and 5 Mbit/s without a delay, ours with every --wire-dtype and a lag of 4
 accuracy        seconds of training until 88 % test accuracy on `rows`, every rival at the best of its batches and lags
 """
 
@@ -17,7 +18,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-from bench.measure import Figure, median, ours, rival, rival_figure, save, take_turns
+from bench.measure import Contender, Figure, median, ours, rival, rival_figure, save, take_turns
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.law import Cost, decoupled_period, locked_period
 from dni_actors.observe.standing import Standing
@@ -26,6 +27,9 @@ from dni_actors.runtime.driver.tuning import tune
 
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
 REAL_DELAYS = (5, 20, 50)
+MEGABITS = (1000, 100, 20, 5)  # a second, each way
+WIRES = {"float32": 1.0, "float16": 0.5, "bfloat16": 0.5, "int8": 0.254}  # of the bytes of float32
+SECONDS = 2.5  # of a run over narrow links, about
 EVERY = 50  # steps of a DiLoCo process alone; the paper has 500 of runs that are a hundred times as long
 WORK = 0.010  # seconds of an emulated box's tick
 PLAIN = {"task": "rows", "local_readout": False}
@@ -113,6 +117,41 @@ def real(rounds: int) -> dict[str, Any]:
     return rows
 
 
+def bandwidth(rounds: int) -> dict[str, Any]:
+    """Links without a delay that carry only so much. Runs take a few seconds, or as long as their lag and laps
+    need."""
+    size: dict[str, Any] = PLAIN | {"boxes": 4, "batch": 128, "hidden": 256, "evaluate_every": 0}
+    flags = ("--batch", 128, "--hidden", 256)
+    message, weights = 128 * 256 * 4, 4 * (29 * 256 + 256 * 256 + 257 * 10)
+    found: dict[str, list[Figure]] = {}
+    for n in range(rounds):
+        turns: dict[str, Contender] = {}
+        for megabits in MEGABITS:
+            steps = max(21, int(SECONDS / (0.011 + weights * 8e-6 / megabits)))
+            link = (*flags, "--link-mbps", megabits, "--mini-batches")
+            alone = ("--every", EVERY)
+            told = partial(rival_figure, "data_parallel", *link)
+            turns[f"{megabits} Mbit/s, NumPy, data-parallel in 2"] = partial(told, steps)
+            turns[f"{megabits} Mbit/s, NumPy, DiLoCo in 2, H = {EVERY}"] = partial(told, 10 * EVERY, *alone)
+        take_turns(turns, found, n)
+        turns = {}
+        with started(RunConfig.of(**size)) as running:
+            for megabits in MEGABITS:
+                narrow = size | {"link_mbps": megabits}
+                passing = message * 8e-6 / megabits  # seconds of a message of float32
+                ticks = max(8, int(SECONDS / (0.05 + 6 * passing)))
+                locked = RunConfig.of(**narrow, update="locked", ticks=ticks)
+                turns[f"{megabits} Mbit/s, locked"] = partial(ours, running, locked)
+                for kind, share in WIRES.items():
+                    ticks = max(40, int(SECONDS / (0.015 + share * passing)))
+                    config = RunConfig.of(**narrow, wire_dtype=kind, lag=4, ticks=ticks)
+                    turns[f"{megabits} Mbit/s, ours, {kind}"] = partial(ours, running, config)
+            take_turns(turns, found, n)
+    for name, figures in sorted(found.items(), key=lambda item: -float(item[0].split()[0])):
+        print(f"{name:44}{median(figures):9.2f} ticks/s", flush=True)
+    return {name: [figure.rate for figure in figures] for name, figures in found.items()}
+
+
 UNTIL, EPOCHS = 0.88, 12
 
 
@@ -162,7 +201,7 @@ def accuracy(rounds: int) -> dict[str, Any]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--parts", nargs="*", default=["delays", "boxes", "real", "accuracy"])
+    options.add_argument("--parts", nargs="*", default=["delays", "boxes", "real", "bandwidth", "accuracy"])
     chosen = options.parse_args()
     if "delays" in chosen.parts:
         with started(RunConfig.of(task="rows", boxes=4)) as running:
@@ -172,6 +211,8 @@ def main() -> None:
             save("links_boxes", {"rows": sweep(running, [(boxes, 20) for boxes in BOXES], chosen.rounds)})
     if "real" in chosen.parts:
         save("links_real", {"rows": real(chosen.rounds)})
+    if "bandwidth" in chosen.parts:
+        save("links_bandwidth", {"rows": bandwidth(chosen.rounds)})
     if "accuracy" in chosen.parts:
         save("links_accuracy", {"rows": accuracy(chosen.rounds)})
 

@@ -3,8 +3,9 @@
     python -m bench.overhead [--ticks 20000] [--rounds 5]
 
 Null numerics: every method of a time box that computes returns at once; messages keep their size (32 x 64 float32).
-`inline`: three boxes in one process. `sockets`: three boxes, a process each, over ZeroMQ's ipc; all threads count,
-those of ZeroMQ among them. Both are CPU time, so a loaded machine makes them little worse.
+`inline`: three boxes in one process. `sockets`: three boxes, a process each, over the system's stream sockets, the
+default between boxes of a node; `ZeroMQ`: over its socket files. All threads count, those of ZeroMQ among them.
+All are CPU time, so a loaded machine makes them little worse.
 
 Then, at 128 x 256: four boxes inline on one core beside the arithmetic alone, the same products and element-wise
 operations in a bare loop.
@@ -63,16 +64,16 @@ def inline(ticks: int, told: Any) -> None:
     told.put((time.process_time() - began) / ticks / BOXES)
 
 
-def box(k: int, ticks: int, folder: str, told: Any) -> None:
+def box(k: int, ticks: int, scheme: str, folder: str, told: Any) -> None:
     null_numerics()
     config = setting(ticks)
     with single_blas_thread():
         loop = Loop(config, k)
         wire = loop.wire = Links(k, Frames(b"b" * 16, layout(config)), loop.deliver, loop.connected)
         if k < BOXES - 1:
-            wire.listen(f"ipc://{folder}/{k}")
+            wire.listen(f"{scheme}://{folder}/{k}")
         if k:
-            wire.connect(f"ipc://{folder}/{k - 1}")
+            wire.connect(f"{scheme}://{folder}/{k - 1}")
         began = time.process_time()
         loop.start()
         while loop.status().digest is None:
@@ -81,9 +82,9 @@ def box(k: int, ticks: int, folder: str, told: Any) -> None:
         time.sleep(0.5)  # the others may still ask
 
 
-def sockets(ticks: int) -> float:
+def sockets(ticks: int, scheme: str) -> float:
     folder = SocketFolder(0)
-    found = in_processes(box, [(k, ticks, folder.path) for k in range(BOXES)])
+    found = in_processes(box, [(k, ticks, scheme, folder.path) for k in range(BOXES)])
     folder.close()
     return statistics.mean(found)
 
@@ -196,14 +197,16 @@ def main() -> None:
     options.add_argument("--ticks", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
-    seconds: dict[str, list[float]] = {"inline": [], "sockets": [], "inline 128x256": [], "bare 128x256": []}
+    names = ("inline", "sockets", "ZeroMQ", "inline 128x256", "bare 128x256")
+    seconds: dict[str, list[float]] = {name: [] for name in names}
     for _ in range(chosen.rounds):
         seconds["inline"].append(apart(inline, chosen.ticks))
-        seconds["sockets"].append(sockets(chosen.ticks))
+        seconds["sockets"].append(sockets(chosen.ticks, "unix"))
+        seconds["ZeroMQ"].append(sockets(chosen.ticks, "ipc"))
         seconds["inline 128x256"].append(apart(whole_inline, 100))
         seconds["bare 128x256"].append(apart(bare, 100))
     medians = {name: statistics.median(several) for name, several in seconds.items()}
-    for name in ("inline", "sockets"):
+    for name in ("inline", "sockets", "ZeroMQ"):
         print(f"null numerics, {name:8} {medians[name] * 1e6:6.0f} CPU-microseconds per box and tick")
     whole, arithmetic = medians["inline 128x256"], medians["bare 128x256"]
     print(

@@ -37,8 +37,13 @@ def messages(content: dict[str, Any]) -> Iterator[Row]:
 
 def overhead(content: dict[str, Any]) -> Iterator[Row]:
     found = {name: median(several) for name, several in content["seconds"].items()}
-    yield ("Python's own cost of a box's tick, CPU-microseconds", "in one process", "over sockets")
-    yield ("null numerics", f"{1e6 * found['inline']:.0f}", f"{1e6 * found['sockets']:.0f}")
+    yield ("Python's own cost of a box's tick, CPU-microseconds", "in one process", "stream sockets", "ZeroMQ")
+    yield (
+        "null numerics",
+        f"{1e6 * found['inline']:.0f}",
+        f"{1e6 * found['sockets']:.0f}",
+        f"{1e6 * found['ZeroMQ']:.0f}",
+    )
     yield ("one core inline, times the arithmetic alone", "128x256")
     yield ("4 boxes", f"{found['inline 128x256'] / found['bare 128x256']:.3f}")
 
@@ -75,6 +80,17 @@ def real(content: dict[str, Any]) -> Iterator[Row]:
         yield (contender, *(f"{rate:.1f} ({ours[delay] / rate:.2f})" for delay, rate in of.items()))
 
 
+def bandwidth(content: dict[str, Any]) -> Iterator[Row]:
+    found: dict[str, dict[str, float]] = {}
+    for name, rates in content["rows"].items():
+        link, contender = name.split(", ", 1)
+        found.setdefault(contender, {})[link] = median(rates)
+    links = list(next(iter(found.values())))
+    yield ("ticks/s over narrow links, 128 x 256", *links)
+    for contender, of in found.items():
+        yield (contender, *(f"{of[link]:.1f}" for link in links))
+
+
 def accuracy(content: dict[str, Any]) -> Iterator[Row]:
     best: dict[str, dict[str, float]] = {}
     for name, seconds in content["rows"].items():
@@ -96,6 +112,7 @@ PARTS: dict[str, Callable[[dict[str, Any]], Iterator[Row]]] = {
     "links_delays": lambda content: emulated(content, "ticks/s of 4 boxes of 10 ms (share of the lag law)", 1),
     "links_boxes": lambda content: emulated(content, "the same at 20 ms one way", 0),
     "links_real": real,
+    "links_bandwidth": bandwidth,
     "links_accuracy": accuracy,
 }
 

@@ -30,7 +30,8 @@ def standing() -> Standing:
     """As the recorded run left it."""
     told = json.loads(RECORDED.read_text(encoding="utf-8"))
     found = Standing(RunConfig.of(**told["config"]))
-    found.take(Started(tuple(Place(*place) for place in told["places"])))
+    places = tuple(Place(*place) for place in told["places"])
+    found.take(Started(places, 0, ("stream sockets",) * (len(places) - 1)))
     for fields in told["statuses"]:
         fields["rows"] = tuple(Row(**row, prints=b"") for row in fields["rows"])
         fields["evaluations"] = tuple(Evaluation(*one) for one in fields["evaluations"])

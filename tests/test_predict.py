@@ -114,6 +114,7 @@ def test_wrong_input_is_one_sentence(tmp_path, command, content, told):
 
 KINDS = {
     "classes": ({"task": "recall", "boxes": 2}, r"\d$"),
+    "classes, over a narrow wire": ({"task": "recall", "boxes": 4, "wire_dtype": "int8"}, r"\d$"),
     "bits": ({"task": "binary-addition", "cell": "dense", "boxes": 3}, r"[01]{8}$"),
     "numbers": ({"task": "adding", "boxes": 2}, r"-?[\d.e-]+$"),
     "streams": ({"task": "copy", "unroll": 4, "look_ahead": 3, "boxes": 2, "streams": 2}, r"\d( \d){7}$"),

@@ -1,7 +1,7 @@
 """A rival: data parallelism in P processes with our own numerics; exact synchronous SGD, equal bits in all processes.
 
     python -m bench.rivals.data_parallel --batch 32 --hidden 64 --mini-batches 1250 --processes 2 [--link-delay-ms 20]
-                                         [--every 50]
+                                         [--link-mbps 100] [--every 50]
 
 Prints one line of JSON (`common.Figures`). Each process backpropagates through time over its B/P samples, sends its
 gradient to every other, adds up what it has, clips, and takes the same step as all. The last gradient through time is
@@ -48,11 +48,15 @@ class Wires:
 
 
 class Exchange:
-    """One process's end of the wires. A message becomes readable `delay` seconds after it was sent."""
+    """One process's end of the wires: a link to every other process, slow as those between boxes are (SlowLink in
+    dni_actors/runtime/worker/delays.py). A message sets out when it was sent and those before it have passed, passes
+    for its bytes, if only so many megabits a second do, and is then under way for `delay` seconds."""
 
-    def __init__(self, wires: Wires, rank: int, delay: float) -> None:
+    def __init__(self, wires: Wires, rank: int, delay: float, megabits: float = 0.0) -> None:
         self._rank, self._others = rank, [r for r in range(wires.processes) if r != rank]
         self._delay, self._sent = delay, wires.sent
+        self._passing = 4 * wires.size * 8e-6 / megabits if megabits else 0.0  # seconds
+        self._free = dict.fromkeys(self._others, 0.0)  # when the last message from there has passed
         self._vectors = np.ctypeslib.as_array(wires.memory).reshape(2, wires.processes, wires.size)
         self._stamps = np.ctypeslib.as_array(wires.stamps).reshape(2, wires.processes)
         self._turn = 0
@@ -67,7 +71,8 @@ class Exchange:
             self._sent[self._rank][other].release()
         for other in self._others:
             self._receive(self._sent[other][self._rank])
-            early = stamps[other] + self._delay - time.perf_counter()
+            self._free[other] = max(stamps[other], self._free[other]) + self._passing
+            early = self._free[other] + self._delay - time.perf_counter()
             if early > 0:
                 time.sleep(early)
         np.copyto(vector, vectors[0])
@@ -184,9 +189,11 @@ class Replica:
         return float(readout.correct.mean())
 
 
-def run(job: Job, rank: int, wires: Wires, delay: float, heavy: float, every: int = 0) -> tuple[Figures, str]:
+def run(
+    job: Job, rank: int, wires: Wires, delay: float, megabits: float, heavy: float, every: int = 0
+) -> tuple[Figures, str]:
     """One process's part, with one BLAS thread; its figures and the digest of the weights that all share."""
-    exchange = Exchange(wires, rank, delay) if wires.processes > 1 else None
+    exchange = Exchange(wires, rank, delay, megabits) if wires.processes > 1 else None
     with threadpool_limits(limits=1, user_api="blas"):
         replica = Replica(job, rank, wires.processes, exchange, heavy, every)
         figures = measure(replica, job)
@@ -201,6 +208,7 @@ def main() -> None:
     parser = flags(__doc__)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--link-delay-ms", type=float, default=0.0, help="emulates a slow link")
+    parser.add_argument("--link-mbps", type=float, default=0.0, help="emulates a narrow link; 0: no limit")
     parser.add_argument("--compute-delay-ms", type=float, default=0.0, help="emulates a heavy model: of a whole batch")
     parser.add_argument("--every", type=int, default=0, metavar="H", help="DiLoCo: steps alone before an outer one")
     options = parser.parse_args()
@@ -209,8 +217,7 @@ def main() -> None:
         parser.error(f"--batch {asked.batch} cannot be shared by {processes} processes")
     context = multiprocessing.get_context("spawn")
     wires = Wires(context, processes, initial_weights(asked).gradients.size)
-    delays = options.link_delay_ms / 1000, options.compute_delay_ms / 1000
-    local = (*delays, options.every)
+    local = options.link_delay_ms / 1000, options.link_mbps, options.compute_delay_ms / 1000, options.every
     told: SimpleQueue[tuple[Figures, str]] = context.SimpleQueue()
     for rank in range(1, processes):
         context.Process(target=run_and_tell, args=(told, asked, rank, wires, *local), daemon=True).start()

@@ -146,7 +146,7 @@ class Facts:
 
     @cached_property
     def wire_dtype(self) -> str:
-        """Floating-point type of messages."""
+        """Type of the hidden states and gradients in messages (nn/narrow.py)."""
         return self.chain.wire_dtype or self.chain.precision
 
     @cached_property

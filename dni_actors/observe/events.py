@@ -143,6 +143,8 @@ class Started(NamedTuple):
 
     places: tuple[Place, ...]
     tick: int = 0
+    links: tuple[str, ...] = ()
+    """what carries each boundary's messages (observe/links.py), a ring's last one to box 0; none in one process"""
 
 
 class Lost(NamedTuple):

@@ -34,6 +34,8 @@ class Standing:
         self.up: set[int] | None = None
         """boxes whose processes are up, before the run starts; None: Ray is not"""
         self.places: tuple[Place, ...] = ()
+        self.kinds: tuple[str, ...] = ()
+        """of the links, one for each boundary (observe/links.py); none in one process"""
         self.statuses = [Status(k, 0, "starting") for k in range(config.boxes)]
         self.rows: list[Row | None] = [None] * config.boxes
         """the newest row of each box"""
@@ -107,7 +109,7 @@ class Standing:
 
     def _started(self, event: Started) -> None:
         """All boxes, or all of them again: what those before had counted stays."""
-        self.places = event.places
+        self.places, self.kinds = event.places, event.links
         for status in self.statuses:
             self._messages_before.update(dict(status.messages))
             self._sent_before[0] += status.sent

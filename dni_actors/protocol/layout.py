@@ -3,29 +3,33 @@
 A field may be left out of a message, but for the state, which every State, Score and Probe has.
 """
 
-import math
 from typing import NamedTuple
-
-import numpy as np
 
 from dni_actors.box.messages import Contents, Gradient, Probe, ProbeGradient, Score, State
 from dni_actors.box.piece import Judged
 from dni_actors.box.shared import size
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.narrow import RAW, raw_shape, raw_size
 from dni_actors.protocol.channel import Channel
 
 
 class Spec(NamedTuple):
-    """An array of a message."""
+    """Numbers of a message."""
 
     dtype: str
+    """or another kind (nn/narrow.py)"""
     shape: tuple[int, ...]
+
+    @property
+    def raw(self) -> tuple[str, tuple[int, ...]]:
+        """Type and shape of the array that carries them."""
+        return RAW.get(self.dtype, self.dtype), raw_shape(self.dtype, self.shape)
 
     @property
     def size(self) -> int:
         """Bytes."""
-        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+        return raw_size(self.dtype, self.shape)
 
 
 Layout = dict[Channel, tuple[Spec | None, ...]]

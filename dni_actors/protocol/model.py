@@ -12,10 +12,11 @@ from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array, zeros
 from dni_actors.nn.cell import cell_kind
 from dni_actors.nn.losses import LOSSES
+from dni_actors.nn.narrow import rounded
 from dni_actors.nn.readout import Readout
 from dni_actors.protocol.channel import Put, Take
 from dni_actors.protocol.cut import BoxCut, fill
-from dni_actors.protocol.layout import contents_of
+from dni_actors.protocol.layout import contents_of, layout
 from dni_actors.protocol.program import Evaluation, evaluate
 from dni_actors.protocol.sequences import Sequences, sequences
 from dni_actors.tasks import optional
@@ -70,7 +71,7 @@ class Model:
             for k, program in enumerate(programs):
                 request, answer = requests[k], None
                 if isinstance(request, Put):
-                    sent[(k + 1) % count, request.index] = copied(request)
+                    sent[(k + 1) % count, request.index] = self._carried(request)
                 elif isinstance(request, Take):
                     if (k, request.index) not in sent:
                         continue
@@ -188,9 +189,16 @@ class Model:
             if config.chain.cell == "dense" and steps:
                 seen, there = seen.transpose(1, 0, 2).reshape(1, x.shape[1], -1), there[:1]
             state = box.infer(seen, state, there)
+            state = rounded(state, config.wire_dtype) if k + 1 < config.boxes else state
             if config.task.per_step:
                 said.append(box.said().reshape(steps, x.shape[1], -1))
         return np.concatenate(said).transpose(1, 0, 2) if said else self._boxes[-1].said().copy()
+
+    def _carried(self, put: Put) -> Contents:
+        """A message's contents, apart from the box's work arrays, and rounded as on the wire."""
+        specs = layout(self.config)[put.channel]
+        fields = zip(put.contents, specs, strict=True)
+        return contents_of(put.channel, [None if a is None or s is None else rounded(a, s.dtype) for a, s in fields])
 
     def _unrolled(self, x: Array, begun: Array) -> Array:
         """One cell over all steps of x [T, b, I], however many. Boxes that share weights differ by what they have not
@@ -222,8 +230,3 @@ class Model:
     def __repr__(self) -> str:
         chain, size = self.config.chain, sum(array.size for array in self.weights().values())
         return f"<Model of {chain.task}: {self.config.boxes} {chain.cell} boxes, {size:,} weights, at tick {self.tick}>"
-
-
-def copied(put: Put) -> Contents:
-    """A message's contents, apart from the box's work arrays."""
-    return contents_of(put.channel, [None if field is None else field.copy() for field in put.contents])

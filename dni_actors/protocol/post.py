@@ -14,13 +14,12 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
-import numpy as np
-
 from dni_actors.box.messages import Contents
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.narrow import narrow, wide
 from dni_actors.protocol.channel import Channel, Put, Take
 from dni_actors.protocol.inbox import Inbox
-from dni_actors.protocol.layout import Layout, contents_of
+from dni_actors.protocol.layout import Layout, Spec, contents_of
 
 
 class Kind(IntEnum):
@@ -57,7 +56,7 @@ class Post:
         self._inbox, self._layout, self._carry, self._incarnation = inbox, layout, carry, incarnation
         state = layout[Channel.STATE][0]
         assert state is not None
-        self._wire = np.dtype(state.dtype)
+        self._wire = state.dtype
         self._kept: dict[Channel, deque[Message]] = {c: deque(maxlen=bound) for c, bound in bounds.items()}
         self._next = dict(inbox.first)  # by channel: the index after the highest that came
         self.counts: Counter[str] = Counter()
@@ -68,7 +67,9 @@ class Post:
     def put(self, put: Put, mark: bool = False) -> None:
         """Sends a message of the box's program; copies its arrays, rounded to the wire's types."""
         self._inbox.sent(put)
-        copies = self._copies(put.channel, put.contents)
+        fields = zip(put.contents, self._layout[put.channel], strict=True)
+        narrowed = [None if a is None or spec is None else frozen(narrow(a, spec.dtype)) for a, spec in fields]
+        copies = contents_of(put.channel, narrowed)
         message = Message(Kind.DATA, put.channel, put.index, self._incarnation, copies, 0.0, mark)
         self.sent += 1
         for copy in copies:
@@ -83,15 +84,10 @@ class Post:
         return {message.index: message.contents for message in messages if message.contents is not None}
 
     def keep(self, channel: Channel, put: dict[int, Contents]) -> None:
-        """As if the box had put these: they are sent again on request."""
+        """As if the box had put what was `kept` before: it is sent again on request."""
         for index, contents in sorted(put.items()):
-            copies = self._copies(channel, contents)
+            copies = contents_of(channel, [None if a is None else frozen(a.copy()) for a in contents])
             self._kept[channel].append(Message(Kind.DATA, channel, index, self._incarnation, copies))
-
-    def _copies(self, channel: Channel, contents: Contents) -> Contents:
-        fields = zip(contents, self._layout[channel], strict=True)
-        copies = [None if a is None or spec is None else frozen(a.astype(spec.dtype)) for a, spec in fields]
-        return contents_of(channel, copies)
 
     def receive(self, message: Message) -> bool:
         """A message came: True if it is data on its way to the inbox; everything else is dealt with here."""
@@ -121,13 +117,15 @@ class Post:
         contents = message.contents
         assert contents is not None
         if self._wire != dtype:  # narrow on the wire only
-            narrow = [a is not None and a.dtype == self._wire for a in contents]
-            wide = [
-                frozen(a.astype(dtype)) if n and a is not None else a for a, n in zip(contents, narrow, strict=True)
-            ]
-            contents = contents_of(message.channel, wide)
+            fields = zip(contents, self._layout[message.channel], strict=True)
+            contents = contents_of(message.channel, [self._widened(a, spec, dtype) for a, spec in fields])
         if not self._inbox.add(message.channel, message.index, contents, at_tick, message.mark):
             self.counts["came twice"] += 1
+
+    def _widened(self, array: Array | None, spec: Spec | None, dtype: str) -> Array | None:
+        if array is None or spec is None or spec.dtype != self._wire:
+            return array
+        return frozen(wide(array, self._wire, dtype))
 
     def ask(self, take: Take) -> None:
         """The box has waited for long."""

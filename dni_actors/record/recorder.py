@@ -104,6 +104,7 @@ class Recorder:
         self.cuts.incarnation = self._incarnations + self._starts
         self._starts += 1
         self._manifest["kernels"] = sorted({place.kernels for place in event.places})
+        self._manifest["links"] = event.links
         self._will_write(PLACES, [place._asdict() for place in event.places])
         self._will_write(MANIFEST, self._manifest)
         self._write()

@@ -89,6 +89,8 @@ class Result:
     """the address of each box's node"""
     links_ms: list[float | None]
     """of each boundary: least milliseconds that a message there and one back took, as long as the boxes looked"""
+    links: list[str]
+    """of each boundary: what carries its messages (observe/links.py); a ring's last one leads to box 0. None inline"""
     path: Path | str
     """the run's folder; a text where it is not on this machine"""
     sent: int = 0
@@ -147,6 +149,7 @@ class Result:
             evaluations=[plain(evaluation._asdict()) for evaluation in evaluations],
             nodes=[place.address for place in standing.places],
             links_ms=[None if link is None else round(link * 1e3, 3) for link in standing.links],
+            links=list(standing.kinds),
             path=storage.path or storage.name,
             sent=standing.sent[0],
             sent_bytes=standing.sent[1],

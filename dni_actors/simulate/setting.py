@@ -10,6 +10,7 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError, Range, choose, parse_delay
 from dni_actors.nn.arrays import Array
+from dni_actors.nn.narrow import raw_size
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.simulate.costs import Measured, read
 from dni_actors.simulate.scene import (
@@ -28,7 +29,6 @@ from dni_actors.simulate.scene import (
 RULES = ("synthetic", "delayed", "local", "locked", "gpipe", "data-parallel", "diloco")
 CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpipe": "locked"}
 LAGGED = ("synthetic", "delayed", "local")
-BYTES = {"float32": 4, "float16": 2}
 SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
 EVENTS = 100_000  # ticks times boxes, where boxes share cores or uplinks: some seconds
 DEATHS = 20  # that a simulation with failures has by default
@@ -77,8 +77,8 @@ class Setting:
     """Hidden units of a box: they make the size of messages, and of weights."""
     batch: Annotated[int, Range(1, 2**31)] = 32
     """Samples in a mini-batch: they make the size of messages."""
-    wire_dtype: Literal["float32", "float16"] = "float32"
-    """Floating-point type of messages."""
+    wire_dtype: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
+    """Type of the numbers in messages."""
     compute_delay_ms: Annotated[str, parse_delay] = "10"
     """Milliseconds that a box works in a tick, x or low:high; a third each in forward, backward, update."""
     link_delay_ms: Annotated[str, parse_delay] = "0"
@@ -131,7 +131,7 @@ class Setting:
     @property
     def message_bytes(self) -> int:
         """Of a state, or a gradient."""
-        return self.batch * self.hidden * BYTES[self.wire_dtype]
+        return raw_size(self.wire_dtype, (self.batch, self.hidden))
 
     @property
     def weight_bytes(self) -> int:

@@ -5,6 +5,7 @@ import time
 from typing import Any, Protocol
 
 from dni_actors.observe.events import Event, Kept, Lost, Started, Status, Told, Tuned, Up, Warned, plain
+from dni_actors.observe.links import told
 from dni_actors.observe.standing import Standing
 from dni_actors.view.live import LiveView
 from dni_actors.view.notebook import NotebookView, in_notebook
@@ -72,7 +73,8 @@ class PlainView:
             since = {"from_tick": event.tick} if event.tick else {}
             nodes = sorted({place.node: place.address for place in event.places}.values())
             where = {"nodes": ",".join(nodes)} if len(nodes) > 1 else {}
-            self._line(event="started", boxes=len(event.places), **where, **since)
+            links = {"links": json.dumps(told(event.links))} if event.links else {}
+            self._line(event="started", boxes=len(event.places), **links, **where, **since)
         elif isinstance(event, Lost):
             self._line(event="lost", box=event.box, why=json.dumps(event.why), restarts=sum(self._standing.restarts))
         elif isinstance(event, Warned):
@@ -113,7 +115,8 @@ class JsonView:
         if isinstance(event, Tuned):
             self._line(event="tuned", **event._asdict())
         elif isinstance(event, Started):
-            self._line(event="started", tick=event.tick, boxes=[place._asdict() for place in event.places])
+            places = [place._asdict() for place in event.places]
+            self._line(event="started", tick=event.tick, boxes=places, links=event.links)
         elif isinstance(event, Told | Up | Lost | Kept | Warned):
             self._line(event=type(event).__name__.lower(), **event._asdict())
         elif isinstance(event, Status):

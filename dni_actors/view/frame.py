@@ -12,6 +12,7 @@ from rich.style import Style
 
 from dni_actors.observe.advice import hints
 from dni_actors.observe.figure import Figure
+from dni_actors.observe.links import told
 from dni_actors.observe.standing import Standing
 from dni_actors.view.glyphs import (
     ASCII,
@@ -94,7 +95,8 @@ def header(standing: Standing, elapsed: float, width: int, glyphs: Glyphs) -> Li
     facts += [f"lag {learning.lag}"] if learning.update != "locked" else []
     facts += [f"{learning.micro_batches} pieces"] if learning.micro_batches > 1 else []
     facts += [f"seed {learning.seed}"]
-    facts += [WIRES.get(execution.wire, execution.wire) if execution.runtime == "ray" else "one process"]
+    wire = told(standing.kinds) or WIRES.get(execution.wire, execution.wire)  # one box has no link
+    facts += [wire if execution.runtime == "ray" else "one process"]
     name, time = "dni_actors ", clock(elapsed).rjust(9)
     between = f" {glyphs.dot} " if glyphs.dot != "," else ", "
     room = width - len(name) - len(time)

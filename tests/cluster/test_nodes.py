@@ -104,6 +104,8 @@ def test_a_node_is_lost_and_the_run_waits_for_another_one_to_the_same_digest(beg
     assert sum(result["restarts"]) == 2
     assert [warning.startswith("the cluster") for warning in result["warnings"]] == [True]
     assert len(result["links_ms"]) == 5
+    near, far = "stream sockets", "ZeroMQ with CURVE"
+    assert result["links"] == [near, far, near, far, near]
     assert all(0 < link < 1000 for link in result["links_ms"])
     where = json.loads((place["cwd"] / "runs" / "lost" / "boxes.json").read_text())
     assert [box["node"] for box in where] == after

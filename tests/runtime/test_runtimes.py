@@ -36,6 +36,14 @@ WIRES = {
     "zmq": {"wire": "zmq"},
     "zmq with curve": {"wire": "zmq", "wire_security": "curve"},
 }
+LINKS = {
+    "inline": (),
+    "ray": ("Ray calls",) * 2,
+    "sockets": ("stream sockets",) * 2,
+    "zmq": ("ZeroMQ files",) * 2,
+    "zmq with curve": ("ZeroMQ with CURVE",) * 2,
+}
+"""between three boxes of one node"""
 RING = {"streams": 2, "batch": 6, "look_ahead": 4, "evaluate_every": 0}
 
 
@@ -99,6 +107,16 @@ def test_the_digest_is_that_of_the_inline_runtime(finished, inline_digest):
     assert finished.standing.digest == inline_digest(finished.config)
 
 
+def test_what_carries_the_messages_of_each_boundary_is_told(finished):
+    assert finished.standing.kinds == LINKS[finished.runtime]
+
+
+def test_a_ring_has_one_link_more_and_links_on_a_node_may_be_encrypted_too(ray_cluster):
+    ring = setting(**RING, unroll=[3, 2], task="text", ticks=2)
+    assert finish(ring, "sockets")[0].kinds == ("stream sockets",) * 2
+    assert finish(ring.replace(wire_security="curve"), "sockets")[0].kinds == ("ZeroMQ with CURVE",) * 2
+
+
 def test_evaluations_are_equal_and_lie_where_they_should(finished):
     assert [e.tick for e in finished.standing.evaluations] == [100, 200, 230]
     inline, _ = finish(finished.config, "inline")
@@ -128,6 +146,8 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
         ("sockets", {"settle": True, "target_scale": True, "trust": "readout", "update_probability": 0.5}),
         ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
+        ("ray", {"wire_dtype": "int8", "cell": "lstm"}),
+        ("sockets", {"wire_dtype": "bfloat16"}),
         ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
     ],
     ids=str,
@@ -147,9 +167,11 @@ def test_random_delays_everywhere_are_felt_and_leave_the_digest_alone(ray_cluste
     assert standing.seconds >= 10 / 2 * 2 * 0.004
 
 
-@pytest.mark.parametrize("name", ["inline", "sockets"])
-def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name):
-    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30)
+@pytest.mark.parametrize(
+    ("name", "kind"), [("inline", None), ("sockets", None), ("inline", "bfloat16"), ("inline", "int8")]
+)
+def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name, kind):
+    wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30, wire_dtype=kind)
     rows = []
     with pytest.raises(NonFiniteError, match=r"box \d, tick \d+: .* is no longer finite; lower --") as caught:
         finish(wild, name, rows)

@@ -72,6 +72,17 @@ def test_plain_is_what_is_shown_off_a_terminal(capsys):
     assert "finished" in lines[1]
 
 
+def test_the_kinds_of_links_are_told_and_counted_where_they_differ(capsys):
+    places = tuple(Place(k, k, f"n{k // 2}", f"h{k // 2}", "b") for k in range(4))
+    near, far = "stream sockets", "ZeroMQ with CURVE"
+    for links, told in (((near,) * 3, near), ((near, far, near), f"2 {near}, 1 {far}")):
+        event = Started(places, 0, links)
+        view("plain", standing()).show(event)
+        assert f'event=started boxes=4 links="{told}" nodes=h0,h1' in capsys.readouterr().out
+        view("json", standing()).show(event)
+        assert json.loads(capsys.readouterr().out)["links"] == list(links)
+
+
 def test_quiet_says_nothing(capsys):
     shown = view("quiet", standing())
     shown.open()

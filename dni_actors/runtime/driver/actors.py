@@ -10,7 +10,8 @@ from typing import Any
 from dni_actors.box.errors import BoxDiedError, BoxError, RuntimeUnavailableError
 from dni_actors.config.checks import ConfigError
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.events import Place, Status, Up, Warned
+from dni_actors.observe.events import Place, Started, Status, Up, Warned
+from dni_actors.observe.links import CALLS
 from dni_actors.protocol.cut import BoxCut
 from dni_actors.runtime import limits
 from dni_actors.runtime.cluster import processes
@@ -146,9 +147,9 @@ class Actors:
         seen = self._all([actor.sees.remote(marker, content) for actor in self._actors])
         return sorted({address for address, sees in seen if not sees})
 
-    def stand(self, cut: Sequence[BoxCut] | None) -> tuple[Place, ...]:
+    def stand(self, cut: Sequence[BoxCut] | None) -> Started:
         """Brings every box to the cut, or the beginning, connects the neighbours, lets all of them start; where they
-        run. What boxes of the incarnation before still say is no longer heard."""
+        run, and what is between them. What boxes of the incarnation before still say is no longer heard."""
         self._questions = Questions(self._ray, self._actors)
         self._incarnation += 1
         parts: Sequence[BoxCut | None] = cut or [None] * len(self._actors)
@@ -156,13 +157,14 @@ class Actors:
         given = (self._config, self._secret, self._incarnation)
         keys = self._all([a.stand.remote(*given, part) for a, part in zip(self._actors, parts, strict=True)])
         if self._config.execution.wire != "ray":
-            self._sockets.open(self._actors, places, keys, self._all)
+            links = self._sockets.open(self._actors, places, keys, self._all)
         else:
             pairs = [self._config.neighbours(k) for k in range(len(self._actors))]
             several = [[None if k is None else self._actors[k] for k in pair] for pair in pairs]
             self._all([a.call.remote(*pair) for a, pair in zip(self._actors, several, strict=True)])
+            links = (CALLS,) * sum(after is not None for _, after in pairs)
         self._all([actor.start.remote() for actor in self._actors])
-        return places
+        return Started(places, cut[0].tick if cut else 0, links)
 
     def _all(self, calls: list[Any], first: int = 0) -> list[Any]:
         """The answers to calls of the boxes from the first one on, in their order."""

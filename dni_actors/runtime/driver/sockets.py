@@ -9,6 +9,7 @@ from typing import Any
 
 from dni_actors.config.run import RunConfig
 from dni_actors.observe.events import Place
+from dni_actors.observe.links import KINDS
 from dni_actors.runtime.cluster.below import RayBelow
 
 _numbers = itertools.count()  # of folders in private ones: a name is used once, and short
@@ -26,8 +27,8 @@ class Sockets:
 
     def open(
         self, actors: Sequence[Any], places: Sequence[Place], keys: Sequence[bytes], all_: Callable[..., list[Any]]
-    ) -> None:
-        """`keys`: public ones; `all_` gathers the answers to calls."""
+    ) -> tuple[str, ...]:
+        """`keys`: public ones; `all_` gathers the answers to calls. The kind of link that each boundary has got."""
         self.close()
         boundaries = [*pairwise(places), *([(places[-1], places[0])] if self._ring else [])]
         near = [left.node == right.node for left, right in boundaries]
@@ -46,6 +47,7 @@ class Sockets:
         lefts = [*zip(addresses, keys, near, strict=False)]
         lefts = [lefts[-1] if self._ring else nobody, *lefts[: len(places) - 1]]
         all_([a.connect.remote(*left) for a, left in zip(actors, lefts, strict=True)])
+        return tuple(KINDS[address.partition(":")[0]] for address in addresses if address is not None)
 
     def _make(self) -> str:
         self._folder = f"{self._below.room.folder}/{next(_numbers)}"

@@ -16,7 +16,7 @@ from functools import partial
 
 from dni_actors.box.errors import BoxDiedError
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.events import Event, Lost, Started, Warned
+from dni_actors.observe.events import Event, Lost, Warned
 from dni_actors.protocol.cut import Cuts, NoCuts
 from dni_actors.runtime import Runtime
 from dni_actors.runtime.cluster.below import RayBelow, RayLostError, Room
@@ -57,7 +57,7 @@ def run(pool: Pool, config: RunConfig, cuts: Cuts | None = None) -> Generator[Ev
                     cautious = False
                     yield from cautions(below.room, actors, kept.marker)
                     yield from prometheus.cautions(config)
-                yield Started(actors.stand(cut), first)
+                yield actors.stand(cut)
                 yield from watch.statuses()
                 return
             except (Deaths, RayLostError) as error:

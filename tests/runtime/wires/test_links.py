@@ -95,9 +95,11 @@ CASES = {
     "locked": {"update": "locked"},
     "GPipe": {"update": "locked", "batch": 6, "micro_batches": 3},
     "half precision": {"wire_dtype": "float16"},
+    "bytes, and a scale each row": {"wire_dtype": "int8", "cell": "lstm"},
 }
 MORE = {
     "shared weights": {"weights": "shared", "sync_every": 2},
+    "bfloat16": {"wire_dtype": "bfloat16", "precision": "float64"},
     "noise": {"update": "noise", "update_probability": 0.5},
     "float64, a read-out alone": {"precision": "float64", "unroll": (3, 4, 0)},
 }
