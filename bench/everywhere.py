@@ -20,16 +20,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.learning import DENSE, ROWS, Fields, trained
+from bench.learning import DENSE, PUBLISHED, ROWS, Fields, trained
 from bench.measure import RESULTS
+from dni_actors.config.presets import SETTLE
 
 FOLDER = RESULTS / "everywhere"
-SETTLE: Fields = {"settle": True, "target_scale": True, "trust": "readout"}
 RULES: dict[str, Fields] = {
     "synthetic": {"local_readout": False},
     "hybrid": {"local_readout": True},
     "settle": {"local_readout": True} | SETTLE,
     "delayed": {"update": "delayed"},
+    "delayed, as published": {"update": "delayed"} | PUBLISHED,
     "local": {"update": "local", "local_readout": True},
     "truncated": {"update": "truncated"},
     "locked": {"update": "locked"},
@@ -41,6 +42,8 @@ TASKS: dict[str, Fields] = {
     "mixed": {"task": "mixed"},
     "recall": {"task": "recall"},
     "rows": ROWS | {"boxes": 4},
+    "rows7": ROWS | {"boxes": 7},
+    "rows14": ROWS | {"boxes": 14},
     "adding": {"task": "adding"},
     "dense": DEPTH | {"boxes": 6},
 }
