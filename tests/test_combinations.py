@@ -41,6 +41,7 @@ TASKS |= {"tiny-fresh": TinyFresh, "tiny-stream": TinyStream}
 
 # Values of each option, and beside them what they need to have an effect.
 LOCKED, DELAYED, SHARED = {"update": "locked"}, {"update": "delayed"}, {"weights": "shared"}
+AHEAD = ("nesterov", "both")
 STREAM, DENSE = {"task": "tiny-stream"}, {"cell": "dense"}
 VALUES = {
     "task": [{"task": task} for task in ("tiny-steps", "tiny-numbers", "tiny-fresh", "tiny-stream")],
@@ -71,6 +72,7 @@ VALUES = {
     "trust": [{"trust": "readout"}],
     "update": [{"update": update} for update in ("local", "truncated", "locked", "delayed", "noise")],
     "delay_correction": [DELAYED | {"delay_correction": name} for name in ("stash", "nesterov", "both")],
+    "momentum_by_delay": [DELAYED | {"delay_correction": name, "momentum_by_delay": True} for name in AHEAD],
     "noise_scale": [{"update": "noise", "noise_scale": 0.2}],
     "update_probability": [{"update_probability": 0.5}],
     "unlock": [{"unlock": "full"}],

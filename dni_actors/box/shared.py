@@ -29,7 +29,7 @@ class SharedWeights(OwnWeights):
     """Box k's end of the exchange; P shared weights. What it does not share (a read-out at the end) steps by itself."""
 
     def __init__(self, config: RunConfig, k: int, parameters: Parameters) -> None:
-        super().__init__(config, parameters)
+        super().__init__(config, k, parameters)
         dtype = config.chain.precision
         self._every = config.chain.sync_every
         self._first, self._last = k == 0, k == config.boxes - 1

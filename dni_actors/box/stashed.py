@@ -12,8 +12,8 @@ from dni_actors.nn.parameters import Parameters
 class StashedWeights(OwnWeights):
     """A box's own, and what they were for each passage under way; P weights."""
 
-    def __init__(self, config: RunConfig, parameters: Parameters, passages: int) -> None:
-        super().__init__(config, parameters)
+    def __init__(self, config: RunConfig, k: int, parameters: Parameters, passages: int) -> None:
+        super().__init__(config, k, parameters)
         values = parameters.values
         self._now = zeros(values.shape, values.dtype)
         self._then = zeros((passages, values.size), values.dtype)

@@ -43,9 +43,9 @@ def weights_of(config: RunConfig, k: int, parameters: Parameters, passages: int)
     """Of box k."""
     if config.chain.weights == "shared":
         return SharedWeights(config, k, parameters)
-    if config.learning.delay_correction in ("stash", "both"):
-        return StashedWeights(config, parameters, passages)
-    return OwnWeights(config, parameters)
+    if config.stashes:
+        return StashedWeights(config, k, parameters, passages)
+    return OwnWeights(config, k, parameters)
 
 
 class TimeBox:

@@ -4,16 +4,20 @@ from contextlib import AbstractContextManager, nullcontext
 
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
-from dni_actors.nn.optimizer import OPTIMIZERS, ahead_of_delay
+from dni_actors.nn.optimizer import OPTIMIZERS, Optimizer, ahead_of_delay
 from dni_actors.nn.parameters import Parameters
 
 
 class OwnWeights:
-    """Of one box, and the base of what else weights may be; nothing is exchanged. P weights."""
+    """Of box k, and the base of what else weights may be; nothing is exchanged. P weights."""
 
-    def __init__(self, config: RunConfig, parameters: Parameters) -> None:
-        name, looks_ahead = config.learning.optimizer, config.learning.delay_correction in ("nesterov", "both")
-        self._optimizer = (ahead_of_delay(name) if looks_ahead else OPTIMIZERS[name])(parameters)
+    def __init__(self, config: RunConfig, k: int, parameters: Parameters) -> None:
+        name = config.learning.optimizer
+        self._optimizer: Optimizer
+        if config.looks_ahead:
+            self._optimizer = ahead_of_delay(name)(parameters, config.momentum(k))
+        else:
+            self._optimizer = OPTIMIZERS[name](parameters)
         self.parameters = parameters
 
     @property

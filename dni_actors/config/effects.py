@@ -37,6 +37,7 @@ PREDICTING = Need(
 )
 LOCKED = update("locked", "only --update locked cuts a mini-batch into pieces, not {update}")
 DELAYED = update("delayed", "update {update} takes no late gradients")
+AHEAD = Need(lambda c: c.looks_ahead, "delay_correction {delay_correction} has no momentum", "--delay-correction both")
 NOISE = update("noise", "update {update} uses no noise")
 LAGGING = Need(lambda c: c.learning.update != "locked", "a locked chain waits for every gradient", "another --update")
 STEPS = Need(lambda c: c.task.per_step, "{task} has only one target, at its end", "a task that asks at every step")
@@ -77,6 +78,7 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "lag": (BOUNDARY, LAGGING),
     "micro_batches": (LOCKED,),
     "delay_correction": (BOUNDARY, DELAYED),
+    "momentum_by_delay": (BOUNDARY, DELAYED, AHEAD),
     "noise_scale": (BOUNDARY, NOISE),
     "local_readout": (BOUNDARY, AT_END, OPTIONAL),
     "local_learning_rate": (BOUNDARY, GROUNDED),

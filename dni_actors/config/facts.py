@@ -134,6 +134,20 @@ class Facts:
         """Whether boxes with synthesizers also get exact gradients, late."""
         return self.synthesizer.lambda_ > 0 or self.synthesizer.settle
 
+    @property
+    def stashes(self) -> bool:
+        """Whether late gradients go back through the weights of their forward pass."""
+        return self.learning.delay_correction in ("stash", "both")
+
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether the boxes' steps look ahead of late gradients."""
+        return self.learning.delay_correction in ("nesterov", "both")
+
+    def momentum(self, k: int) -> float:
+        """With which box k looks ahead: the same in every box, or the more, the later its gradients are."""
+        return 0.9 + 0.09 * (self.boxes - 1 - k) / self.boxes if self.learning.momentum_by_delay else 0.99
+
     @cached_property
     def rows(self) -> int:
         """Samples in a message: the mini-batch, or a micro-batch of it."""

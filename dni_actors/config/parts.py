@@ -118,6 +118,9 @@ class LearningConfig:
     delay_correction: Literal["none", "stash", "nesterov", "both"] = "none"
     """Remedy for late gradients (--update delayed). stash: backward pass with the weights of the forward pass
     (PipeDream). nesterov: step ahead by Nesterov's momentum. both: as in Ajanthan et al. 2025 (AsyncPP)."""
+    momentum_by_delay: bool = False
+    """With --delay-correction nesterov or both: whether the momentum, .99 in every box otherwise, is smaller where
+    gradients are less late: .9 + .09 (K - 1 - k) / K in box k of K, counted from 0 (AsyncPP's adaptive momentum)."""
     noise_scale: Rates = (0.1,)
     """Standard deviation of the noise of --update noise, one for all boxes or one for each."""
     update_probability: Annotated[float, Range(0, 1, above=True)] = 1.0

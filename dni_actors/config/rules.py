@@ -78,7 +78,7 @@ CONFLICTS = (
     ),
     Conflict(
         "delay_correction",
-        lambda c: c.learning.delay_correction in ("nesterov", "both") and c.learning.optimizer == "rmsprop",
+        lambda c: c.looks_ahead and c.learning.optimizer == "rmsprop",
         "{delay_correction} steps ahead by Nesterov's momentum, and {optimizer} has no such form; use sgd or adam",
     ),
     Conflict(

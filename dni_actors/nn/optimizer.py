@@ -126,10 +126,12 @@ class Adam:
 
 
 class DelayedNesterov(Momentum):
-    """v = mu v + (1 - mu) g;  w -= rate * (mu v + (1 - mu) g),  mu = 0.99: Nesterov's look-ahead with the gradient
-    discounted, against stale gradients (Ajanthan et al., ICML 2025). The weights held are those looked ahead to."""
+    """v = mu v + (1 - mu) g;  w -= rate * (mu v + (1 - mu) g): Nesterov's look-ahead with the gradient discounted,
+    against stale gradients (Ajanthan et al., ICML 2025: mu .99). The weights held are those looked ahead to."""
 
-    MU = 0.99
+    def __init__(self, parameters: Parameters, momentum: float) -> None:
+        super().__init__(parameters)
+        self.MU = momentum
 
     def step(self, rate: float, power: float) -> None:
         g, change = self._p.gradients, self._change
@@ -142,17 +144,17 @@ class DelayedNesterov(Momentum):
 
 
 class DelayedNAdam(Adam):
-    """The same in Adam's normalisation: NAdam (Dozat 2016) with beta1 .99, as Ajanthan et al. published it.
+    """The same in Adam's normalisation: NAdam (Dozat 2016), as Ajanthan et al. published it with beta1 .99.
 
-    mu_t = .99 (1 - .96^(.004 t) / 2),   P_t = mu_1 .. mu_t
+    mu_t = beta1 (1 - .96^(.004 t) / 2),   P_t = mu_1 .. mu_t
     the mean to step along:  mu_(t+1) / (1 - P_(t+1)) m_t  +  (1 - mu_t) / (1 - P_t) g_t
     """
 
-    BETA1 = 0.99
     MOMENTUM_DECAY = 0.004
 
-    def __init__(self, parameters: Parameters) -> None:
+    def __init__(self, parameters: Parameters, momentum: float) -> None:
         super().__init__(parameters)
+        self.BETA1 = momentum
         self._product = self.state["product"] = np.ones(1)
 
     def _mu(self, t: int) -> float:
@@ -177,6 +179,6 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 
-def ahead_of_delay(name: str) -> type[Optimizer]:
-    """The form of an optimizer that looks ahead of stale gradients."""
+def ahead_of_delay(name: str) -> type[DelayedNAdam | DelayedNesterov]:
+    """The form of an optimizer that looks ahead of stale gradients, with a momentum."""
     return DelayedNAdam if name == "adam" else DelayedNesterov

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -55,21 +57,21 @@ def slow_adam(w, gradients):
     return w
 
 
-def slow_delayed_nesterov(w, gradients):
+def slow_delayed_nesterov(w, gradients, mu=0.99):
     """Ajanthan et al. 2025: Nesterov's look-ahead, its gradient discounted by 1 - mu."""
     v = 0
     for g in gradients:
-        v = 0.99 * v + 0.01 * g
-        w = w - RATE * (0.99 * v + 0.01 * g)
+        v = mu * v + (1 - mu) * g
+        w = w - RATE * (mu * v + (1 - mu) * g)
     return w
 
 
-def slow_delayed_nadam(w, gradients):
+def slow_delayed_nadam(w, gradients, beta1=0.99):
     """NAdam as PyTorch documents it, with betas (.99, .999) and momentum decay .004, which Ajanthan et al. 2025 use."""
     m = v = 0
-    mus = [0.99 * (1 - 0.5 * 0.96 ** (t * 0.004)) for t in range(len(gradients) + 2)]
+    mus = [beta1 * (1 - 0.5 * 0.96 ** (t * 0.004)) for t in range(len(gradients) + 2)]
     for t, g in enumerate(gradients, 1):
-        m = 0.99 * m + 0.01 * g
+        m = beta1 * m + (1 - beta1) * g
         v = 0.999 * v + 0.001 * g**2
         mean = mus[t + 1] * m / (1 - np.prod(mus[1 : t + 2])) + (1 - mus[t]) * g / (1 - np.prod(mus[1 : t + 1]))
         w = w - RATE * mean / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
@@ -85,14 +87,20 @@ SLOW = {
     "adam": slow_adam,
     "delayed adam": slow_delayed_nadam,
     "delayed sgd": slow_delayed_nesterov,
+    "delayed adam, momentum .92": partial(slow_delayed_nadam, beta1=0.92),
+    "delayed sgd, momentum .92": partial(slow_delayed_nesterov, mu=0.92),
 }
-BOTH = OPTIMIZERS | {f"delayed {name}": ahead_of_delay(name) for name in ("adam", "sgd")}
+BOTH = OPTIMIZERS | {
+    f"delayed {name}{suffix}": partial(ahead_of_delay(name), momentum=momentum)
+    for name in ("adam", "sgd")
+    for suffix, momentum in (("", 0.99), (", momentum .92", 0.92))
+}
 
 
 @pytest.mark.parametrize("name", BOTH)
 def test_steps_are_the_published_ones(name, rng):
     parameters = Parameters({"w": (3, 2)}, "float64")
-    start, gradients = rng.standard_normal((3, 2)), rng.standard_normal((5, 3, 2))
+    start, gradients = rng.standard_normal((3, 2)), rng.standard_normal((60, 3, 2))
     parameters["w"][:] = start
     optimizer = BOTH[name](parameters)
     for g in gradients:

@@ -83,8 +83,10 @@ def test_so_do_they_with_their_mini_batch_in_pieces(pieces, precision):
 
 def late_gradients(config, boxes):
     """The rule `delayed`, said plainly: in tick n box k goes back through tick n - L (K-1-k), by today's weights, or
-    with the correction `stash` by those of then."""
-    stashes = config.learning.delay_correction == "stash"
+    with the corrections `stash` and `both` by those of then; with `nesterov` and `both` its steps look ahead."""
+    correction = config.learning.delay_correction
+    stashes, looks_ahead = correction in ("stash", "both"), correction in ("nesterov", "both")
+    velocity = [{name: np.zeros_like(w) for name, w in weights.items()} for weights in boxes]
     lag, last, batch = config.learning.lag, config.boxes - 1, config.learning.batch
     feeds = [Feed(config, config.window(k)) for k in range(config.boxes)]
     trails, sent = {}, {}  # by (box, tick): what went forward, and what was sent back, and of which tick it is
@@ -117,18 +119,22 @@ def late_gradients(config, boxes):
                 step["recurrent"] += trail[t].T @ a / batch
                 d = a @ then["recurrent"].T
             sent[k, n] = d
-            steps.append((weights, step))
-        for weights, step in steps:
+            mu = 0.9 + 0.09 * (last - k) / (last + 1) if config.learning.momentum_by_delay else 0.99
+            steps.append((weights, velocity[k], mu, step))
+        for weights, v, mu, step in steps:
             for name, gradient in step.items():
-                weights[name] -= RATE * gradient
+                v[name] = mu * v[name] + (1 - mu) * gradient
+                weights[name] -= RATE * (mu * v[name] + (1 - mu) * gradient if looks_ahead else gradient)
     return boxes
 
 
 @pytest.mark.parametrize("unroll", [(7,), (4, 3), (3, 2, 2), (2, 2, 3, 0)], ids=str)
 @pytest.mark.parametrize("lag", [1, 2])
-@pytest.mark.parametrize("correction", ["none", "stash"])
+@pytest.mark.parametrize("correction", ["none", "stash", "nesterov", "both", "both, momentum by delay"])
 def test_delayed_boxes_use_the_true_gradient_lag_ticks_late_per_boundary(unroll, lag, correction):
-    config = setting(unroll, "float64", "delayed", lag=lag, ticks=12, delay_correction=correction)
+    correction, _, by_delay = correction.partition(", ")
+    given = {"delay_correction": correction, "momentum_by_delay": bool(by_delay)}
+    config = setting(unroll, "float64", "delayed", lag=lag, ticks=12, **given)
     chain = Chain(config)
     expected = late_gradients(config, weights_of(chain))
     chain.run()

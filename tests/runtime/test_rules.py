@@ -187,6 +187,7 @@ VARIANTS = [
     {"update": "delayed", "delay_correction": "stash"},
     {"update": "delayed", "delay_correction": "nesterov"},
     {"update": "delayed", "delay_correction": "both"},
+    {"update": "delayed", "delay_correction": "both", "momentum_by_delay": True, "decay": "warm-cosine"},
     {"update_probability": 0.5, "cell": "gru"},
     {"cell": "dense", "activation": "relu"},
     {"task": "tiny-steps", "look_ahead": 2, "lambda": 1.0},

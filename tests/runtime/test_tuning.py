@@ -40,7 +40,7 @@ def test_where_nobody_waits_for_a_late_gradient_there_is_nothing_to_measure(fiel
         {"weights": "shared"},
         {"probe_every": 5},
         {"auxiliary": True, "synthesizer": "mlp1"},
-        {"update": "delayed", "delay_correction": "stash"},
+        {"update": "delayed", "delay_correction": "both", "momentum_by_delay": True, "decay": "warm-cosine"},
         {"update": "local"},
         {"update": "truncated"},
         {"update": "noise"},
