@@ -38,7 +38,10 @@ CORRECTIONS: dict[str, Fields] = {
     "nesterov": {"delay_correction": "nesterov"},
     "both": {"delay_correction": "both"},
     "as published": PUBLISHED,
+    "as published, momentum by delay": PUBLISHED | {"momentum_by_delay": True},
+    "stash, rates as published": PUBLISHED | {"delay_correction": "stash"},  # what the rates alone bring
 }
+RATES: Fields = {name: PUBLISHED[name] for name in ("decay", "clip")}
 ROWS: Fields = {"task": "rows", "hidden": 64, "batch": 32, "epochs": 10, "synthesizer_learning_rate": 3e-3}
 STREAM: Fields = {"cell": "gru", "hidden": 64, "batch": 32, "learning_rate": 2e-3, "lag": 1}
 DENSE: Fields = {"task": "rows", "cell": "dense", "activation": "relu", "hidden": 256, "batch": 256, "epochs": 8}
@@ -65,9 +68,12 @@ def rows(boxes: int, **more: Any) -> dict[str, Fields]:
 def delayed(boxes: int) -> dict[str, Fields]:
     base = ROWS | {"boxes": boxes, "update": "delayed"}
     found = {f"{boxes} boxes, {name}": ROWS | {"boxes": boxes} | fields for name, fields in ENDS.items()}
+    found[f"{boxes} boxes, locked, rates as published"] = found[f"{boxes} boxes, locked"] | RATES
     for name, correction in CORRECTIONS.items():
         for lag in (1, *LAGS):
             found[f"{boxes} boxes, delayed, {name}, lag {lag}"] = base | correction | {"lag": lag}
+    for lag in (1, *LAGS):
+        found[f"{boxes} boxes, hybrid, rates as published, lag {lag}"] = ROWS | {"boxes": boxes, "lag": lag} | RATES
     return found
 
 
