@@ -97,7 +97,9 @@ def table(tasks: Sequence[str], rules: Sequence[str], lags: Sequence[int], seeds
         several = found.get((task, rule, lags[0] if rule in LAGLESS else lag))
         return statistics.mean(several) if several else None
 
-    print("| task, lag | rule | mean | each seed | worse than the best of delayed and local by |\n|---|---|---|---|---|")
+    print(
+        "| task, lag | rule | mean | each seed | worse than the best of delayed and local by |\n|---|---|---|---|---|"
+    )
     for task, lag, rule in itertools.product(tasks, lags, rules):
         if (figure := mean(task, rule, lag)) is None:
             continue
