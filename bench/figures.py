@@ -106,8 +106,11 @@ def lags(content: dict[str, Any]) -> None:
     backpropagation and truncation, and the local read-outs alone, as lines across."""
     results: dict[str, list[float]] = content["results"]
     late = RESULTS / "learning_delayed.json"
+    seeds = f"{content['seeds']} seeds"
     if late.exists():
-        results |= {n: v for n, v in json.loads(late.read_text())["results"].items() if "delayed, none" in n}
+        seeds += f" ({json.loads(late.read_text())['seeds']} of delayed)"
+        shown = ("delayed, none", "delayed, both")
+        results |= {n: v for n, v in json.loads(late.read_text())["results"].items() if any(s in n for s in shown)}
     boxes = sorted({int(name.split()[0]) for name in results})
     figure, axes = plt.subplots(1, len(boxes), figsize=(5.2 * len(boxes), 4.6), sharey=True, squeeze=False)
     for axis, count in zip(axes[0], boxes, strict=True):
@@ -128,7 +131,7 @@ def lags(content: dict[str, Any]) -> None:
         axis.minorticks_off()
     axes[0][0].set_ylabel("test accuracy, rows")
     axes[0][0].legend(frameon=False, fontsize=8, loc="lower left")
-    finish(figure, "learning_rows", f"What a long lag costs: means of {content['seeds']} seeds, least to most shaded")
+    finish(figure, "learning_rows", f"What a long lag costs: means of {seeds}, least to most shaded")
 
 
 def finish(figure: Any, name: str, title: str) -> None:
