@@ -5,8 +5,8 @@
 4 boxes of 20 ms (emulated work); cuts as by default, about every 5 s. After half an interval and then once in each,
 SIGKILL hits a random box (`a box`), or, at the same moments, the driver and all boxes (`all`): then the same command is
 given again, which goes on from the last complete cut. `undisturbed`: neither. Ticks are counted in the window from the
-first start on: those that the chain has finished at its end, or where nothing is up then, those of the last complete cut.
-In every case
+first start on: those that the chain has finished at its end, or where nothing is up then, those of the last complete
+cut. In every case
 
 - each start after a kill goes on from the last complete cut, or a newer one: no tick before it is done again;
 - afterwards the run is taken to its end, and has the digest of a run that nobody disturbed.
