@@ -36,6 +36,7 @@ from tests.processes import children
 WORK = 20  # milliseconds of a box's tick
 TICKS = 4000  # more than any window has
 WINDOW = 30.0  # seconds, at least; an interval, if that is longer
+STARTS = 120.0  # seconds until a run is up, at most
 FLAGS = ("--ticks", TICKS, "--max-restarts", 1000, "--console", "json")
 END = ("--compute-delay-ms", 0, "--runtime", "inline", "--max-restarts", 10, "--console", "quiet")
 
@@ -104,7 +105,7 @@ def window(folder: str, seconds: float, every: float | None, whole: bool, flags:
     rng, shared = random.Random(0), shared_memory()
     run, down = Watched(folder, flags), []
     family, killed, kills, least = set(run.family), 0.0, 0, 0
-    began, due, end = 0.0, float("inf"), float("inf")
+    began, due, end = 0.0, float("inf"), time.monotonic() + STARTS
     while (now := time.monotonic()) < end:
         if now >= due:
             due += every or 0
@@ -125,6 +126,8 @@ def window(folder: str, seconds: float, every: float | None, whole: bool, flags:
             if not began:
                 began, end = now, now + seconds
                 due = now + every / 2 if every else due
+    if not began:
+        raise SystemExit(f"the run was not up within {STARTS:.0f} s")
     if run.pids:
         ticks = run.stop()
     else:
@@ -162,6 +165,9 @@ def main() -> None:
             one = case(every, whole, flags, digest)
             found[name].append(one)
             print(f"  round {n + 1}, {name}: {one.ticks} ticks in {one.seconds:.1f} s", file=sys.stderr, flush=True)
+            told = {name: [one._asdict() for one in several] for name, several in found.items()}
+            where = "goodput" if not flags else f"goodput_{chosen.checkpoint_every}"
+            save(where, {"work_ms": WORK, "checkpoint_every": chosen.checkpoint_every, "cases": told})
     rates = {name: statistics.median(one.ticks / one.seconds for one in several) for name, several in found.items()}
     print(f"{'killed':20}{'ticks/s that count':>20}{'of undisturbed':>16}{'kills':>7}{'s until all work again':>24}")
     for name, several in found.items():
@@ -170,9 +176,6 @@ def main() -> None:
         share = rates[name] / rates["undisturbed"]
         print(f"{name:20}{rates[name]:20.1f}{share:16.2f}{sum(one.kills for one in several):7}{again}")
     print("every digest is that of an undisturbed run; no tick before a complete cut was done again")
-    cases_found = {name: [one._asdict() for one in several] for name, several in found.items()}
-    name = "goodput" if not flags else f"goodput_{chosen.checkpoint_every}"
-    save(name, {"work_ms": WORK, "checkpoint_every": chosen.checkpoint_every, "cases": cases_found})
 
 
 if __name__ == "__main__":
