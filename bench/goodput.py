@@ -1,12 +1,12 @@
 """How many ticks count while boxes die? Ticks per second, with a box killed now and then, beside the two simple ways.
 
-    python -m bench.goodput [--every 10 30 60] [--rounds 1]
+    python -m bench.goodput [--every 10 30 60] [--checkpoint-every TICKS] [--rounds 1]
 
-4 boxes of 20 ms (emulated work), cuts as by default. After half an interval and then once in each, SIGKILL hits a
-random box (`a box`), or, at the same moments, the driver and all boxes (`all`): then the same command is given again,
-which goes on from the last complete cut. `undisturbed`: neither. Ticks are counted in the window from the first start
-on: those that the chain has finished at its end, or where nothing is up then, those of the last complete cut. In every
-case
+4 boxes of 20 ms (emulated work); cuts as by default, about every 5 s. After half an interval and then once in each,
+SIGKILL hits a random box (`a box`), or, at the same moments, the driver and all boxes (`all`): then the same command is
+given again, which goes on from the last complete cut. `undisturbed`: neither. Ticks are counted in the window from the
+first start on: those that the chain has finished at its end, or where nothing is up then, those of the last complete
+cut. In every case
 
 - each start after a kill goes on from the last complete cut, or a newer one: no tick before it is done again;
 - afterwards the run is taken to its end, and has the digest of a run that nobody disturbed.
@@ -23,16 +23,20 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.measure import save
 from bench.soak import check_nothing_is_left, expected, launch, shared_memory
+from dni_actors.record.cut_files import complete
+from dni_actors.record.storage import Storage
 from tests.processes import children
 
 WORK = 20  # milliseconds of a box's tick
 TICKS = 4000  # more than any window has
 WINDOW = 30.0  # seconds, at least; an interval, if that is longer
+STARTS = 120.0  # seconds until a run is up, at most
 FLAGS = ("--ticks", TICKS, "--max-restarts", 1000, "--console", "json")
 END = ("--compute-delay-ms", 0, "--runtime", "inline", "--max-restarts", 10, "--console", "quiet")
 
@@ -50,8 +54,8 @@ class Found(NamedTuple):
 class Watched:
     """A run's process, and what it tells line by line."""
 
-    def __init__(self, folder: str) -> None:
-        self.process = launch(folder, *FLAGS, "--compute-delay-ms", WORK)
+    def __init__(self, folder: str, flags: Sequence[object]) -> None:
+        self.process = launch(folder, *FLAGS, "--compute-delay-ms", WORK, *flags)
         self.lines: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.pids: list[int] = []
         """of its boxes; none while they are not all up"""
@@ -91,48 +95,53 @@ class Watched:
         return int(line["ticks"])
 
 
-def window(folder: str, seconds: float, every: float | None, whole: bool) -> Found:
+def kept(folder: str) -> int:
+    """The tick of the last complete cut; 0: the beginning."""
+    return max(complete(Storage.of(folder) / "it"), default=0)
+
+
+def window(folder: str, seconds: float, every: float | None, whole: bool, flags: Sequence[object]) -> Found:
     """A run, killed `every` so many seconds, in the first `seconds` after its first start."""
     rng, shared = random.Random(0), shared_memory()
-    run, kept, down = Watched(folder), 0, []
-    family, killed, kills = set(run.family), 0.0, 0
-    began, due, end = 0.0, float("inf"), float("inf")
+    run, down = Watched(folder, flags), []
+    family, killed, kills, least = set(run.family), 0.0, 0, 0
+    began, due, end = 0.0, float("inf"), time.monotonic() + STARTS
     while (now := time.monotonic()) < end:
         if now >= due:
             due += every or 0
             if run.pids:  # else there is nothing to kill: it is being started
+                killed, kills, least = now, kills + 1, kept(folder)
                 run.kill(whole, rng)
-                killed, kills = now, kills + 1
                 if whole:
                     family |= run.family
-                    run = Watched(folder)
+                    run = Watched(folder, flags)
         line = run.next(min(due, end, now + 60) - now)
-        if line.get("event") == "kept":
-            kept = line["tick"]
-        elif line.get("event") == "started":
+        if line.get("event") == "started":
             now = time.monotonic()
-            if line["tick"] < kept:
-                raise SystemExit(f"went on from tick {line['tick']}, though the cut at {kept} was complete")
+            if line["tick"] < least:
+                raise SystemExit(f"went on from tick {line['tick']}, though the cut at {least} was complete")
             if killed:
                 down.append(now - killed)
                 killed = 0.0
             if not began:
                 began, end = now, now + seconds
                 due = now + every / 2 if every else due
+    if not began:
+        raise SystemExit(f"the run was not up within {STARTS:.0f} s")
     if run.pids:
         ticks = run.stop()
     else:
         run.process.kill()
         run.process.wait()
-        ticks = kept
+        ticks = kept(folder)
     passed = time.monotonic() - began if run.process.returncode == 130 else seconds
     check_nothing_is_left(folder, family | run.family, shared)
     return Found(ticks, passed, kills, down)
 
 
-def case(every: float | None, whole: bool, digest: str) -> Found:
+def case(every: float | None, whole: bool, flags: Sequence[object], digest: str) -> Found:
     with tempfile.TemporaryDirectory(prefix="g", dir="/tmp") as folder:
-        found = window(folder, max(WINDOW, every or 0), every, whole)
+        found = window(folder, max(WINDOW, every or 0), every, whole, flags)
         end = launch(folder, "--ticks", TICKS, *END)
         if end.wait() or json.loads((Path(folder) / "it" / "result.json").read_text())["digest"] != digest:
             raise SystemExit("the run does not end with the digest of an undisturbed one")
@@ -142,8 +151,10 @@ def case(every: float | None, whole: bool, digest: str) -> Found:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--every", type=float, nargs="*", default=[10, 30, 60], help="seconds between kills")
+    options.add_argument("--checkpoint-every", type=int, help="ticks between cuts")
     options.add_argument("--rounds", type=int, default=1)
     chosen = options.parse_args()
+    flags = () if chosen.checkpoint_every is None else ("--checkpoint-every", chosen.checkpoint_every)
     digest = expected(TICKS)
     cases: dict[str, tuple[float | None, bool]] = {"undisturbed": (None, False)}
     for every in chosen.every:
@@ -151,9 +162,12 @@ def main() -> None:
     found: dict[str, list[Found]] = {name: [] for name in cases}
     for n in range(chosen.rounds):
         for name, (every, whole) in cases.items():
-            one = case(every, whole, digest)
+            one = case(every, whole, flags, digest)
             found[name].append(one)
             print(f"  round {n + 1}, {name}: {one.ticks} ticks in {one.seconds:.1f} s", file=sys.stderr, flush=True)
+            told = {name: [one._asdict() for one in several] for name, several in found.items()}
+            where = "goodput" if not flags else f"goodput_{chosen.checkpoint_every}"
+            save(where, {"work_ms": WORK, "checkpoint_every": chosen.checkpoint_every, "cases": told})
     rates = {name: statistics.median(one.ticks / one.seconds for one in several) for name, several in found.items()}
     print(f"{'killed':20}{'ticks/s that count':>20}{'of undisturbed':>16}{'kills':>7}{'s until all work again':>24}")
     for name, several in found.items():
@@ -162,7 +176,6 @@ def main() -> None:
         share = rates[name] / rates["undisturbed"]
         print(f"{name:20}{rates[name]:20.1f}{share:16.2f}{sum(one.kills for one in several):7}{again}")
     print("every digest is that of an undisturbed run; no tick before a complete cut was done again")
-    save("goodput", {"work_ms": WORK, "cases": {n: [one._asdict() for one in several] for n, several in found.items()}})
 
 
 if __name__ == "__main__":

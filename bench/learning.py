@@ -156,7 +156,7 @@ def unlock() -> dict[str, Fields]:
 def narrow(task: str, lag: int) -> dict[str, Fields]:
     """Over each wire, where the synthesizer is alone and beside local read-outs; all else as in the task's preset."""
     rules: tuple[tuple[str, Fields], ...] = (("hybrid", {}), ("synthesizer alone", {"local_readout": False}))
-    kinds = ("float32", "float16", "bfloat16", "int8")
+    kinds = ("float32", "float16", "int8")
     base: Fields = {"task": task, "lag": lag}
     return {f"{rule}, {kind}": base | fields | {"wire_dtype": kind} for rule, fields in rules for kind in kinds}
 

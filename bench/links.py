@@ -28,7 +28,7 @@ from dni_actors.runtime.driver.tuning import tune
 DELAYS, BOXES = (0, 1, 5, 20, 50), (2, 4, 8, 16, 32)  # milliseconds one way; boxes
 REAL_DELAYS = (5, 20, 50)
 MEGABITS = (1000, 100, 20, 5)  # a second, each way
-WIRES = {"float32": 1.0, "float16": 0.5, "bfloat16": 0.5, "int8": 0.254}  # of the bytes of float32
+WIRES = {"float32": 1.0, "float16": 0.5, "int8": 0.254}  # of the bytes of float32
 SECONDS = 2.5  # of a run over narrow links, about
 EVERY = 50  # steps of a DiLoCo process alone; the paper has 500 of runs that are a hundred times as long
 WORK = 0.010  # seconds of an emulated box's tick

@@ -53,7 +53,7 @@ VALUES = {
     "sync_every": [SHARED | {"sync_every": 2}],
     "streams": [STREAM | {"streams": 2}],
     "precision": [{"precision": "float64"}],
-    "wire_dtype": [{"wire_dtype": kind} for kind in ("float16", "bfloat16", "int8")],
+    "wire_dtype": [{"wire_dtype": kind} for kind in ("float16", "int8")],
     "synthesizer": [{"synthesizer": "mlp1"}, {"synthesizer": "mlp2"}],
     "conditioned": [{"conditioned": False}],
     "look_ahead": [{"task": "tiny-steps", "look_ahead": 0}, STREAM | {"look_ahead": 3}],

@@ -58,9 +58,9 @@ class ChainConfig:
     """Hidden units of a box."""
     precision: Literal["float32", "float64"] = "float32"
     """Floating-point type of all numerics (float64 is for checks)."""
-    wire_dtype: Literal["float32", "float16", "bfloat16", "int8"] | None = None
-    """Type of the hidden states and gradients in messages; by default that of --precision. float16 and bfloat16 halve
-    the traffic and round, bfloat16 more coarsely and with float32's range; int8 quarters it: 255 levels in a row."""
+    wire_dtype: Literal["float32", "float16", "int8"] | None = None
+    """Type of the hidden states and gradients in messages; by default that of --precision. float16 halves the
+    traffic, int8 quarters it: 255 levels for a sample's numbers. Both round."""
 
 
 @dataclasses.dataclass(frozen=True)

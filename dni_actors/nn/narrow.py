@@ -1,11 +1,10 @@
 """Numbers as the wire carries them: in fewer bits, rounded to the nearest and ties to even.
 
-    kind      of an array [..., S]                                           rounds by at most
-    float16   float16 [..., S]; infinite beyond 65504                        2^-11 of the number
-    bfloat16  uint16 [..., S], the upper half of each float32                2^-8 of the number
-    int8      int8 [..., 4 + S]: each row's scale, max |x| / 127, as a       half a scale
-              float32 of 4 bytes, and x / scale as whole numbers
-    others    that type                                                      by nothing, if they are wide enough
+    kind     of an array [..., S]                                        rounds by at most
+    float16  float16 [..., S]; infinite beyond 65504                     2^-11 of the number, or 2^-25
+    int8     int8 [..., 4 + S]: each row's scale, max |x| / 127, as a    half a scale
+             float32 of 4 bytes, and x / scale as whole numbers
+    others   that type                                                   by nothing, if they are wide enough
 
 Every operation here is exact or rounded as IEEE 754 says, so all machines get the same bits. What is not finite stays
 so: in an int8 row that has a NaN or an infinity all numbers become NaN.
@@ -17,8 +16,6 @@ import numpy as np
 
 from dni_actors.nn.arrays import Array
 
-RAW = {"bfloat16": "uint16"}
-"""types of the arrays, where they are not called as the kind"""
 SCALE = np.dtype("<f4")
 STEPS = 127  # of int8 on either side of zero
 LEAST = float(np.finfo(np.float32).tiny)  # scale: of smaller ones float32 has too few bits, and none at last
@@ -31,7 +28,7 @@ def raw_shape(kind: str, shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def raw_size(kind: str, shape: tuple[int, ...]) -> int:
     """Its bytes."""
-    return math.prod(raw_shape(kind, shape)) * np.dtype(RAW.get(kind, kind)).itemsize
+    return math.prod(raw_shape(kind, shape)) * np.dtype(kind).itemsize
 
 
 def narrow(array: Array, kind: str) -> Array:
@@ -39,16 +36,11 @@ def narrow(array: Array, kind: str) -> Array:
     if kind == "float32":  # nearly always: no time to lose
         return array.astype(np.float32)
     with np.errstate(all="ignore"):
-        if kind == "bfloat16":
-            return upper_half(array.astype(np.float32, copy=False))
         return in_steps(array) if kind == "int8" else array.astype(kind)
 
 
 def wide(array: Array, kind: str, dtype: str) -> Array:
     """The numbers that an array carries, as `dtype`; not a new array if it carries them so."""
-    if kind == "bfloat16":
-        bits: Array = array.astype(np.uint32) << 16
-        return bits.view(np.float32).astype(dtype, copy=False)
     if kind == "int8":
         scale = np.ascontiguousarray(array[..., : SCALE.itemsize]).view(SCALE)
         numbers: Array = array[..., SCALE.itemsize :].astype(dtype)
@@ -60,16 +52,6 @@ def wide(array: Array, kind: str, dtype: str) -> Array:
 def rounded(array: Array, kind: str) -> Array:
     """What is left of numbers once they went over the wire, in their own type."""
     return wide(narrow(array, kind), kind, array.dtype.name)
-
-
-def upper_half(array: Array) -> Array:
-    """Of float32 numbers, as uint16."""
-    bits = array.view(np.uint32)
-    # Half of what is cut off, less one bit if the half left is even: so it is carried over at more than a half, or at a
-    # half and to an even one. An infinity has nothing to carry; a NaN may not become one.
-    up = bits + (0x7FFF + (bits >> 16 & 1))
-    np.copyto(up, bits | 0x40_0000, where=np.isnan(array))
-    return (up >> 16).astype(np.uint16)
 
 
 def in_steps(array: Array) -> Array:

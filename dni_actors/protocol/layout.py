@@ -10,7 +10,7 @@ from dni_actors.box.piece import Judged
 from dni_actors.box.shared import size
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
-from dni_actors.nn.narrow import RAW, raw_shape, raw_size
+from dni_actors.nn.narrow import raw_shape, raw_size
 from dni_actors.protocol.channel import Channel
 
 
@@ -18,13 +18,13 @@ class Spec(NamedTuple):
     """Numbers of a message."""
 
     dtype: str
-    """or another kind (nn/narrow.py)"""
+    """of the array that carries them, too (nn/narrow.py)"""
     shape: tuple[int, ...]
 
     @property
-    def raw(self) -> tuple[str, tuple[int, ...]]:
-        """Type and shape of the array that carries them."""
-        return RAW.get(self.dtype, self.dtype), raw_shape(self.dtype, self.shape)
+    def raw_shape(self) -> tuple[int, ...]:
+        """Of the array that carries them."""
+        return raw_shape(self.dtype, self.shape)
 
     @property
     def size(self) -> int:

@@ -25,7 +25,7 @@ CUTS, COMPLETE = "cuts", "COMPLETE"
 SCHEMA = pa.schema(
     [("name", pa.string()), ("type", pa.string()), ("shape", pa.list_(pa.int64())), ("bytes", pa.large_binary())]
 )
-TYPES = ("int8", "uint16", "float16", "float32", "float64", "int64")
+TYPES = ("int8", "float16", "float32", "float64", "int64")
 INFINITIES = {str(value): value for value in (math.inf, -math.inf)}
 UNDER_WAY = "under way/"  # rows of messages still to be taken, as `under way/State/7/state`; `.../`: an empty one
 # What may go wrong with bytes that are no cut's, whatever their hash says.

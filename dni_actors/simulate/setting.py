@@ -77,7 +77,7 @@ class Setting:
     """Hidden units of a box: they make the size of messages, and of weights."""
     batch: Annotated[int, Range(1, 2**31)] = 32
     """Samples in a mini-batch: they make the size of messages."""
-    wire_dtype: Literal["float32", "float16", "bfloat16", "int8"] = "float32"
+    wire_dtype: Literal["float32", "float16", "int8"] = "float32"
     """Type of the numbers in messages."""
     compute_delay_ms: Annotated[str, parse_delay] = "10"
     """Milliseconds that a box works in a tick, x or low:high; a third each in forward, backward, update."""

@@ -1,41 +1,21 @@
 """Numbers on the wire: how far they are rounded, and what is left of those that are none."""
 
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from dni_actors.nn.narrow import LEAST, RAW, narrow, raw_shape, raw_size, rounded, wide
+from dni_actors.nn.narrow import LEAST, narrow, raw_shape, raw_size, rounded, wide
 
-KINDS = ("float16", "bfloat16", "int8")
+KINDS = ("float16", "int8")
 TINY = float(np.finfo(np.float32).tiny)
-MOST = float(np.finfo(np.float32).max)
 
 
 def rows(most):
     """Arrays of numbers up to 2^most; those without rows or columns are among them."""
     numbers = st.floats(width=32, min_value=-(2.0**most), max_value=2.0**most)
     return arrays(np.float32, array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=5), elements=numbers)
-
-
-def half_even(number):
-    """A float32 as bfloat16, by arithmetic: of the two neighbours the nearer one, or that with the even last bit."""
-    if number == 0:
-        return number
-    spacing = 2.0 ** (max(math.frexp(number)[1] - 1, -126) - 7)
-    return float(np.rint(np.float64(number) / spacing)) * spacing  # exact but for the rounding, to even
-
-
-@given(rows(127))
-def test_bfloat16_is_the_nearest_number_of_8_bits(x):
-    found = rounded(x, "bfloat16")
-    assert found.dtype == x.dtype
-    assert found.tolist() == np.vectorize(half_even, otypes=[np.float64])(x.astype(np.float64)).tolist()
-    normal = np.abs(x) >= TINY
-    assert (np.abs(found - x.astype(np.float64))[normal] <= 2**-8 * np.abs(x)[normal]).all()
 
 
 @given(rows(126))
@@ -46,11 +26,10 @@ def test_int8_is_off_by_at_most_half_a_scale_of_its_row(x):
     assert (np.abs(found - x.astype(np.float64)) <= scale * 0.50002).all(), "the scale itself is a float32"
 
 
-@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
-@given(x=rows(126))
-def test_what_was_rounded_is_not_rounded_again(kind, x):
-    once = rounded(x, kind)
-    assert rounded(once, kind).tobytes() == once.tobytes()
+@given(rows(126))
+def test_float16_is_rounded_once(x):
+    once = rounded(x, "float16")
+    assert rounded(once, "float16").tobytes() == once.tobytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -59,7 +38,7 @@ def test_what_was_rounded_is_not_rounded_again(kind, x):
 def test_an_array_is_as_large_as_is_said_and_comes_back_in_its_shape(kind, shape, dtype, rng):
     x = rng.standard_normal(shape).astype(dtype)
     carried = narrow(x, kind)
-    assert (carried.dtype.name, carried.shape) == (RAW.get(kind, kind), raw_shape(kind, shape))
+    assert (carried.dtype.name, carried.shape) == (kind, raw_shape(kind, shape))
     assert carried.nbytes == raw_size(kind, shape)
     back = wide(carried, kind, dtype)
     assert (back.dtype.name, back.shape) == (dtype, shape)
@@ -88,28 +67,19 @@ def test_what_is_not_finite_stays_so_and_spoils_no_other_row(kind, wrong):
     assert found[[0, 2]].tolist() == [[1.0] * 4] * 2
 
 
-def test_no_nan_becomes_a_number_whatever_its_bits():
-    bits = np.array([0x7F800001, 0x7FFFFFFF, 0xFF800001, 0xFFFFFFFF, 0x7FC00000, 0x7F80FFFF], np.uint32)
-    assert np.isnan(rounded(bits.view(np.float32), "bfloat16")).all()
-    assert rounded(np.array([np.inf, -np.inf], np.float32), "bfloat16").tolist() == [np.inf, -np.inf]
-
-
 def test_a_number_beyond_all_of_its_kind_becomes_infinite_or_none():
-    assert rounded(np.array([MOST], np.float32), "bfloat16").tolist() == [np.inf], "the next one would be 2^128"
     assert rounded(np.array([7e4], np.float32), "float16").tolist() == [np.inf]
     assert np.isnan(rounded(np.array([1e300]), "int8")).all(), "its scale is a float32"
     assert rounded(np.array([3e38, 3e36], np.float32), "int8") == pytest.approx([3e38, 3e38 / 127], rel=1e-6)
 
 
-def test_denormal_numbers_are_kept_or_become_zeros():
+def test_denormal_numbers_become_zeros():
     x = np.array([1e-45, -3e-42, 5e-39, TINY], np.float32)
-    assert np.abs(rounded(x, "bfloat16") - x).max() <= 2.0**-134
     assert rounded(x, "int8").tolist() == [0.0, 0.0, 0.0, TINY], "no scale is less than the least normal number"
 
 
-@pytest.mark.parametrize(("left", "right"), [(1 + 2**-8, 1.0), (1 + 3 * 2**-8, 1 + 2**-6)])
-def test_a_tie_goes_to_the_even_one(left, right):
-    assert rounded(np.array([left, -left], np.float32), "bfloat16").tolist() == [right, -right]
+def test_a_tie_goes_to_the_even_one():
+    assert rounded(np.array([1 + 2**-11, 1 + 3 * 2**-11], np.float32), "float16").tolist() == [1, 1 + 2**-9]
     x = np.array([127, 0.5, 1.5, 2.5, -0.5, -1.5], np.float32)
     assert rounded(x, "int8").tolist() == [127, 0, 2, 2, 0, -2]
 

@@ -79,7 +79,7 @@ def test_a_ticks_seconds_on_the_line_are_those_of_its_messages():
     bare = tiny(boxes=3, link_mbps=8)
     size = bare.rows * bare.state_width * 4
     assert on_the_line(bare) == pytest.approx((size * 1e-6, size * 1e-6))
-    for kind, times in (("float16", 0.5), ("bfloat16", 0.5), ("int8", 0.25)):
+    for kind, times in (("float16", 0.5), ("int8", 0.25)):
         scales = 4 * bare.rows if kind == "int8" else 0
         assert on_the_line(bare.replace(wire_dtype=kind))[0] == pytest.approx((times * size + scales) * 1e-6)
     assert on_the_line(bare.replace(auxiliary=True, synthesizer="mlp1"))[1] == pytest.approx(size * 2e-6)

@@ -53,7 +53,6 @@ def test_what_decides_the_result_changes_it(fields):
         {"lag": 5},
         {"update": "delayed"},
         {"wire_dtype": "float16"},
-        {"wire_dtype": "bfloat16"},
         {"wire_dtype": "int8", "cell": "lstm"},
     ],
     ids=str,

@@ -147,7 +147,7 @@ def test_rows_of_the_metrics_cover_every_tick_of_every_box(finished):
         ("ray", RING | {"unroll": [4], "task": "copy", "cell": "gru"}),
         ("ray", {"wire_dtype": "float16", "update": "delayed"}),
         ("ray", {"wire_dtype": "int8", "cell": "lstm"}),
-        ("sockets", {"wire_dtype": "bfloat16"}),
+        ("sockets", {"wire_dtype": "int8"}),
         ("zmq with curve", RING | {"unroll": [1, 1, 1], "task": "text", "weights": "shared", "sync_every": 3}),
     ],
     ids=str,
@@ -167,9 +167,7 @@ def test_random_delays_everywhere_are_felt_and_leave_the_digest_alone(ray_cluste
     assert standing.seconds >= 10 / 2 * 2 * 0.004
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [("inline", None), ("sockets", None), ("inline", "bfloat16"), ("inline", "int8")]
-)
+@pytest.mark.parametrize(("name", "kind"), [("inline", None), ("sockets", None), ("inline", "int8")])
 def test_what_is_not_finite_ends_the_run_with_box_tick_and_knob(ray_cluster, name, kind):
     wild = setting(synthesizer_optimizer="sgd", synthesizer_learning_rate=1e30, wire_dtype=kind)
     rows = []

@@ -27,7 +27,7 @@ SORT, SHAPES = struct.Struct("<4sHBB16sIqdBB"), struct.Struct("<" + MOST * "BII"
 HEADER_SIZE = SORT.size + SHAPES.size  # bytes
 CHANNELS, KINDS = tuple(Channel), tuple(Kind)
 PLACES = {channel: place for place, channel in enumerate(CHANNELS)}
-CODES = {"int8": 1, "float16": 2, "bfloat16": 3, "float32": 4, "float64": 8, "int64": 9}
+CODES = {"int8": 1, "float16": 2, "float32": 4, "float64": 8, "int64": 9}
 
 Buffer = bytes | bytearray | memoryview
 
@@ -124,6 +124,5 @@ class Frames:
         for i, spec, size, frame in zip(known.fields, known.specs, known.sizes, frames, strict=True):
             if len(frame) != size:
                 raise Malformed(f"{len(frame)} bytes for shape {spec.shape}")
-            dtype, shape = spec.raw
-            fields[i] = np.frombuffer(frame, dtype).reshape(shape)
+            fields[i] = np.frombuffer(frame, spec.dtype).reshape(spec.raw_shape)
         return contents_of(channel, fields)

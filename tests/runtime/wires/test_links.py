@@ -99,7 +99,7 @@ CASES = {
 }
 MORE = {
     "shared weights": {"weights": "shared", "sync_every": 2},
-    "bfloat16": {"wire_dtype": "bfloat16", "precision": "float64"},
+    "bytes of float64": {"wire_dtype": "int8", "precision": "float64"},
     "noise": {"update": "noise", "update_probability": 0.5},
     "float64, a read-out alone": {"precision": "float64", "unroll": (3, 4, 0)},
 }
