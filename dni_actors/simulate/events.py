@@ -3,6 +3,8 @@
 A box goes on until its program works, or takes a message that has not come; then it waits for its instant in the heap.
 As instants come in order, boxes can share things, first come, first served: the cores of a node, the link by which
 messages leave it. A death sends all boxes back to the last cut that all of them have passed, as in real recovery.
+Boxes go on after the last tick that is asked for, until the last box has done it: in a chain that ends there, those who
+are done would leave their cores to the others, and it would look faster than it is.
 """
 
 from heapq import heappop, heappush
@@ -11,7 +13,7 @@ import numpy as np
 
 from dni_actors.box.messages import Contents
 from dni_actors.nn.arrays import Array
-from dni_actors.observe.trace import BEGIN, CODES, EVENTS, KINDS, PREPARE, TICK
+from dni_actors.observe.trace import BEGIN, CODES, EVENTS, PREPARE, TICK
 from dni_actors.protocol.channel import Channel, Phase, Put, Work
 from dni_actors.protocol.program import tick
 from dni_actors.simulate.scene import MOST_REWINDS, SECOND, Late, Scene, Times
@@ -53,7 +55,7 @@ class Simulation:
         self._rows: dict[int, Costs] = {}
         self._late = Late.of(window, scene.boxes)
         self._finished, self.rewinds, self._redone, self._elapsed = [0] * ticks, 0, 0, 0
-        self._passed = [0] * (ticks + 1)
+        self._passed = [0] * ticks
         """by tick: how many boxes have done it"""
         self._start(0, 0)
 
@@ -67,20 +69,21 @@ class Simulation:
         for index in range(max(0, n - scene.lag), n) if scene.update != "locked" else ():
             for seat in self._seats[1:]:
                 seat.costs = self._row(index)
-                self._put(seat, Channel.GRADIENT, index, seat.box.gradient, at)
+                self._put(seat, Put(Channel.GRADIENT, index, seat.box.gradient), at)
         if self._traced is not None:
             for seat in self._seats:
                 self._trace(seat, BEGIN, 0, at, at)
 
     def go(self, death: int | None) -> bool:
         """To the end, or to an instant at which a box dies: whether there is more to do after it."""
-        heap, count, seats_, advance = self._heap, self._count, self._seats, self._advance
-        while heap:
+        heap, count, boxes, advance = self._heap, self._count, self._seats, self._advance
+        passed, last = self._passed, self._ticks - 1
+        while passed[last] < count:
             now, k = divmod(heappop(heap), count)
             if death is not None and now > death:
                 self._rewind(death)
                 return True
-            advance(seats_[k], now)
+            advance(boxes[k], now)
         return False
 
     def times(self) -> Times:
@@ -91,14 +94,14 @@ class Simulation:
     @property
     def _done(self) -> int:
         """Ticks that all boxes have done."""
-        return min(seat.tick for seat in self._seats)
+        return min(self._ticks, *(seat.tick for seat in self._seats))
 
     def _rewind(self, death: int) -> None:
         """All go on from the last complete cut."""
         assert self._scene.failures is not None
         done = self._done
         cut = max(n for n in self._cuts if n <= done)
-        self._passed[cut:] = [0] * (self._ticks + 1 - cut)
+        self._passed[cut:] = [0] * (self._ticks - cut)
         self.rewinds, self._redone, self._elapsed = self.rewinds + 1, self._redone + done - cut, death
         self._start(cut, death + self._scene.failures.restart)
 
@@ -108,19 +111,19 @@ class Simulation:
             return
         answer = self._taken(seat, seat.wanted, now) if seat.wanted is not None else None
         while True:
-            if seat.program is None and (seat.tick == self._ticks or self._begin(seat, now)):
+            if seat.program is None and (self._over(seat) or self._begin(seat, now)):
                 return
             try:
                 request = seat.program.send(answer)  # type: ignore[union-attr]  # _begin has made it
             except StopIteration:
                 self._end(seat, now)
                 continue
-            answer, kind = None, type(request)
-            if kind is Work:
+            answer = None
+            if isinstance(request, Work):
                 if self._work(seat, PLACES[request.phase], now):
                     return
-            elif kind is Put:
-                self._put(seat, *request, now)
+            elif isinstance(request, Put):
+                self._put(seat, request, now)
             else:
                 seat.wanted = way = seat.states if request.channel is Channel.STATE else seat.gradients
                 seat.asked = now
@@ -130,6 +133,10 @@ class Simulation:
                     heappush(self._heap, arrives * self._count + seat.k)
                     return
                 answer = self._taken(seat, way, now)
+
+    def _over(self, seat: Seat) -> bool:
+        """Whether it has nothing more to do: the last box, for which nobody waits."""
+        return seat.tick >= self._ticks and seat.box.is_last
 
     def _begin(self, seat: Seat, now: int) -> bool:
         """Its next tick begins, with what comes before everything else; whether that takes time."""
@@ -144,9 +151,11 @@ class Simulation:
         n, k = seat.tick, seat.k
         if self._traced is not None:
             self._trace(seat, TICK, 0, seat.begun, now)
+        seat.tick, seat.program = n + 1, None
+        if n >= self._ticks:
+            return
         place, late = (n % self._window, k), self._late
         late.state[place], late.gradient[place], late.queue[place] = seat.late_state, seat.late_gradient, seat.queued
-        seat.tick, seat.program = n + 1, None
         failures = self._scene.failures
         if k == 0 and failures is not None and now - self._cut_at >= failures.checkpoint_every:
             self._cuts.append(n + 1)
@@ -203,20 +212,20 @@ class Simulation:
 
     # Messages, and the links for them.
 
-    def _put(self, seat: Seat, channel: Channel, index: int, contents: Contents, now: int) -> None:
+    def _put(self, seat: Seat, put: Put, now: int) -> None:
         """Over the link to the neighbour, once what was sent before has left."""
-        if channel is Channel.STATE:
+        if put.channel is Channel.STATE:
             way, latency = seat.right, seat.costs.there
         else:
             way, latency = seat.left, seat.costs.back
         link = way.link
         leaves = link.free = (now if now > link.free else link.free) + way.sending
         arrives = leaves + latency[way.boundary]
-        way.came.append((arrives, index, contents))
+        way.came.append((arrives, put.index, put.contents))
         if way.to.wanted is way and len(way.came) == 1:
             heappush(self._heap, arrives * self._count + way.to.k)
         if self._traced is not None:
-            self._trace(seat, f"put {channel}", index, now, now)
+            self._trace(seat, f"put {put.channel}", put.index, now, now)
 
     def _taken(self, seat: Seat, way: Way, now: int) -> Contents:
         """The message that a box wants is there."""
@@ -234,4 +243,6 @@ class Simulation:
 
     def _trace(self, seat: Seat, kind: str, index: int, begin: int, end: int) -> None:
         assert self._traced is not None
+        if seat.tick >= self._ticks:
+            return
         self._traced.append((seat.k, self.rewinds, seat.node, CODES[kind], seat.tick, index, begin, end))

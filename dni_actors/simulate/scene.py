@@ -61,6 +61,8 @@ class Failures(NamedTuple):
     """nanoseconds from a death until all boxes go on from the last complete cut"""
     checkpoint_every: int
     """nanoseconds between cuts: the first tick of box 0 to end after so long is followed by one"""
+    only: int | None = None
+    """the instant of a single death, instead of random ones"""
 
 
 class Nodes(NamedTuple):
@@ -190,6 +192,9 @@ class Scene:
     def deaths(self) -> Iterator[int]:
         """When boxes die, in order."""
         if self.failures is None:
+            return
+        if self.failures.only is not None:
+            yield self.failures.only
             return
         rng, at = generator(self.seed, Stream.UPDATES, 0), 0.0
         while True:

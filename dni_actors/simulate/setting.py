@@ -30,7 +30,9 @@ CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpi
 LAGGED = ("synthetic", "delayed", "local")
 BYTES = {"float32": 4, "float16": 2}
 SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
-EVENTS = 100_000  # ticks times boxes, where boxes share cores or uplinks: some seconds
+EVENTS, IN_STEP = 500_000, 100_000  # ticks times boxes, where boxes share cores or uplinks; of rules that have no lag
+REPEATS, LATER = 5, 1  # where results are random; and where a run of engine 2 takes seconds
+QUICK = 100_000  # ticks times boxes up to which it does not
 DEATHS = 20  # that a simulation with failures has by default
 
 
@@ -107,10 +109,10 @@ class Setting:
     ticks: Annotated[int | None, Range(1, 10_000_000)] = None
     """Length of the simulated run; by default 1000 ticks or more (20 times the lag; where costs are random 4 times the
     boxes, up to 10,000); with failures so many that there are about 20 of them, up to 20,000 ticks; with shared
-    cores or uplinks at most 100,000 ticks by boxes, and 100 ticks at least."""
-    repeats: Annotated[int, Range(1, 1000)] = 5
+    cores or uplinks at most 500,000 ticks by boxes (locked and gpipe 100,000), and 100 ticks at least."""
+    repeats: Annotated[int | None, Range(1, 1000)] = None
     """Simulations of each rule, with other random numbers, where there are any: the range of what they give is
-    shown."""
+    shown. By default 5; 1 where boxes share cores or uplinks and one takes many seconds."""
     seed: Annotated[int, Range(0, 2**62)] = 0
     """Of the random numbers."""
     target: Annotated[float | None, Range(0, 1, above=True)] = None
@@ -159,8 +161,18 @@ class Setting:
 
     def affordable(self, update: str, ticks: int) -> int:
         """So many ticks, or as many as engine 2 does in some seconds, where it is needed."""
+        most = (EVENTS if update in LAGGED else IN_STEP) // self.boxes
+        return min(ticks, max(100, most)) if self.by_events(update) else ticks
+
+    def by_events(self, update: str) -> bool:
+        """Whether engine 2 is needed."""
         nodes = self.placed() if update in CHAINS else None
-        return ticks if nodes is None or not nodes.limit else min(ticks, max(100, EVENTS // self.boxes))
+        return nodes is not None and nodes.limit
+
+    def repeated(self, update: str, ticks: int) -> int:
+        """Simulations of so many ticks."""
+        default = LATER if self.by_events(update) and ticks * self.boxes > QUICK else REPEATS
+        return (self.repeats or default) if self.random else 1
 
     def check(self) -> None:
         """ConfigError for options that cannot be together, or that have no effect."""
