@@ -35,8 +35,11 @@ class Measured(NamedTuple):
 
 def read(place: str) -> Measured:
     """ConfigError if no run lies there, or it tells too little."""
-    reader = Reader(place)
-    account, traces = reader.account(), reader.traces()
+    try:
+        reader = Reader(place)
+        account, traces = reader.account(), reader.traces()
+    except ConfigError as error:
+        raise ConfigError("costs", error.problem) from error
     if not account.rows or traces is None:
         missing = "; ".join(reader.missing) or "no metrics"
         raise ConfigError("costs", f"{place!r} tells too little ({missing}); give a run with --trace sampled, or full")

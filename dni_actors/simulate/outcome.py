@@ -129,8 +129,11 @@ def named(setting: Setting, scene: Scene, update: str, times: Times, period: flo
     """The critical cycle."""
     if update in CHAINS:
         return critical(scene, times.late, len(times.finished), period)
-    work = float(scene.work.total.mean())
-    return "the exchange of all weights" if period > 2 * work else "the slowest worker, which all wait for"
+    alone = {name: load for name, load in loads(scene).items() if name.startswith(("box", "the cores"))}
+    slowest = max(alone, key=alone.__getitem__)
+    if period > 2 * alone[slowest]:
+        return "the exchange of all weights"
+    return "the slowest worker, which all wait for" if slowest.startswith("box") else slowest
 
 
 def sizes(setting: Setting, update: str) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import numpy as np
@@ -57,7 +58,15 @@ def parse_updates(field: str, text: str) -> list[str]:
     for name in names:
         if name not in RULES:
             raise ConfigError(field, f"{name!r} is not known; {choose(name, RULES)}")
+        if names.count(name) > 1:
+            raise ConfigError(field, f"{name} stands there {names.count(name)} times; give each rule once")
     return names
+
+
+def check_file(field: str, place: str | None) -> None:
+    """ConfigError unless a file can be written there."""
+    if place is not None and (not Path(place).parent.is_dir() or Path(place).is_dir()):
+        raise ConfigError(field, f"{place!r} cannot be written; give a file in a folder that is there")
 
 
 @dataclass(frozen=True)
@@ -176,9 +185,18 @@ class Setting:
 
     def check(self) -> None:
         """ConfigError for options that cannot be together, or that have no effect."""
-        names = parse_updates("updates", self.updates)
+        names = set(parse_updates("updates", self.updates))
+        linked, chains = self.boxes > 1 or self.sweep, names & set(CHAINS)
+        alone, together = "a single box has no neighbour", f"{self.updates} sends whole weights"
         for name, useful, remedy in (
-            ("lag", set(names) & set(LAGGED), f"of {self.updates} none has a lag"),
+            ("lag", names & set(LAGGED), f"of {self.updates} none has a lag"),
+            ("lag", linked, alone),
+            ("link_delay_ms", linked, alone),
+            ("link_mbps", linked, alone),
+            ("wire_dtype", chains, together),
+            ("batch", chains, together),
+            ("placement", chains, together),
+            ("shared_uplink", chains, together),
             ("micro_batches", "gpipe" in names, "only gpipe cuts its mini-batch"),
             ("diloco_every", "diloco" in names, "only diloco has local ticks"),
             ("restart_s", self.failures_per_hour, "there are no --failures-per-hour"),
@@ -199,6 +217,12 @@ class Setting:
                 raise ConfigError(
                     name, f"{getattr(self, name)} has no effect, for {remedy}; drop one, or add the other"
                 )
+        share, factor = parse_stragglers("stragglers", self.stragglers)
+        if (share > 0) != (factor > 1):
+            problem = f"{self.stragglers} slows no box; give a share above 0 and a factor above 1, or drop it"
+            raise ConfigError("stragglers", problem)
+        for name in ("output", "perfetto"):
+            check_file(name, getattr(self, name))
         if parse_delay("compute_delay_ms", self.compute_delay_ms)[1] == 0:
             raise ConfigError("compute_delay_ms", "boxes that do nothing have no speed; give milliseconds above 0")
         if self.shared_uplink and not self.link_mbps:

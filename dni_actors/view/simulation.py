@@ -13,9 +13,10 @@ def table(setting: Any, outcomes: Sequence[Any]) -> str:
     """Figures, a line per rule, and below them what holds each up. `setting`: what was simulated; `outcomes`: what came
     out."""
     failures, ranged = setting.failures_per_hour > 0, any(of.most > of.least for of in outcomes)
-    columns = {"ticks/s": [rate(of.ticks_per_second) for of in outcomes]}
+    names = [of.update if of.lag is None else f"{of.update}, lag {of.lag}" for of in outcomes]
+    columns = {"update": names, "ticks/s": [rate(of.ticks_per_second) for of in outcomes]}
     if ranged:
-        columns["range"] = [f"{rate(of.least)}-{rate(of.most)}" for of in outcomes]
+        columns["range"] = [f"{rate(of.least)}-{rate(of.most)}" if of.most > of.least else "" for of in outcomes]
     if failures:
         columns["goodput"] = [rate(of.goodput) for of in outcomes]
     columns |= {
@@ -23,15 +24,8 @@ def table(setting: Any, outcomes: Sequence[Any]) -> str:
         "memory MB": [f"{of.memory_mb:.3g}" for of in outcomes],
         "sent MB": [f"{of.link_mb:.3g}" for of in outcomes],
     }
-    names = [of.update if of.lag is None else f"{of.update}, lag {of.lag}" for of in outcomes]
-    first = max(map(len, ["update", *names]))
-    widths = [2 + max(map(len, [title, *cells])) for title, cells in columns.items()]
-    rows = [columns, *zip(*columns.values(), strict=True)]
-    lines = [
-        name.ljust(first) + "".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for name, row in zip(["update", *names], rows, strict=True)
-    ]
-    held = [f"{name.ljust(first)}  {of.critical}" for name, of in zip(names, outcomes, strict=True)]
+    wide = max(map(len, names))
+    held = [f"{name.ljust(wide)}  {of.critical}" for name, of in zip(names, outcomes, strict=True)]
     notes = ["memory: what a box keeps for ticks under way; sent: by a box in a tick; both on average"]
     if failures:
         notes.append("goodput: ticks that count a second, with all that failures cost")
@@ -40,17 +34,23 @@ def table(setting: Any, outcomes: Sequence[Any]) -> str:
         for name, of in zip(names, outcomes, strict=True)
         if not of.steady
     ]
-    return "\n".join([*lines, *notes, "", "what a tick's length comes from", *held])
+    return "\n".join([*aligned(columns), *notes, "", "what a tick's length comes from", *held])
 
 
 def sweep_table(name: str, values: Sequence[float], found: dict[str, list[Any]]) -> str:
     """Ticks a second: a line per value, a column per rule."""
-    head = f"{name.replace('_', '-'):>16}" + "".join(update.rjust(15) for update in found)
-    rows = [
-        f"{value:16.6g}" + "".join(rate(of[i].goodput).rjust(15) for of in found.values())
-        for i, value in enumerate(values)
+    columns = {name.replace("_", "-"): [f"{value:.4g}" for value in values]}
+    columns |= {update: [rate(of.goodput) for of in outcomes] for update, outcomes in found.items()}
+    return "\n".join([*aligned(columns), "ticks a second; with failures only those that count"])
+
+
+def aligned(columns: dict[str, list[str]]) -> list[str]:
+    """Lines of a table, titles first: each column as wide as it must be, names to the left, numbers to the right."""
+    widths = [max(map(len, [title, *cells])) for title, cells in columns.items()]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+        for row in [list(columns), *map(list, zip(*columns.values(), strict=True))]
     ]
-    return "\n".join([head, *rows, "ticks a second; with failures only those that count"])
 
 
 def rate(value: float) -> str:

@@ -67,6 +67,24 @@ def test_what_boxes_share_is_named(words, name):
     assert found.utilisation < 1
 
 
+def test_workers_of_rivals_share_cores_too():
+    found = outcome("--boxes 8 --nodes 2 --cores-per-node 1", "diloco")
+    assert found.ticks_per_second == pytest.approx(25)
+    assert found.critical == "the cores of node 0"
+
+
+def test_a_few_slow_boxes_are_told_from_the_others():
+    words = "--boxes 20 --lag 8 --stragglers 10%:4x --jitter lognormal:0.3 --ticks 300 --repeats 1"
+    assert outcome(words).critical == "the own work of the 2 slowest boxes"
+
+
+def test_a_death_that_no_simulation_would_meet_costs_its_share():
+    """Restart, half a time between cuts, and the way through 4 boxes; once an hour."""
+    found = outcome("--boxes 4 --failures-per-hour 1 --restart-s 60 --checkpoint-every-s 6 --repeats 4")
+    assert found.ticks_per_second == pytest.approx(100)
+    assert 60 < 3600 * (1 - found.goodput / 100) < 67
+
+
 def test_failures_cost_what_they_destroy():
     words = "--boxes 4 --failures-per-hour 60 --restart-s 6 --checkpoint-every-s 6 --repeats 1 --ticks 60000"
     found = outcome(words)
@@ -108,6 +126,13 @@ def test_a_sweep_has_its_values_in_order():
         ("--updates locked --lag 3", "lag: 3 has no effect, for of locked none has a lag"),
         ("--seed 3", "seed: 3 has no effect, for nothing is random"),
         ("--sweep lag=1:4 --target 0.9", "target: 0.9 has no effect, for a --sweep looks for no lag"),
+        ("--updates local,local", "updates: local stands there 2 times; give each rule once"),
+        ("--boxes 1 --link-mbps 5", "link_mbps: 5.0 has no effect, for a single box has no neighbour"),
+        ("--updates diloco --batch 8", "batch: 8 has no effect, for diloco sends whole weights"),
+        ("--stragglers 0%:4x", "stragglers: 0%:4x slows no box; give a share above 0 and a factor above 1"),
+        ("--sweep lag=1:4 --output none/x.png", "output: 'none/x.png' cannot be written; give a file in a folder"),
+        ("--perfetto /", "perfetto: '/' cannot be written"),
+        ("--costs none", "costs: 'none' holds no run that can be read"),
         ("--lagg 3", "--lagg: there is no such option; did you mean --lag?"),
     ],
 )
