@@ -9,7 +9,8 @@ from dni_actors.simulate import events, recurrence
 from dni_actors.simulate.cycle import critical, loads, trips
 from dni_actors.simulate.rivals import Together
 from dni_actors.simulate.scene import SECOND, Scene, Times
-from dni_actors.simulate.setting import CHAINS, DEATHS, LAGGED, LONG, SHORT, Setting
+from dni_actors.simulate.setting import DEATHS, LONG, SHORT, Setting
+from dni_actors.simulate.words import CHAINS, LAGGED
 
 WINDOW = 4000  # ticks, at most, that the critical path is followed back; boxes times ticks: CELLS
 CELLS = 8_000_000

@@ -98,6 +98,17 @@ def uniform(low: float, high: float) -> Array:
     return table(low + (high - low) * (np.arange(FACTORS) + 0.5) / FACTORS) if high > low else no_noise()
 
 
+def varying(low: float, high: float, sigma: float) -> Array:
+    """Table of factors: of a uniform time, a lognormal one, or the product of both."""
+    if not sigma:
+        return uniform(low, high)
+    if low == high:
+        return lognormal(sigma)
+    rng = np.random.default_rng(0)
+    product = rng.permutation(uniform(low, high)) * lognormal(sigma)
+    return (product / product.mean()).astype(np.float32) if len(product) > 1 else no_noise()
+
+
 def table(times: Array) -> Array:
     """Times as factors of their mean."""
     mean = times.mean()

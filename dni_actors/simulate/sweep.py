@@ -8,7 +8,8 @@ import numpy as np
 
 from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.simulate.options import HINTS
-from dni_actors.simulate.setting import LAGGED, Setting
+from dni_actors.simulate.setting import Setting
+from dni_actors.simulate.words import LAGGED
 
 SWEPT = ("boxes", "lag", "link_delay_ms", "link_mbps", "compute_delay_ms")
 COUNT = 12  # values, at most, where no number is given

@@ -6,16 +6,18 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.experiment import run
 from dni_actors.observe.law import Cost, least_lag
+from dni_actors.simulate.costs import keep
 from dni_actors.simulate.options import parse
 from dni_actors.simulate.outcome import least_lag as simulated_least_lag
 from dni_actors.simulate.outcome import simulate
-from dni_actors.simulate.setting import RULES
 from dni_actors.simulate.sweep import swept
+from dni_actors.simulate.words import RULES
 from tests.tiny import tiny
 
 
@@ -193,13 +195,31 @@ def test_costs_come_from_a_real_runs_record(tmp_path):
     assert (scene.latency >= 10e6).all()
 
 
-def test_costs_and_boxes_exclude_each_other(tmp_path):
+def test_measured_costs_serve_other_numbers_of_boxes_and_links(tmp_path):
     run(tiny(storage=str(tmp_path), name="real", ticks=20, trace="full"))
-    costs = ["--costs", str(tmp_path / "real")]
-    with pytest.raises(ConfigError, match="boxes: 4 boxes have no costs in"):
-        parse([*costs, "--boxes", "4"])
-    with pytest.raises(ConfigError, match="link_delay_ms: 5 has no effect, for it stands in the record of --costs"):
-        parse([*costs, "--link-delay-ms", "5"])
+    costs, kept = ["--costs", str(tmp_path / "real")], str(tmp_path / "kept.json")
+    few, many = (parse([*costs, *more]).scene("synthetic", 0, False) for more in ([], ["--boxes", "9"]))
+    for one, other in zip(few.work, many.work, strict=True):
+        assert [one[0], one[-1]] == [other[0], other[-1]]
+        assert set(other[1:-1].tolist()) == {round(float(one[1:-1].mean()))}
+    far = parse([*costs, "--link-delay-ms", "5"]).scene("synthetic", 0, False)
+    np.testing.assert_array_equal(far.latency, few.latency + 5_000_000)
+    assert (far.jitter.min() - 1) * far.latency.mean() >= -few.latency.mean()  # what was added does not vary
+    keep(parse(costs).measured, kept)
+    again = parse(["--costs", kept]).scene("synthetic", 0, False)
+    np.testing.assert_array_equal(again.work, few.work)
+    np.testing.assert_allclose(again.noise.mean(), 1, rtol=1e-5)
+
+
+def test_costs_ship(tmp_path):
+    done = command("--costs", "shipped", "--updates", "synthetic")
+    assert done.returncode == 0, done.stderr
+    assert "costs of calibration (task rows, boxes 4, " in done.stdout
+    assert "; yours: --costs runs/NAME" in done.stdout
+    broken = tmp_path / "costs.json"
+    broken.write_text("{}")
+    with pytest.raises(ConfigError, match="holds no costs that can be read"):
+        parse(["--costs", str(broken)])
 
 
 def test_a_record_without_a_trace_tells_too_little(tmp_path):
