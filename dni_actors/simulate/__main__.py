@@ -9,10 +9,12 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.observe.account import Account
 from dni_actors.observe.trace import messages
 from dni_actors.simulate import events
+from dni_actors.simulate.costs import SHIPPED, keep
 from dni_actors.simulate.options import parse
 from dni_actors.simulate.outcome import Outcome, least_lag, simulate
-from dni_actors.simulate.setting import CHAINS, LAGGED, Setting, parse_updates
+from dni_actors.simulate.setting import Setting
 from dni_actors.simulate.sweep import swept
+from dni_actors.simulate.words import CHAINS, LAGGED, parse_updates
 from dni_actors.view import simulation
 from dni_actors.view.perfetto import events as trace_events
 from dni_actors.view.perfetto import write
@@ -26,6 +28,8 @@ def main() -> None:
     rules = parse_updates("updates", setting.updates)
     if setting.target is not None and not set(rules) & set(LAGGED):
         raise ConfigError("target", f"{setting.updates} has no lag; add one of {', '.join(LAGGED)} to --updates")
+    if setting.keep_costs is not None and setting.measured is not None:
+        keep(setting.measured, setting.keep_costs)
     if setting.sweep is not None:
         sweep(setting, rules, setting.sweep)
         return
@@ -35,6 +39,9 @@ def main() -> None:
         tell(setting, {"event": "simulated"}, outcomes[-1])
     if setting.console == "plain":
         print(simulation.table(setting, outcomes))
+        if setting.measured is not None:
+            yours = "; yours: --costs runs/NAME" if setting.costs == SHIPPED else ""
+            print(f"costs of {setting.measured.origin}{yours}")
     if setting.perfetto is not None:
         perfetto(setting, rules[0], Path(setting.perfetto))
     for update in [] if setting.target is None else [name for name in rules if name in LAGGED]:

@@ -5,6 +5,8 @@ ticks vary comes from the trace. A message's way is known from those that its re
 lain there for a while before the receiver looked.
 """
 
+import json
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +19,10 @@ from dni_actors.protocol.channel import Channel, Phase
 from dni_actors.protocol.post import IN_STEP
 from dni_actors.record.accounts import Reader
 from dni_actors.record.traces import Traces
-from dni_actors.simulate.scene import SECOND, Work, quantiles, table, whole
+from dni_actors.simulate.scene import FACTORS, SECOND, Work, quantiles, table, whole
 
 KINDS = (PREPARE, *(str(phase) for phase in Phase if phase is not Phase.EVALUATE))
+SHIPPED = "shipped"
 DELAYED = ("forward", "backward", "update")  # emulated work falls on these, a third each
 
 
@@ -31,18 +34,87 @@ class Measured(NamedTuple):
     latency: Array
     noise: Array
     jitter: Array
+    origin: str
+    """what was measured, and where, in words"""
+
+    def of_boxes(self, boxes: int) -> "Measured":
+        """For another number of boxes: those between the first and the last are as the mean of them."""
+        if boxes == len(self.work.forward):
+            return self
+        work, asleep = (Work(*(spread(of, boxes) for of in times)) for times in (self.work, self.asleep))
+        latency = np.full(boxes - 1, round(float(self.latency.mean())) if len(self.latency) else 0)
+        return self._replace(work=work, asleep=asleep, latency=latency)
+
+    def with_delay(self, delay: Array, factors: Array) -> "Measured":
+        """Links that take [K-1] nanoseconds longer, which vary by a table of factors."""
+        if not delay.any():
+            return self
+        own, added = self.latency.mean(), delay.max()
+        rng = np.random.default_rng(0)  # both tables are quantiles: which meet is chance
+        both = own * np.resize(rng.permutation(self.jitter), FACTORS) + added * np.resize(factors, FACTORS)
+        return self._replace(latency=self.latency + delay, jitter=table(both))
+
+
+def spread(of: Array, boxes: int) -> Array:
+    """[measured] -> [boxes] nanoseconds."""
+    middle = of[1:-1] if len(of) > 2 else of
+    found = np.full(boxes, round(float(middle.mean())))
+    found[-1], found[0] = of[-1], of[0]
+    return found
+
+
+def load(place: str) -> Measured:
+    """Of a run's folder, of a file that `keep` has written, or, by the name of SHIPPED, those that come with this."""
+    file = Path(__file__).with_name("shipped.json") if place == SHIPPED else Path(place)
+    if file.suffix != ".json":
+        return read(place)
+    try:
+        kept = json.loads(file.read_text())
+        work, asleep = (Work(*map(np.array, np.array(kept[name], np.int64))) for name in ("work", "asleep"))
+        latency = np.array(kept["latency"], np.int64)
+        if not (len(latency) == len(work.forward) - 1 and (np.array(work) >= asleep).all() and min(latency) >= 0):
+            raise ValueError("shapes or signs are wrong")
+        noise, jitter = (table(np.repeat(np.array(kept[name], np.float64), 16)) for name in ("noise", "jitter"))
+        return Measured(work, asleep, latency, noise, jitter, str(kept["origin"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            "costs", f"{place!r} holds no costs that can be read ({error}); give a run's folder"
+        ) from error
+
+
+def keep(measured: Measured, place: str) -> None:
+    """Writes a small file that `load` reads; of tables every sixteenth number."""
+    numbers = {name: np.array(getattr(measured, name)).tolist() for name in ("work", "asleep", "latency")}
+    tables = {name: [round(float(of), 4) for of in thinned(getattr(measured, name))] for name in ("noise", "jitter")}
+    Path(place).write_text(json.dumps({"origin": measured.origin} | numbers | tables) + "\n")
+
+
+def thinned(of: Array) -> Array:
+    """[256] means of 16 neighbours each, of a table in order."""
+    return np.sort(np.resize(of, FACTORS)).reshape(-1, 16).mean(axis=1)
+
+
+def told_origin(account: Account, place: str) -> str:
+    """A run in words."""
+    settings, manifest = account.settings, account.manifest
+    network = ", ".join(f"{name} {settings[name]}" for name in ("task", "boxes", "hidden", "batch") if name in settings)
+    machine = f"{manifest.get('cores', '?')} cores of {manifest.get('cpu', 'an unknown CPU')}"
+    return f"{Path(place).name} ({network}), measured on {machine}, {str(manifest.get('started', ''))[:10]}"
 
 
 def read(place: str) -> Measured:
     """ConfigError if no run lies there, or it tells too little."""
-    reader = Reader(place)
-    account, traces = reader.account(), reader.traces()
+    try:
+        reader = Reader(place)
+        account, traces = reader.account(), reader.traces()
+    except ConfigError as error:
+        raise ConfigError("costs", error.problem) from error
     if not account.rows or traces is None:
         missing = "; ".join(reader.missing) or "no metrics"
         raise ConfigError("costs", f"{place!r} tells too little ({missing}); give a run with --trace sampled, or full")
     work, asleep = means(account)
     latency, jitter = ways(traces, account.boxes)
-    return Measured(work, asleep, latency, varying(traces, asleep), jitter)
+    return Measured(work, asleep, latency, varying(traces, asleep), jitter, told_origin(account, place))
 
 
 def means(account: Account) -> tuple[Work, Work]:

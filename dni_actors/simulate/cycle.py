@@ -17,6 +17,7 @@ from dni_actors.simulate.scene import Late, Scene
 
 BUSY = 0.95  # share of time, or of ticks, from which on something is what the chain waits for
 QUEUED = 0.3  # share of time on the critical path from which on waiting for cores is the cause
+FEW = 0.2  # share of boxes up to which they are told from the others
 MANY = 0.3  # share of ticks below which it is no single box or boundary
 
 
@@ -33,15 +34,20 @@ def critical(scene: Scene, late: Late, ticks: int, period: float) -> str:
     own, crossed, queued = path(late, scene.lag, ticks)
     if scene.nodes is not None and queued.total() > QUEUED * period * (own.total() + crossed.total()):
         return f"the cores of node {scene.nodes.of_box[queued.most_common(1)[0][0]]}"
-    covered = max(own.total(), crossed.total()), own.total() + crossed.total()
+    covered = own.total() + crossed.total()
     of, told = (own, own_work) if own.total() >= crossed.total() else (crossed, round_trip)
+    slow = slowest(scene)
+    if len(slow) > 1 and sum(own[k] for k in slow) > BUSY * covered:
+        return f"the own work of the {len(slow)} slowest boxes"
     k, most = of.most_common(1)[0]
-    if most > BUSY * covered[1]:
+    if most > BUSY * covered:
         return told(scene, k)
-    if most > MANY * covered[1]:
-        return f"{told(scene, k)} (in {most / covered[1]:.0%} of the ticks)"
-    many = "the own work of many boxes" if of is own else "the round trips over many boundaries"
-    return f"{many}, now one, now another, as costs vary ({covered[0] / covered[1]:.0%} of the ticks)"
+    if most > MANY * covered:
+        return f"{told(scene, k)} (in {most / covered:.0%} of the ticks)"
+    if of is own:
+        return "the own work of many boxes, now one, now another, as costs vary"
+    k = int(trips(scene).argmax())
+    return f"the round trips over many boundaries, as costs vary: {lacking(scene, k)}"
 
 
 def own_work(scene: Scene, k: int) -> str:
@@ -49,12 +55,23 @@ def own_work(scene: Scene, k: int) -> str:
     return "the boxes' own work" if (total == total[0]).all() else f"box {k}'s own work"
 
 
+def slowest(scene: Scene) -> list[int]:
+    """Boxes with about as much work as any, if they are a small part of all."""
+    total = scene.work.total
+    found: list[int] = np.flatnonzero(total >= BUSY * total.max()).tolist()
+    return found if len(found) <= FEW * scene.boxes else []
+
+
 def round_trip(scene: Scene, k: int) -> str:
-    """Over boundary k, and how much larger the lag should be, by the means of all costs."""
+    """Over boundary k."""
+    return f"the round trip over boundary {k}: {lacking(scene, k)}"
+
+
+def lacking(scene: Scene, k: int) -> str:
+    """How much larger the lag should be for boundary k, by the means of all costs."""
     trip = trips(scene)[k] / max(loads(scene).values())
     missing = math.ceil(trip) - scene.lag
-    enough = f"lag {scene.lag} is too small by {missing}" if missing > 0 else f"lag {scene.lag} is enough on average"
-    return f"the round trip over boundary {k}: {enough}"
+    return f"lag {scene.lag} is too small by {missing}" if missing > 0 else f"lag {scene.lag} is enough on average"
 
 
 def trips(scene: Scene) -> Array:

@@ -3,28 +3,27 @@
 A box goes on until its program works, or takes a message that has not come; then it waits for its instant in the heap.
 As instants come in order, boxes can share things, first come, first served: the cores of a node, the link by which
 messages leave it. A death sends all boxes back to the last cut that all of them have passed, as in real recovery.
+Boxes go on after the last tick that is asked for, until the last box has done it: in a chain that ends there, those who
+are done would leave their cores to the others, and it would look faster than it is.
 """
 
-import heapq
-from collections import defaultdict, deque
-from collections.abc import Generator
-from typing import Any
+from heapq import heappop, heappush
 
 import numpy as np
 
 from dni_actors.box.messages import Contents
 from dni_actors.nn.arrays import Array
-from dni_actors.observe.trace import BEGIN, CODES, EVENTS, KINDS, PREPARE, TICK
-from dni_actors.protocol.channel import At, Channel, Phase, Point, Put, Step, Take, Work
+from dni_actors.observe.trace import BEGIN, CODES, EVENTS, PREPARE, TICK
+from dni_actors.protocol.channel import Channel, Phase, Put, Work
 from dni_actors.protocol.program import tick
-from dni_actors.simulate.scene import MOST_REWINDS, SECOND, Late, Nodes, Row, Scene, Times
+from dni_actors.simulate.scene import MOST_REWINDS, SECOND, Late, Scene, Times
+from dni_actors.simulate.street import Costs, Seat, Way, seats
 from dni_actors.simulate.weightless import WeightlessBox
 
-PLACES = {
-    what: place
-    for place, what in enumerate((PREPARE, Phase.TRAIN, Phase.FORWARD, Phase.SYNTHESIZE, Phase.BACKWARD, Phase.UPDATE))
-}
-"""of what a box can do, among the fields of `scene.Work`"""
+PHASES = (PREPARE, Phase.TRAIN, Phase.FORWARD, Phase.SYNTHESIZE, Phase.BACKWARD, Phase.UPDATE)
+"""what a box can do, as the fields of `scene.Work`"""
+PLACES = {phase: place for place, phase in enumerate(PHASES)}
+PREPARED = 0  # the place of PREPARE
 Traced = list[tuple[int, ...]]
 """box, incarnation, node, code of the kind, tick, index, begin, end"""
 
@@ -46,196 +45,204 @@ def as_trace(rows: Traced) -> Array:
     return table
 
 
-def program(box: WeightlessBox, first: int, ticks: int) -> Generator[Step | At, Any, None]:
-    """From the cut before tick `first` on, without what may lie between ticks."""
-    for n in range(first, ticks):
-        yield At(Point.BEGIN, n)
-        yield from tick(box, n)
-        yield At(Point.END, n)
-
-
 class Simulation:
     """All boxes, and what is on its way between them. Times are nanoseconds."""
 
     def __init__(self, scene: Scene, ticks: int, window: int, traced: Traced | None) -> None:
         self._scene, self._ticks, self._window, self._traced = scene, ticks, window, traced
-        nodes = scene.nodes or Nodes(tuple(range(scene.boxes)))
-        self._node, self._cores, self._uplink = nodes.of_box, nodes.cores or scene.boxes, nodes.shared_uplink
+        self._count = scene.boxes
         self._boxes = [WeightlessBox(scene, k) for k in range(scene.boxes)]
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, Costs] = {}
         self._late = Late.of(window, scene.boxes)
         self._finished, self.rewinds, self._redone, self._elapsed = [0] * ticks, 0, 0, 0
-        self._passed = [0] * (ticks + 1)
+        self._passed = [0] * ticks
         """by tick: how many boxes have done it"""
         self._start(0, 0)
 
     def _start(self, n: int, at: int) -> None:
         """All boxes at the cut before tick n. Gradients that are still to be taken are sent again."""
-        scene, boxes = self._scene, self._scene.boxes
+        scene = self._scene
         self._cuts, self._cut_at = [n], at  # ticks before which box 0 wanted one; when it last did
-        self._programs = [program(box, n, self._ticks) for box in self._boxes]
-        self._answers: list[Any] = [None] * boxes
-        self._tick, self._begun = [n] * boxes, [at] * boxes
-        self._free: defaultdict[object, int] = defaultdict(lambda: at)  # when a link has sent what it has to send
-        self._came: list[dict[Take, tuple[int, Contents]]] = [{} for _ in range(boxes)]
-        self._wanted: list[tuple[Take, int] | None] = [None] * boxes  # since when
-        self._working: list[tuple[int, int, int | None] | None] = [None] * boxes
-        # at what, since when, and nanoseconds still to come without a core; None: it has left its core already
-        self._idle: defaultdict[int, int] = defaultdict(lambda: self._cores)  # cores, by node
-        self._queues: defaultdict[int, deque[tuple[int, int, int, int, int]]] = defaultdict(deque)
-        self._heap = [(at, k) for k in range(boxes)]
+        self._seats = seats(self._boxes, scene, n, at)
+        self._heap = [at * self._count + k for k in range(self._count)]
+        """instants at which boxes go on, each with its box as one whole number, which compares faster than a pair"""
         for index in range(max(0, n - scene.lag), n) if scene.update != "locked" else ():
-            for box in self._boxes[1:]:
-                self._send(box.index, Put(Channel.GRADIENT, index, box.gradient), at)
-        for k in range(boxes):
-            self._trace(k, BEGIN, 0, at, at)
+            for seat in self._seats[1:]:
+                seat.costs = self._row(index)
+                self._put(seat, Put(Channel.GRADIENT, index, seat.box.gradient), at)
+        if self._traced is not None:
+            for seat in self._seats:
+                self._trace(seat, BEGIN, 0, at, at)
 
     def go(self, death: int | None) -> bool:
         """To the end, or to an instant at which a box dies: whether there is more to do after it."""
-        while self._heap:
-            if death is not None and self._heap[0][0] > death:
+        heap, count, boxes, advance = self._heap, self._count, self._seats, self._advance
+        passed, last = self._passed, self._ticks - 1
+        while passed[last] < count:
+            now, k = divmod(heappop(heap), count)
+            if death is not None and now > death:
                 self._rewind(death)
                 return True
-            now, k = heapq.heappop(self._heap)
-            self._advance(k, now)
+            advance(boxes[k], now)
         return False
 
     def times(self) -> Times:
         """What has been found."""
-        done = min(self._tick)
-        finished = np.array(self._finished[:done], np.int64)
+        finished = np.array(self._finished[: self._done], np.int64)
         return Times(finished, self._elapsed, self._late, self.rewinds, self._redone)
+
+    @property
+    def _done(self) -> int:
+        """Ticks that all boxes have done."""
+        return min(self._ticks, *(seat.tick for seat in self._seats))
 
     def _rewind(self, death: int) -> None:
         """All go on from the last complete cut."""
         assert self._scene.failures is not None
-        done = min(self._tick)
+        done = self._done
         cut = max(n for n in self._cuts if n <= done)
-        for n in range(cut, self._ticks):
-            self._passed[n] = 0
+        self._passed[cut:] = [0] * (self._ticks - cut)
         self.rewinds, self._redone, self._elapsed = self.rewinds + 1, self._redone + done - cut, death
         self._start(cut, death + self._scene.failures.restart)
 
-    def _advance(self, k: int, now: int) -> None:
-        """Box k goes on at its instant, as far as it gets at once."""
-        if (working := self._working[k]) is not None and not self._rests(k, *working, now):
+    def _advance(self, seat: Seat, now: int) -> None:
+        """A box goes on at its instant, as far as it gets at once."""
+        if seat.working is not None and not self._rests(seat, now):
             return
-        if (wanted := self._wanted[k]) is not None:
-            self._take(k, *wanted, now)
+        answer = self._taken(seat, seat.wanted, now) if seat.wanted is not None else None
         while True:
+            if seat.program is None and (self._over(seat) or self._begin(seat, now)):
+                return
             try:
-                request = self._programs[k].send(self._answers[k])
+                request = seat.program.send(answer)  # type: ignore[union-attr]  # _begin has made it
             except StopIteration:
-                return
-            self._answers[k] = None
-            if isinstance(request, Put):
-                self._send(k, request, now)
-                self._trace(k, f"put {request.channel}", request.index, now, now)
-            elif isinstance(request, Take):
-                self._wanted[k] = request, now
-                came = self._came[k].get(request)
-                if came is None:
+                self._end(seat, now)
+                continue
+            answer = None
+            if isinstance(request, Work):
+                if self._work(seat, PLACES[request.phase], now):
+                    return
+            elif isinstance(request, Put):
+                self._put(seat, request, now)
+            else:
+                seat.wanted = way = seat.states if request.channel is Channel.STATE else seat.gradients
+                seat.asked = now
+                if not way.came:
                     return  # the message will wake it
-                if came[0] > now:
-                    heapq.heappush(self._heap, (came[0], k))
+                if (arrives := way.came[0][0]) > now:
+                    heappush(self._heap, arrives * self._count + seat.k)
                     return
-                self._take(k, request, now, now)
-            elif isinstance(request, Work):
-                if self._work(k, request.phase, now):
-                    return
-            elif request.point is Point.END:
-                self._end(k, now)
-            elif self._begin(k, request.tick, now):
-                return
+                answer = self._taken(seat, way, now)
 
-    def _begin(self, k: int, n: int, now: int) -> bool:
-        """Tick n begins; whether there is something to prepare."""
-        self._tick[k], self._begun[k] = n, now
-        for of in self._late:
-            of[n % self._window, k] = 0
-        return self._work(k, PREPARE, now)
+    def _over(self, seat: Seat) -> bool:
+        """Whether it has nothing more to do: the last box, for which nobody waits."""
+        return seat.tick >= self._ticks and seat.box.is_last
 
-    def _end(self, k: int, now: int) -> None:
-        n = self._tick[k]
-        self._trace(k, TICK, 0, self._begun[k], now)
-        self._tick[k] = n + 1
+    def _begin(self, seat: Seat, now: int) -> bool:
+        """Its next tick begins, with what comes before everything else; whether that takes time."""
+        n = seat.tick
+        seat.costs, seat.begun, seat.program = self._row(n), now, tick(seat.box, n)
+        seat.late_state = seat.late_gradient = False
+        seat.queued = 0
+        return self._work(seat, PREPARED, now)
+
+    def _end(self, seat: Seat, now: int) -> None:
+        """Its tick is done."""
+        n, k = seat.tick, seat.k
+        if self._traced is not None:
+            self._trace(seat, TICK, 0, seat.begun, now)
+        seat.tick, seat.program = n + 1, None
+        if n >= self._ticks:
+            return
+        place, late = (n % self._window, k), self._late
+        late.state[place], late.gradient[place], late.queue[place] = seat.late_state, seat.late_gradient, seat.queued
         failures = self._scene.failures
         if k == 0 and failures is not None and now - self._cut_at >= failures.checkpoint_every:
             self._cuts.append(n + 1)
             self._cut_at = now
         self._passed[n] += 1
-        if self._passed[n] == self._scene.boxes:
+        if self._passed[n] == self._count:
             self._finished[n] = self._elapsed = now
             self._rows.pop(n, None)
 
-    def _row(self, n: int) -> Row:
-        if n not in self._rows:
-            self._rows[n] = self._scene.row(n)
-        return self._rows[n]
+    def _row(self, n: int) -> Costs:
+        row = self._rows.get(n)
+        if row is None:
+            row = self._rows[n] = Costs(self._scene.row(n))
+        return row
 
     # Work, and the cores for it.
 
-    def _work(self, k: int, what: str, now: int) -> bool:
+    def _work(self, seat: Seat, place: int, now: int) -> bool:
         """Begins it, or queues for a core; whether it takes any time."""
-        place, node, row = PLACES[what], self._node[k], self._row(self._tick[k])
-        lasts = row.work[place].item(k)
+        costs, at = seat.costs, len(PHASES) * seat.k + place
+        lasts = costs.work[at]
         if not lasts:
             return False
-        after = row.asleep.item(place, k)
-        self._queues[node].append((k, CODES[what], now, lasts - after, after))
-        self._serve(node, now)
+        seat.place, seat.asked, seat.asleep = place, now, costs.asleep[at]
+        seat.awake = lasts - seat.asleep
+        cores = seat.cores
+        if cores.idle:
+            cores.idle -= 1
+            seat.working = True
+            heappush(self._heap, (now + seat.awake) * self._count + seat.k)
+        else:
+            cores.queue.append(seat)
         return True
 
-    def _serve(self, node: int, now: int) -> None:
-        """Gives free cores of a node to those that have waited longest."""
-        queue = self._queues[node]
-        while queue and self._idle[node]:
-            self._idle[node] -= 1
-            k, what, asked, awake, asleep = queue.popleft()
-            self._late.queue[self._tick[k] % self._window, k] += now - asked
-            self._working[k] = what, now, asleep
-            heapq.heappush(self._heap, (now + awake, k))
-
-    def _rests(self, k: int, what: int, since: int, asleep: int | None, now: int) -> bool:
-        """Its core goes to another box; whether its work is done, or goes on without a core."""
-        if asleep is not None:
-            self._idle[self._node[k]] += 1
-            self._serve(self._node[k], now)
-        if asleep:
-            self._working[k] = what, since, None
-            heapq.heappush(self._heap, (now + asleep, k))
-            return False
-        self._working[k] = None
-        self._trace(k, KINDS[what], 0, since, now)
+    def _rests(self, seat: Seat, now: int) -> bool:
+        """Its core goes to the box that has waited longest; whether its work is done, or goes on without a core."""
+        if seat.working:
+            cores = seat.cores
+            if cores.queue:
+                other = cores.queue.popleft()
+                other.queued += now - other.asked
+                other.working, other.asked = True, now
+                heappush(self._heap, (now + other.awake) * self._count + other.k)
+            else:
+                cores.idle += 1
+            if seat.asleep:
+                seat.working = False
+                heappush(self._heap, (now + seat.asleep) * self._count + seat.k)
+                return False
+        seat.working = None
+        if self._traced is not None:
+            self._trace(seat, PHASES[seat.place], 0, seat.asked, now)
         return True
 
     # Messages, and the links for them.
 
-    def _send(self, k: int, put: Put, now: int) -> None:
+    def _put(self, seat: Seat, put: Put, now: int) -> None:
         """Over the link to the neighbour, once what was sent before has left."""
-        forward = put.channel is Channel.STATE
-        boundary, to = (k, k + 1) if forward else (k - 1, k - 1)
-        sending = (self._scene.sending if forward else self._scene.gradient_sending).item(boundary)
-        leaves_node = self._uplink and self._node[k] != self._node[to]
-        link: object = self._node[k] if leaves_node else (boundary, forward)
-        leaves = self._free[link] = max(now, self._free[link]) + sending
-        row = self._row(put.index // self._scene.pieces)
-        arrives = leaves + (row.there if forward else row.back).item(boundary)
-        self._came[to][Take(put.channel, put.index)] = arrives, put.contents
-        wanted = self._wanted[to]
-        if wanted is not None and wanted[0] == (put.channel, put.index):
-            heapq.heappush(self._heap, (arrives, to))
-
-    def _take(self, k: int, take: Take, since: int, now: int) -> None:
-        """The message that box k has wanted since then is there."""
-        arrived, self._answers[k] = self._came[k].pop(take)
-        self._wanted[k] = None
-        late = self._late.state if take.channel is Channel.STATE else self._late.gradient
-        late[self._tick[k] % self._window, k] = now > since
-        if now > since:
-            self._trace(k, f"wait {take.channel}", 0, since, now)
-        self._trace(k, f"take {take.channel}", take.index, arrived, now)
-
-    def _trace(self, k: int, kind: str, index: int, begin: int, end: int) -> None:
+        if put.channel is Channel.STATE:
+            way, latency = seat.right, seat.costs.there
+        else:
+            way, latency = seat.left, seat.costs.back
+        link = way.link
+        leaves = link.free = (now if now > link.free else link.free) + way.sending
+        arrives = leaves + latency[way.boundary]
+        way.came.append((arrives, put.index, put.contents))
+        if way.to.wanted is way and len(way.came) == 1:
+            heappush(self._heap, arrives * self._count + way.to.k)
         if self._traced is not None:
-            self._traced.append((k, self.rewinds, self._node[k], CODES[kind], self._tick[k], index, begin, end))
+            self._trace(seat, f"put {put.channel}", put.index, now, now)
+
+    def _taken(self, seat: Seat, way: Way, now: int) -> Contents:
+        """The message that a box wants is there."""
+        arrived, index, contents = way.came.popleft()
+        seat.wanted, late = None, now > seat.asked
+        if way.channel is Channel.STATE:
+            seat.late_state = late
+        else:
+            seat.late_gradient = late
+        if self._traced is not None:
+            if late:
+                self._trace(seat, f"wait {way.channel}", 0, seat.asked, now)
+            self._trace(seat, f"take {way.channel}", index, arrived, now)
+        return contents
+
+    def _trace(self, seat: Seat, kind: str, index: int, begin: int, end: int) -> None:
+        assert self._traced is not None
+        if seat.tick >= self._ticks:
+            return
+        self._traced.append((seat.k, self.rewinds, seat.node, CODES[kind], seat.tick, index, begin, end))

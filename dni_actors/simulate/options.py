@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields, replace
 from typing import Any, get_type_hints
 
-from dni_actors.config.checks import ConfigError, checked
+from dni_actors.config.checks import checked
 from dni_actors.config.effects import shown
 from dni_actors.config.fields import Field, doc_lines_of
 from dni_actors.config.flags import Arguments, dashed, refuse_unknown, shape, understood
@@ -31,9 +31,7 @@ def parse(argv: Sequence[str]) -> Setting:
         name: checked(name, understood(name, text, known[name].kind), HINTS[name]) for name, text in words.items()
     }
     setting = Setting(**values)
-    if setting.measured is not None:
-        if "boxes" in values:
-            raise ConfigError("boxes", f"{setting.boxes} boxes have no costs in {setting.costs!r}; drop one of the two")
+    if setting.measured is not None and "boxes" not in values:
         setting = replace(setting, boxes=len(setting.measured.work.forward))
     setting.check()
     return setting

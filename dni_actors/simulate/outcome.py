@@ -4,14 +4,19 @@ import math
 from dataclasses import replace
 from typing import NamedTuple
 
+from dni_actors.nn.streams import Stream, generator
 from dni_actors.simulate import events, recurrence
 from dni_actors.simulate.cycle import critical, loads, trips
 from dni_actors.simulate.rivals import Together
 from dni_actors.simulate.scene import SECOND, Scene, Times
-from dni_actors.simulate.setting import CHAINS, DEATHS, LAGGED, LONG, SHORT, Setting
+from dni_actors.simulate.setting import DEATHS, LONG, SHORT, Setting
+from dni_actors.simulate.words import CHAINS, LAGGED
 
 WINDOW = 4000  # ticks, at most, that the critical path is followed back; boxes times ticks: CELLS
 CELLS = 8_000_000
+RARE = 0.1  # share of the time between two deaths that one may cost, for costs to be added up
+SHORTEST = 40  # run, in ticks, of which one can tell how steady it is
+STEADY = 0.1  # by which the last quarter of a run may differ from the one before it
 MB = 1e6
 
 
@@ -36,21 +41,25 @@ class Outcome(NamedTuple):
     """that a box sends in a tick, on average"""
     critical: str
     """what the length of a tick comes from"""
+    ticks: int
+    """that were simulated, without failures"""
+    steady: bool
+    """whether the chain had become as fast as it will be"""
 
 
 def simulate(setting: Setting, update: str) -> Outcome:
     """A rule, with as many seeds as asked for."""
-    repeats = range(setting.seed, setting.seed + (setting.repeats if setting.random else 1))
-    rates, used, goodput, name = [], [], [], ""
-    for seed in repeats:
+    rates, used, goodput, name, steady, ticks = [], [], [], "", True, setting.length(update)
+    for seed in range(setting.seed, setting.seed + setting.repeated(update, ticks)):
         scene = setting.scene(update, seed, failures=False)
-        times = run(setting, scene, update, setting.length(update))
+        times = run(setting, scene, update, ticks)
         period = steady_period(times)
         rates.append(SECOND / period)
         used.append(float(scene.work.total.mean()) / period)
         name = name or named(setting, scene, update, times, period)
+        steady = steady and (update not in CHAINS or is_steady(times))
         if setting.failures_per_hour:
-            goodput.append(with_failures(setting, update, seed, period))
+            goodput.append(with_failures(setting, update, seed, times))
     memory, sent = sizes(setting, update)
     return Outcome(
         update=update,
@@ -63,6 +72,8 @@ def simulate(setting: Setting, update: str) -> Outcome:
         memory_mb=memory / MB,
         link_mb=sent / MB,
         critical=name,
+        ticks=ticks,
+        steady=steady,
     )
 
 
@@ -85,10 +96,30 @@ def steady_period(times: Times) -> float:
     return float(times.finished[-1] - (times.finished[first - 1] if first else 0)) / (ticks - first)
 
 
-def with_failures(setting: Setting, update: str, seed: int, period: float) -> float:
-    """Ticks a second that count."""
-    scene = setting.scene(update, seed, failures=True)
+def is_steady(times: Times) -> bool:
+    """Whether the last quarter of a run took about as long as the one before; of short runs nobody can tell."""
+    if len(times.finished) < SHORTEST:
+        return True
+    half, last = (int(times.finished[-1 - len(times.finished) * back // 4]) for back in (2, 1))
+    before, after = last - half, int(times.finished[-1]) - last
+    return abs(after - before) <= STEADY * before
+
+
+def with_failures(setting: Setting, update: str, seed: int, calm: Times) -> float:
+    """Ticks a second that count. `calm`: what happens without failures.
+
+    Deaths that are rare fall into no simulation of some seconds. So what a single one costs is found first, at a random
+    instant of the calm run's second half: how much later the same ticks are done. If that is a small part of the time
+    between two deaths, the costs of all deaths add up; else a run with all of them is simulated.
+    """
+    scene, period = setting.scene(update, seed, failures=True), steady_period(calm)
     assert scene.failures is not None
+    end = int(calm.finished[-1])
+    death = round(end * generator(seed, Stream.UPDATES, 2).uniform(0.5, 1))
+    once = run(setting, replace(scene, failures=scene.failures._replace(only=death)), update, len(calm.finished))
+    lost = (int(once.finished[-1]) - end) / scene.failures.every
+    if lost <= RARE:
+        return SECOND / period * (1 - lost)
     needed = DEATHS * scene.failures.every / period
     ticks = setting.ticks or setting.affordable(update, int(min(LONG, max(SHORT, needed))))
     times = run(setting, scene, update, ticks)
@@ -99,15 +130,19 @@ def named(setting: Setting, scene: Scene, update: str, times: Times, period: flo
     """The critical cycle."""
     if update in CHAINS:
         return critical(scene, times.late, len(times.finished), period)
-    work = float(scene.work.total.mean())
-    return "the exchange of all weights" if period > 2 * work else "the slowest worker, which all wait for"
+    alone = {name: load for name, load in loads(scene).items() if name.startswith(("box", "the cores"))}
+    slowest = max(alone, key=alone.__getitem__)
+    if period > 2 * alone[slowest]:
+        return "the exchange of all weights"
+    return "the slowest worker, which all wait for" if slowest.startswith("box") else slowest
 
 
 def sizes(setting: Setting, update: str) -> tuple[float, float]:
     """Bytes that a box keeps for ticks under way, and that it sends in a tick; on average."""
     message, boxes, weights = setting.message_bytes, setting.boxes, setting.weight_bytes
     if update not in CHAINS:
-        exchange = 2 * (boxes - 1) * weights
+        parties = setting.nodes or boxes  # as in rivals.py
+        exchange = 2 * (parties - 1) * weights
         return boxes * weights, exchange / (1 if update == "data-parallel" else setting.diloco_every)
     states = message * (boxes - 1) / boxes
     kept = {"synthetic": setting.lag, "local": 0, "delayed": setting.lag * (boxes - 1) / 2 + 1}.get(update, 1)

@@ -45,7 +45,7 @@ def run(scene: Scene, ticks: int, window: int = 1, chain: Ticks | None = None) -
             redone, rewinds, n, elapsed = redone + n - cut, rewinds + 1, cut, death
             cut_at = death + failures.restart
             chain.restart(n, cut_at)
-            death = next(deaths)
+            death = next(deaths, None)
             continue
         finished[n], n = elapsed, n + 1
         if failures is not None and chain.done[0] - cut_at >= failures.checkpoint_every:

@@ -61,6 +61,8 @@ class Failures(NamedTuple):
     """nanoseconds from a death until all boxes go on from the last complete cut"""
     checkpoint_every: int
     """nanoseconds between cuts: the first tick of box 0 to end after so long is followed by one"""
+    only: int | None = None
+    """the instant of a single death, instead of random ones"""
 
 
 class Nodes(NamedTuple):
@@ -94,6 +96,17 @@ def lognormal(sigma: float) -> Array:
 def uniform(low: float, high: float) -> Array:
     """Factors with mean 1 of a time that is uniform between low and high."""
     return table(low + (high - low) * (np.arange(FACTORS) + 0.5) / FACTORS) if high > low else no_noise()
+
+
+def varying(low: float, high: float, sigma: float) -> Array:
+    """Table of factors: of a uniform time, a lognormal one, or the product of both."""
+    if not sigma:
+        return uniform(low, high)
+    if low == high:
+        return lognormal(sigma)
+    rng = np.random.default_rng(0)
+    product = rng.permutation(uniform(low, high)) * lognormal(sigma)
+    return (product / product.mean()).astype(np.float32) if len(product) > 1 else no_noise()
 
 
 def table(times: Array) -> Array:
@@ -190,6 +203,9 @@ class Scene:
     def deaths(self) -> Iterator[int]:
         """When boxes die, in order."""
         if self.failures is None:
+            return
+        if self.failures.only is not None:
+            yield self.failures.only
             return
         rng, at = generator(self.seed, Stream.UPDATES, 0), 0.0
         while True:

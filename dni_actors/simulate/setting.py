@@ -1,61 +1,33 @@
 """What the command simulates: its options, each checked, and the scenes that they come to."""
 
 import math
-import re
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 import numpy as np
 
-from dni_actors.config.checks import ConfigError, Range, choose, parse_delay
+from dni_actors.config.checks import ConfigError, Range, parse_delay
 from dni_actors.nn.arrays import Array
 from dni_actors.nn.narrow import raw_size
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.simulate.costs import Measured, read
+from dni_actors.simulate.costs import Measured, load
 from dni_actors.simulate.scene import (
     SECOND,
     Failures,
     Nodes,
-    Rule,
     Scene,
     Work,
-    lognormal,
-    no_noise,
-    uniform,
+    varying,
     whole,
 )
+from dni_actors.simulate.words import CHAINS, LAGGED, RULES, check_file, parse_jitter, parse_stragglers, parse_updates
 
-RULES = ("synthetic", "delayed", "local", "locked", "gpipe", "data-parallel", "diloco")
-CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpipe": "locked"}
-LAGGED = ("synthetic", "delayed", "local")
 SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
-EVENTS = 100_000  # ticks times boxes, where boxes share cores or uplinks: some seconds
+EVENTS, IN_STEP = 500_000, 100_000  # ticks times boxes, where boxes share cores or uplinks; of rules that have no lag
+REPEATS, LATER = 5, 1  # where results are random; and where a run of engine 2 takes seconds
+QUICK = 100_000  # ticks times boxes up to which it does not
 DEATHS = 20  # that a simulation with failures has by default
-
-
-def parse_jitter(field: str, text: str) -> float:
-    """'lognormal:0.3' -> 0.3; 'none' -> 0."""
-    found = re.fullmatch(r"lognormal:(\d*\.?\d+)", text)
-    if text != "none" and (found is None or float(found[1]) > 3):
-        raise ConfigError(field, f"{text!r} is no distribution; give none, or lognormal:S with S up to 3")
-    return float(found[1]) if found else 0.0
-
-
-def parse_stragglers(field: str, text: str) -> tuple[float, float]:
-    """'1%:4x' -> (0.01, 4): the share of boxes that are slow, and how many times as slow."""
-    found = re.fullmatch(r"(\d*\.?\d+)%:(\d*\.?\d+)x", text)
-    if found is None or float(found[1]) > 100 or not 1 <= float(found[2]) <= 1e6:
-        raise ConfigError(field, f"{text!r} are no stragglers; give a share and a factor from 1 on, such as 1%:4x")
-    return float(found[1]) / 100, float(found[2])
-
-
-def parse_updates(field: str, text: str) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in RULES:
-            raise ConfigError(field, f"{name!r} is not known; {choose(name, RULES)}")
-    return names
 
 
 @dataclass(frozen=True)
@@ -107,10 +79,10 @@ class Setting:
     ticks: Annotated[int | None, Range(1, 10_000_000)] = None
     """Length of the simulated run; by default 1000 ticks or more (20 times the lag; where costs are random 4 times the
     boxes, up to 10,000); with failures so many that there are about 20 of them, up to 20,000 ticks; with shared
-    cores or uplinks at most 100,000 ticks by boxes, and 100 ticks at least."""
-    repeats: Annotated[int, Range(1, 1000)] = 5
+    cores or uplinks at most 500,000 ticks by boxes (locked and gpipe 100,000), and 100 ticks at least."""
+    repeats: Annotated[int | None, Range(1, 1000)] = None
     """Simulations of each rule, with other random numbers, where there are any: the range of what they give is
-    shown."""
+    shown. By default 5; 1 where boxes share cores or uplinks and one takes many seconds."""
     seed: Annotated[int, Range(0, 2**62)] = 0
     """Of the random numbers."""
     target: Annotated[float | None, Range(0, 1, above=True)] = None
@@ -121,8 +93,11 @@ class Setting:
     output: str = "simulation.png"
     """The picture of a sweep."""
     costs: str | None = None
-    """Folder of a run whose record gives the number of boxes, and what phases, messages and links cost: their means
-    from its metrics, how they vary from its trace."""
+    """Real costs of phases, messages and links: the folder of a run (--trace full), whose metrics give their means and
+    whose trace how they vary; a file of --keep-costs; or shipped, those that come with this package. The number of
+    boxes is theirs, where --boxes does not say; --link-delay-ms comes on top."""
+    keep_costs: str | None = None
+    """File for what --costs has found, such as costs.json."""
     perfetto: str | None = None
     """File for a trace of the first rule, as those of real runs, such as trace.json.gz."""
     console: Literal["plain", "json", "quiet"] = "plain"
@@ -159,14 +134,33 @@ class Setting:
 
     def affordable(self, update: str, ticks: int) -> int:
         """So many ticks, or as many as engine 2 does in some seconds, where it is needed."""
+        most = (EVENTS if update in LAGGED else IN_STEP) // self.boxes
+        return min(ticks, max(100, most)) if self.by_events(update) else ticks
+
+    def by_events(self, update: str) -> bool:
+        """Whether engine 2 is needed."""
         nodes = self.placed() if update in CHAINS else None
-        return ticks if nodes is None or not nodes.limit else min(ticks, max(100, EVENTS // self.boxes))
+        return nodes is not None and nodes.limit
+
+    def repeated(self, update: str, ticks: int) -> int:
+        """Simulations of so many ticks."""
+        default = LATER if self.by_events(update) and ticks * self.boxes > QUICK else REPEATS
+        return (self.repeats or default) if self.random else 1
 
     def check(self) -> None:
         """ConfigError for options that cannot be together, or that have no effect."""
-        names = parse_updates("updates", self.updates)
+        names = set(parse_updates("updates", self.updates))
+        linked, chains = self.boxes > 1 or self.sweep, names & set(CHAINS)
+        alone, together = "a single box has no neighbour", f"{self.updates} sends whole weights"
         for name, useful, remedy in (
-            ("lag", set(names) & set(LAGGED), f"of {self.updates} none has a lag"),
+            ("lag", names & set(LAGGED), f"of {self.updates} none has a lag"),
+            ("lag", linked, alone),
+            ("link_delay_ms", linked, alone),
+            ("link_mbps", linked, alone),
+            ("wire_dtype", chains, together),
+            ("batch", chains, together),
+            ("placement", chains, together),
+            ("shared_uplink", chains, together),
             ("micro_batches", "gpipe" in names, "only gpipe cuts its mini-batch"),
             ("diloco_every", "diloco" in names, "only diloco has local ticks"),
             ("restart_s", self.failures_per_hour, "there are no --failures-per-hour"),
@@ -180,13 +174,19 @@ class Setting:
             ("target", not self.sweep, "a --sweep looks for no lag"),
             ("perfetto", not self.sweep, "a --sweep writes no trace"),
             ("compute_delay_ms", not self.costs, "it stands in the record of --costs"),
-            ("link_delay_ms", not self.costs, "it stands in the record of --costs"),
+            ("keep_costs", self.costs, "there are no --costs"),
             ("jitter", not self.costs, "it stands in the record of --costs"),
         ):
             if not useful and getattr(self, name) != Setting.__dataclass_fields__[name].default:
                 raise ConfigError(
                     name, f"{getattr(self, name)} has no effect, for {remedy}; drop one, or add the other"
                 )
+        share, factor = parse_stragglers("stragglers", self.stragglers)
+        if (share > 0) != (factor > 1):
+            problem = f"{self.stragglers} slows no box; give a share above 0 and a factor above 1, or drop it"
+            raise ConfigError("stragglers", problem)
+        for name in ("output", "perfetto", "keep_costs"):
+            check_file(name, getattr(self, name))
         if parse_delay("compute_delay_ms", self.compute_delay_ms)[1] == 0:
             raise ConfigError("compute_delay_ms", "boxes that do nothing have no speed; give milliseconds above 0")
         if self.shared_uplink and not self.link_mbps:
@@ -197,7 +197,7 @@ class Setting:
     @cached_property
     def measured(self) -> Measured | None:
         """What the run of --costs tells."""
-        return None if self.costs is None else read(self.costs)
+        return None if self.costs is None else load(self.costs)
 
     def scene(self, update: str, seed: int, failures: bool) -> Scene:
         """Of a rule."""
@@ -215,8 +215,8 @@ class Setting:
             work=Work(none, none, third, none, third, whole_tick - 2 * third),
             latency=whole((near + far) / 2 * SECOND * crosses),
             sending=whole(self.sending(self.message_bytes // pieces) * crosses),
-            noise=noise(low, high, sigma),
-            jitter=noise(near, far, sigma),
+            noise=varying(low, high, sigma),
+            jitter=varying(near, far, sigma),
             failures=self._failures() if failures else None,
             nodes=nodes,
             warm=True,
@@ -224,7 +224,10 @@ class Setting:
         )
         if self.measured is None:
             return scene
-        return replace(scene, **self.measured._asdict() | {"work": Work(*whole(np.array(self.measured.work) * slow))})
+        found = self.measured.of_boxes(self.boxes).with_delay(scene.latency, scene.jitter)
+        asleep, latency, noise, jitter = found.asleep, found.latency, found.noise, found.jitter
+        work = Work(*whole(np.array(found.work) * slow))
+        return replace(scene, work=work, asleep=asleep, latency=latency, noise=noise, jitter=jitter)
 
     def _failures(self) -> Failures | None:
         if not self.failures_per_hour:
@@ -249,14 +252,3 @@ class Setting:
         share, factor = parse_stragglers("stragglers", self.stragglers)
         slow = generator(seed, Stream.UPDATES, 1).permutation(self.boxes) < math.ceil(share * self.boxes)
         return np.where(slow, factor, 1.0)
-
-
-def noise(low: float, high: float, sigma: float) -> Any:
-    """Table of factors: of a uniform time, a lognormal one, or the product of both."""
-    if not sigma:
-        return uniform(low, high)
-    if low == high:
-        return lognormal(sigma)
-    rng = np.random.default_rng(0)
-    product = rng.permutation(uniform(low, high)) * lognormal(sigma)
-    return (product / product.mean()).astype(np.float32) if len(product) > 1 else no_noise()

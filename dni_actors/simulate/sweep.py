@@ -9,6 +9,7 @@ import numpy as np
 from dni_actors.config.checks import ConfigError, checked, choose
 from dni_actors.simulate.options import HINTS
 from dni_actors.simulate.setting import Setting
+from dni_actors.simulate.words import LAGGED
 
 SWEPT = ("boxes", "lag", "link_delay_ms", "link_mbps", "compute_delay_ms")
 COUNT = 12  # values, at most, where no number is given
@@ -31,6 +32,8 @@ def swept(setting: Setting, text: str) -> Sweep:
     name, low, high = found[1].replace("-", "_"), float(found[2]), float(found[3])
     if name not in SWEPT:
         raise ConfigError("sweep", f"{found[1]!r} cannot be varied; {choose(name, SWEPT)}")
+    if name == "lag" and not set(setting.updates.split(",")) & set(LAGGED):
+        raise ConfigError("sweep", f"{setting.updates} has no lag; add one of {', '.join(LAGGED)} to --updates")
     if not low < high or (found[4] and not low):
         raise ConfigError("sweep", f"{text!r} is an empty range; give a lower number and a higher one, above 0 for log")
     count = int(found[5] or COUNT)

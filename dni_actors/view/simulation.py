@@ -7,42 +7,50 @@ from dni_actors.view.palette import SERIES, of_rule
 
 COLOURS = {"gpipe": SERIES[6], "data-parallel": SERIES[5], "diloco": SERIES[7]}
 LINES: Any = ("-", (0, (6, 4)), (0, (2, 6)))  # of rules that may be equally fast, one over the other
-WIDTHS = (11, 19, 10, 8, 10, 10)
 
 
 def table(setting: Any, outcomes: Sequence[Any]) -> str:
-    """A line per rule. `setting`: what was simulated; `outcomes`: what came out."""
-    failures, ranged = setting.failures_per_hour > 0, setting.random and setting.repeats > 1
-    titles = ["ticks/s", "range" if ranged else "", "goodput" if failures else "", "at work", "memory MB"]
-    lines = [f"{'update':22}" + "".join(t.rjust(w) for t, w in zip([*titles, "sent MB"], WIDTHS, strict=True))]
-    lines[0] += "   what a tick's length comes from"
-    for of in outcomes:
-        name = of.update if of.lag is None else f"{of.update}, lag {of.lag}"
-        cells = [
-            rate(of.ticks_per_second),
-            f"{rate(of.least)}-{rate(of.most)}" if ranged else "",
-            rate(of.goodput) if failures else "",
-            f"{of.utilisation:.0%}",
-            f"{of.memory_mb:.3g}",
-            f"{of.link_mb:.3g}",
-        ]
-        lines.append(
-            f"{name:22}" + "".join(c.rjust(w) for c, w in zip(cells, WIDTHS, strict=True)) + "   " + of.critical
-        )
+    """Figures, a line per rule, and below them what holds each up. `setting`: what was simulated; `outcomes`: what came
+    out."""
+    failures, ranged = setting.failures_per_hour > 0, any(of.most > of.least for of in outcomes)
+    names = [of.update if of.lag is None else f"{of.update}, lag {of.lag}" for of in outcomes]
+    columns = {"update": names, "ticks/s": [rate(of.ticks_per_second) for of in outcomes]}
+    if ranged:
+        columns["range"] = [f"{rate(of.least)}-{rate(of.most)}" if of.most > of.least else "" for of in outcomes]
+    if failures:
+        columns["goodput"] = [rate(of.goodput) for of in outcomes]
+    columns |= {
+        "at work": [f"{of.utilisation:.1%}" for of in outcomes],
+        "memory MB": [f"{of.memory_mb:.3g}" for of in outcomes],
+        "sent MB": [f"{of.link_mb:.3g}" for of in outcomes],
+    }
+    wide = max(map(len, names))
+    held = [f"{name.ljust(wide)}  {of.critical}" for name, of in zip(names, outcomes, strict=True)]
     notes = ["memory: what a box keeps for ticks under way; sent: by a box in a tick; both on average"]
     if failures:
         notes.append("goodput: ticks that count a second, with all that failures cost")
-    return "\n".join([*lines, *notes])
+    notes += [
+        f"{name}: still getting up to speed after {of.ticks} ticks; give more --ticks"
+        for name, of in zip(names, outcomes, strict=True)
+        if not of.steady
+    ]
+    return "\n".join([*aligned(columns), *notes, "", "what a tick's length comes from", *held])
 
 
 def sweep_table(name: str, values: Sequence[float], found: dict[str, list[Any]]) -> str:
     """Ticks a second: a line per value, a column per rule."""
-    head = f"{name.replace('_', '-'):>16}" + "".join(update.rjust(15) for update in found)
-    rows = [
-        f"{value:16.6g}" + "".join(rate(of[i].goodput).rjust(15) for of in found.values())
-        for i, value in enumerate(values)
+    columns = {name.replace("_", "-"): [f"{value:.4g}" for value in values]}
+    columns |= {update: [rate(of.goodput) for of in outcomes] for update, outcomes in found.items()}
+    return "\n".join([*aligned(columns), "ticks a second; with failures only those that count"])
+
+
+def aligned(columns: dict[str, list[str]]) -> list[str]:
+    """Lines of a table, titles first: each column as wide as it must be, names to the left, numbers to the right."""
+    widths = [max(map(len, [title, *cells])) for title, cells in columns.items()]
+    return [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+        for row in [list(columns), *map(list, zip(*columns.values(), strict=True))]
     ]
-    return "\n".join([head, *rows, "ticks a second; with failures only those that count"])
 
 
 def rate(value: float) -> str:

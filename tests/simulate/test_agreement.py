@@ -80,6 +80,13 @@ def test_boxes_that_sleep_need_no_core():
     )  # of 120 ns of work in all, half needs the core
 
 
+def test_a_chain_that_shares_cores_does_not_look_faster_towards_its_end():
+    """The first boxes do not leave their cores to the others when they have done the last tick that is asked for."""
+    scene = equal_boxes(8, lag=8, latency=100, nodes=Nodes((0,) * 8, cores=2), noise=lognormal(0.5))
+    longer = events.run(scene, 80).finished
+    np.testing.assert_array_equal(events.run(scene, 40).finished, longer[:40])
+
+
 def test_a_shared_uplink_carries_one_message_after_the_other():
     scene = equal_boxes(4, lag=16, nodes=Nodes((0, 1, 0, 1), shared_uplink=True))
     slow = replace(scene, sending=np.full(3, 25))

@@ -6,16 +6,18 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from dni_actors.config.checks import ConfigError
 from dni_actors.experiment import run
 from dni_actors.observe.law import Cost, least_lag
+from dni_actors.simulate.costs import keep
 from dni_actors.simulate.options import parse
 from dni_actors.simulate.outcome import least_lag as simulated_least_lag
 from dni_actors.simulate.outcome import simulate
-from dni_actors.simulate.setting import RULES
 from dni_actors.simulate.sweep import swept
+from dni_actors.simulate.words import RULES
 from tests.tiny import tiny
 
 
@@ -67,6 +69,24 @@ def test_what_boxes_share_is_named(words, name):
     assert found.utilisation < 1
 
 
+def test_workers_of_rivals_share_cores_too():
+    found = outcome("--boxes 8 --nodes 2 --cores-per-node 1", "diloco")
+    assert found.ticks_per_second == pytest.approx(25)
+    assert found.critical == "the cores of node 0"
+
+
+def test_a_few_slow_boxes_are_told_from_the_others():
+    words = "--boxes 20 --lag 8 --stragglers 10%:4x --jitter lognormal:0.3 --ticks 300 --repeats 1"
+    assert outcome(words).critical == "the own work of the 2 slowest boxes"
+
+
+def test_a_death_that_no_simulation_would_meet_costs_its_share():
+    """Restart, half a time between cuts, and the way through 4 boxes; once an hour."""
+    found = outcome("--boxes 4 --failures-per-hour 1 --restart-s 60 --checkpoint-every-s 6 --repeats 4")
+    assert found.ticks_per_second == pytest.approx(100)
+    assert 60 < 3600 * (1 - found.goodput / 100) < 67
+
+
 def test_failures_cost_what_they_destroy():
     words = "--boxes 4 --failures-per-hour 60 --restart-s 6 --checkpoint-every-s 6 --repeats 1 --ticks 60000"
     found = outcome(words)
@@ -108,6 +128,13 @@ def test_a_sweep_has_its_values_in_order():
         ("--updates locked --lag 3", "lag: 3 has no effect, for of locked none has a lag"),
         ("--seed 3", "seed: 3 has no effect, for nothing is random"),
         ("--sweep lag=1:4 --target 0.9", "target: 0.9 has no effect, for a --sweep looks for no lag"),
+        ("--updates local,local", "updates: local stands there 2 times; give each rule once"),
+        ("--boxes 1 --link-mbps 5", "link_mbps: 5.0 has no effect, for a single box has no neighbour"),
+        ("--updates diloco --batch 8", "batch: 8 has no effect, for diloco sends whole weights"),
+        ("--stragglers 0%:4x", "stragglers: 0%:4x slows no box; give a share above 0 and a factor above 1"),
+        ("--sweep lag=1:4 --output none/x.png", "output: 'none/x.png' cannot be written; give a file in a folder"),
+        ("--perfetto /", "perfetto: '/' cannot be written"),
+        ("--costs none", "costs: 'none' holds no run that can be read"),
         ("--lagg 3", "--lagg: there is no such option; did you mean --lag?"),
     ],
 )
@@ -168,13 +195,31 @@ def test_costs_come_from_a_real_runs_record(tmp_path):
     assert (scene.latency >= 10e6).all()
 
 
-def test_costs_and_boxes_exclude_each_other(tmp_path):
+def test_measured_costs_serve_other_numbers_of_boxes_and_links(tmp_path):
     run(tiny(storage=str(tmp_path), name="real", ticks=20, trace="full"))
-    costs = ["--costs", str(tmp_path / "real")]
-    with pytest.raises(ConfigError, match="boxes: 4 boxes have no costs in"):
-        parse([*costs, "--boxes", "4"])
-    with pytest.raises(ConfigError, match="link_delay_ms: 5 has no effect, for it stands in the record of --costs"):
-        parse([*costs, "--link-delay-ms", "5"])
+    costs, kept = ["--costs", str(tmp_path / "real")], str(tmp_path / "kept.json")
+    few, many = (parse([*costs, *more]).scene("synthetic", 0, False) for more in ([], ["--boxes", "9"]))
+    for one, other in zip(few.work, many.work, strict=True):
+        assert [one[0], one[-1]] == [other[0], other[-1]]
+        assert set(other[1:-1].tolist()) == {round(float(one[1:-1].mean()))}
+    far = parse([*costs, "--link-delay-ms", "5"]).scene("synthetic", 0, False)
+    np.testing.assert_array_equal(far.latency, few.latency + 5_000_000)
+    assert (far.jitter.min() - 1) * far.latency.mean() >= -few.latency.mean()  # what was added does not vary
+    keep(parse(costs).measured, kept)
+    again = parse(["--costs", kept]).scene("synthetic", 0, False)
+    np.testing.assert_array_equal(again.work, few.work)
+    np.testing.assert_allclose(again.noise.mean(), 1, rtol=1e-5)
+
+
+def test_costs_ship(tmp_path):
+    done = command("--costs", "shipped", "--updates", "synthetic")
+    assert done.returncode == 0, done.stderr
+    assert "costs of calibration (task rows, boxes 4, " in done.stdout
+    assert "; yours: --costs runs/NAME" in done.stdout
+    broken = tmp_path / "costs.json"
+    broken.write_text("{}")
+    with pytest.raises(ConfigError, match="holds no costs that can be read"):
+        parse(["--costs", str(broken)])
 
 
 def test_a_record_without_a_trace_tells_too_little(tmp_path):
