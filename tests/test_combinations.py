@@ -68,7 +68,6 @@ VALUES = {
     "warmup": [{"warmup": 3}],
     "local_readout": [{"local_readout": True}, {"local_readout": False}],
     "local_learning_rate": [{"local_learning_rate": 0.01}],
-    "local_gate": [{"local_gate": "progress"}],
     "trust": [{"trust": "readout"}],
     "update": [{"update": update} for update in ("local", "truncated", "locked", "delayed", "noise")],
     "delay_correction": [DELAYED | {"delay_correction": name} for name in ("stash", "nesterov", "both")],
@@ -183,7 +182,7 @@ def test_every_value_has_a_combination_in_which_it_runs(option):
 
 
 # Refused where they have no effect, for another reason than that nothing would happen.
-LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "local_gate", "lambda_", "probe_every", "settle"}
+LOUD = {"micro_batches", "delay_correction", "auxiliary", "trust", "lambda_", "probe_every", "settle"}
 
 
 @pytest.mark.parametrize("option", [name for name in effects.EFFECTS if name in VALUES.keys() - LOUD])

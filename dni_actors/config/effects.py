@@ -82,7 +82,6 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "noise_scale": (BOUNDARY, NOISE),
     "local_readout": (BOUNDARY, AT_END, OPTIONAL),
     "local_learning_rate": (BOUNDARY, GROUNDED),
-    "local_gate": (BOUNDARY, GROUNDED),
     "synthesizer": (BOUNDARY, SYNTHETIC),
     "synthesizer_optimizer": (BOUNDARY, SYNTHETIC),
     "synthesizer_learning_rate": (BOUNDARY, PREDICTING),

@@ -100,9 +100,6 @@ class SynthesizerConfig:
     with --update synthetic (both together: hybrid); --update local uses it alone."""
     local_learning_rate: Rates = (3e-3,)
     """Learning rate of the local read-out (Adam)."""
-    local_gate: Literal["skill", "progress"] = "skill"
-    """How far a local read-out counts. skill: as far as it knows the label better than by chance. progress: only
-    while its loss still moves, too; one that has learned all it can adds noise."""
     trust: Literal["none", "readout"] = "none"
     """readout: with a local read-out, the synthetic gradient is scaled by its cosine with the received gradient."""
 

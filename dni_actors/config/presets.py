@@ -101,13 +101,7 @@ TEXT: Fields = STREAM | {
     "evaluate_every": 500,
 }
 
-SETTLE: Fields = {
-    "settle": True,
-    "target_scale": True,
-    "lambda_": 1.0,
-    "trust": "readout",
-    "local_gate": "progress",
-}
+SETTLE: Fields = {"settle": True, "target_scale": True, "lambda_": 1.0, "trust": "readout"}
 
 TASK_DEFAULTS: dict[str, Fields] = {
     "mnist01": DIGITS,

@@ -1,7 +1,6 @@
 """Which values go together. Every combination of options runs, or a sentence refuses it: an option has no effect beside
 the others (effects.py), or values contradict each other (`CONFLICTS`)."""
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +8,6 @@ from dni_actors.config.checks import ConfigError
 from dni_actors.config.effects import idle, values
 from dni_actors.config.facts import Facts
 from dni_actors.nn.cell import cell_kind, keeps_zero
-from dni_actors.nn.losses import LOSSES
 from dni_actors.nn.synthesizer import synthesizer_kind
 from dni_actors.tasks import optional
 
@@ -80,15 +78,6 @@ CONFLICTS = (
         "delay_correction",
         lambda c: c.looks_ahead and c.learning.optimizer == "rmsprop",
         "{delay_correction} steps ahead by Nesterov's momentum, and {optimizer} has no such form; use sgd or adam",
-    ),
-    Conflict(
-        "local_gate",
-        lambda c: (
-            c.local_readout
-            and c.synthesizer.local_gate == "progress"
-            and math.isinf(LOSSES[c.task.loss].chance(c.task.classes))
-        ),
-        "progress compares a loss with that of guessing, and {task} asks for numbers; use skill",
     ),
     Conflict(
         "unlock",

@@ -61,7 +61,6 @@ class GRU:
         self._x_flat, self._gates_flat = self.x.reshape(flat, rows), self._gates.reshape(3, flat, hidden)
         self._h_flat = self._h[:-1].reshape(flat, hidden)
         self._d_x_flat, self._d_h_flat = self._d_x.reshape(flat, 3 * hidden), self._d_h.reshape(flat, 3 * hidden)
-        self._blocks = blocks(steps, batch * 3 * hidden)
         self._beside_x, self._beside_h = (d.reshape(steps, batch, 3, hidden) for d in (self._d_x, self._d_h))
         self._change = zeros((steps, batch, hidden), dtype)  # h_{t-1} - n
         self._blocks = blocks(steps, batch * 3 * hidden)

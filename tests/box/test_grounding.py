@@ -130,27 +130,6 @@ def test_a_readout_that_knows_nothing_is_silent(rng, share, gate):
     np.testing.assert_allclose(local.gradient(h, labels), gate * whole, atol=1e-9)
 
 
-@pytest.mark.parametrize(("moved", "gate"), [(0, 0), (0.005, 0.5), (-0.005, 0.5), (0.01, 1), (0.5, 1)])
-def test_with_the_gate_of_progress_a_readout_is_heard_while_its_loss_moves(rng, moved, gate):
-    """Up or down, by so much of the loss of guessing."""
-    local, always = (
-        LocalReadout(tiny(precision="float64", local_gate=kind, local_readout=True)) for kind in ("progress", "skill")
-    )
-    values = rng.standard_normal(local.parameters.values.shape)
-    h, labels = frozen(rng.standard_normal((B, H))), np.array([1, 0])
-    for one in (local, always):
-        one.parameters.values[:] = values
-        one._loss[:] = 0
-        one.gradient(h, labels)
-    now = local._readout.mean_loss()
-    short = 0.1 * np.log(2)
-    # Before the means take the new loss in, so that after it they are what they are to be.
-    local._loss[0] = always._loss[0] = (short - 0.02 * now) / 0.98
-    local._loss[1] = (short + moved * np.log(2) - 0.002 * short) / 0.998
-    expected = always.gradient(h, labels).copy()
-    np.testing.assert_allclose(local.gradient(h, labels), gate * expected, atol=1e-9)
-
-
 def test_local_is_truncated_with_a_readout_in_every_box():
     assert Chain(tiny(update="local")).run() == Chain(tiny(update="truncated", local_readout=True)).run()
     assert Chain(tiny(update="local")).run() == Chain(tiny(update="local", lag=5)).run(), "indifferent to lag"

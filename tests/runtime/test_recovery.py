@@ -110,7 +110,7 @@ def test_crashes_and_a_hostile_wire_leave_the_digest_alone(config, seed, crashes
 def test_crashes_leave_what_is_still_to_be_settled(seed):
     """Which the property test draws, but seldom where it is missed."""
     fields = {"unroll": (3, 2, 2), "ticks": 12, "lag": 2, "evaluate_every": 0, "checkpoint_every": 2}
-    config = tiny(settle=True, target_scale=True, trust="readout", local_readout=True, local_gate="progress", **fields)
+    config = tiny(settle=True, target_scale=True, trust="readout", local_readout=True, **fields)
     found, _, _ = survive(config, random.Random(seed), 3, None)
     assert found == Chain(config).run()
 

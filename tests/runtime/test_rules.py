@@ -225,10 +225,6 @@ def test_any_schedule_gives_one_digest_and_so_does_going_on_from_any_cut(fields)
             "delay_correction: stash has no effect: update synthetic takes no late",
         ),
         ({"learning_rate": [0.1, 0.2]}, "learning_rate: 2 numbers for 3 boxes"),
-        (
-            {"task": "tiny-numbers", "local_readout": True, "local_gate": "progress"},
-            "local_gate: progress compares a loss with that of guessing, and tiny-numbers asks for numbers; use skill",
-        ),
         ({"task": "tiny-steps", "unroll": (3, 4, 0)}, "tiny-steps asks at every step"),
         ({"task": "tiny-steps", "cell": "dense"}, "cell: dense has no steps"),
     ],

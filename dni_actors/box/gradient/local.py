@@ -4,11 +4,7 @@
 
 Alone it is decoupled greedy learning (Belilovsky et al. 2019); added to the synthetic gradient it grounds it (hybrid).
 A and a start at zero and learn at once, from the label. The gate s, with CE a running mean of the cross-entropy, keeps
-a read-out silent that knows nothing yet. With the gate `progress` its gradient is multiplied by
-
-    clip(|CE' - CE| / (0.01 log C), 0, 1),      CE' a running mean ten times as long
-
-too: a read-out whose loss no longer moves has learned what it can, and what it still says is noise.
+a read-out silent that knows nothing yet.
 """
 
 import numpy as np
@@ -21,8 +17,6 @@ from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.readout import Readout
 
 SKILL = 0.98  # decay of the running mean of the cross-entropy
-PAST = 0.998  # of the longer one
-MOVES = 0.01  # share of log C by which the two must differ for the gate `progress` to be open
 FULL = 0.1  # share of log C by which the cross-entropy must have fallen for the gate to be open
 
 
@@ -35,9 +29,7 @@ class LocalReadout:
         self._readout = Readout(self.parameters, config.rows, dtype, config.task.loss, config.class_weights)
         self._optimizer = OPTIMIZERS["adam"](self.parameters)
         self._batch, self._chance = config.learning.batch, LOSSES[config.task.loss].chance(classes)
-        # Its running means, the short one and the long one; without a chance to go by, the gate is open.
-        self._loss = np.full(2, min(self._chance, 1e30))
-        self._progress = config.synthesizer.local_gate == "progress"
+        self._loss = np.full(1, min(self._chance, 1e30))  # without a chance to go by, the gate is open
         self._sum = zeros(self.parameters.gradients.shape, dtype)  # of the pieces of a mini-batch
 
     def gradient(self, h: Array, labels: Array) -> Array:
@@ -45,26 +37,18 @@ class LocalReadout:
         readout = self._readout
         readout.forward(h, labels)
         if (loss := readout.mean_loss()) is not None:
-            self._loss[0] = SKILL * self._loss[0] + (1 - SKILL) * loss
-            self._loss[1] = PAST * self._loss[1] + (1 - PAST) * self._loss[0]
+            self._loss *= SKILL
+            self._loss += (1 - SKILL) * loss
         d = readout.backward()
         readout.weight_gradients()
         self._sum += self.parameters.gradients
-        d *= self.skill * self.progress
+        d *= self.skill
         return d
 
     @property
     def skill(self) -> float:
         """The gate s, 0 to 1."""
         return min(1.0, max(0.0, (1 - float(self._loss[0]) / self._chance) / FULL))
-
-    @property
-    def progress(self) -> float:
-        """The second gate, 0 to 1: whether the read-out's loss still moves; 1 where nobody asks."""
-        if not self._progress:
-            return 1.0
-        moved = abs(float(self._loss[1] - self._loss[0]))
-        return min(1.0, moved / (MOVES * self._chance))
 
     def step(self, rate: float) -> float:
         """One update from all pieces since the last one; the norm of the weight gradient."""
