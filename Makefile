@@ -49,7 +49,7 @@ bench: .venv/made-bench
 	$(BIN)/python -m bench.figures
 	$(BIN)/python -m bench.summary
 
-# Four minutes: real runs against what a simulation predicts for them.
+# Some minutes a part: real runs against what a simulation predicts for them.
 simulate-vs-real: .venv/made
 	$(BIN)/python -m bench.simulation $(ARGS)
 
