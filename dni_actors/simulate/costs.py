@@ -72,7 +72,7 @@ def load(place: str) -> Measured:
         kept = json.loads(file.read_text())
         work, asleep = (Work(*map(np.array, np.array(kept[name], np.int64))) for name in ("work", "asleep"))
         latency = np.array(kept["latency"], np.int64)
-        if not (len(latency) == len(work.forward) - 1 and (np.array(work) >= asleep).all() and min(latency) >= 0):
+        if not (len(latency) == len(work.forward) - 1 and (np.array(work) >= asleep).all() and (latency >= 0).all()):
             raise ValueError("shapes or signs are wrong")
         noise, jitter = (table(np.repeat(np.array(kept[name], np.float64), 16)) for name in ("noise", "jitter"))
         return Measured(work, asleep, latency, noise, jitter, str(kept["origin"]))

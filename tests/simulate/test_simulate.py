@@ -211,6 +211,13 @@ def test_measured_costs_serve_other_numbers_of_boxes_and_links(tmp_path):
     np.testing.assert_allclose(again.noise.mean(), 1, rtol=1e-5)
 
 
+def test_costs_of_a_single_box_are_kept_too(tmp_path):
+    run(tiny(storage=str(tmp_path), name="real", ticks=20, trace="full", boxes=1, unroll=None))
+    kept = str(tmp_path / "kept.json")
+    keep(parse(["--costs", str(tmp_path / "real"), "--boxes", "1"]).measured, kept)
+    assert parse(["--costs", kept, "--boxes", "1"]).scene("synthetic", 0, False).boxes == 1
+
+
 def test_costs_ship(tmp_path):
     done = command("--costs", "shipped", "--updates", "synthetic")
     assert done.returncode == 0, done.stderr
