@@ -74,7 +74,7 @@ class PlainView:
             nodes = sorted({place.node: place.address for place in event.places}.values())
             where = {"nodes": ",".join(nodes)} if len(nodes) > 1 else {}
             links = {"links": json.dumps(told(event.links))} if event.links else {}
-            self._line(event="started", boxes=len(event.places), **links, **where, **since)
+            self._line(event="started", boxes=len(event.places), **where, **links, **since)
         elif isinstance(event, Lost):
             self._line(event="lost", box=event.box, why=json.dumps(event.why), restarts=sum(self._standing.restarts))
         elif isinstance(event, Warned):

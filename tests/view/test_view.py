@@ -78,7 +78,7 @@ def test_the_kinds_of_links_are_told_and_counted_where_they_differ(capsys):
     for links, told in (((near,) * 3, near), ((near, far, near), f"2 {near}, 1 {far}")):
         event = Started(places, 0, links)
         view("plain", standing()).show(event)
-        assert f'event=started boxes=4 links="{told}" nodes=h0,h1' in capsys.readouterr().out
+        assert f'event=started boxes=4 nodes=h0,h1 links="{told}"' in capsys.readouterr().out
         view("json", standing()).show(event)
         assert json.loads(capsys.readouterr().out)["links"] == list(links)
 
