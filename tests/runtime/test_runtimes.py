@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 from collections import Counter
+from contextlib import ExitStack, closing
 from typing import NamedTuple
 
 import numpy as np
@@ -228,14 +229,16 @@ def known_secret(monkeypatch):
 
 @pytest.mark.parametrize("name", ["sockets", "zmq"])
 def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_digest, known_secret, sockets, name):
-    """At live boxes, before and while they learn; four kinds in turn, even ones that know the run's secret. (What comes
-    from the neighbour itself: wires/test_links.py.)"""
+    """At live boxes while they learn; four kinds in turn, even ones that know the run's secret. (What comes from the
+    neighbour itself: wires/test_links.py.) The last box stands still meanwhile: the others cannot end before they have
+    heard all of it."""
     quick = setting(boxes=3, ticks=100, evaluate_every=0)
-    config = quick.replace(compute_delay_ms="10", **WIRES[name])  # long enough for all of them
+    config = quick.replace(compute_delay_ms="10", **WIRES[name])
     events = run(config)
     folders = set(sockets.glob("dni-*"))
     standing = Standing(config)
-    standing.take(start(events))
+    begun = start(events)
+    standing.take(begun)
     (folder,) = set(sockets.glob("dni-*")) - folders
     rng, connect = random.Random(0), Stream if name == "sockets" else Dealer
     frames = Frames(known_secret, layout(config))
@@ -246,22 +249,24 @@ def test_two_thousand_messages_of_strangers_change_nothing(ray_cluster, inline_d
             bytes(f) for f in run.encode(Message(Kind.DATA, Channel.GRADIENT, index, incarnation, Gradient(array)), 0.0)
         ]
 
-    strangers = [connect(f"{folder}/{k:03}") for k in range(2)]
-    for i in range(2000):
-        foreign = [
-            [rng.randbytes(rng.randrange(200)) for _ in range(rng.randrange(1, 4))],
-            gradient(0, incarnation=7),
-            gradient(2**50, 0),
-            [gradient(3, 0)[0], rng.randbytes(17)],
-        ][i % 4]
-        strangers[i % 2].send(foreign)
-    for event in events:
-        standing.take(event)
+    with ExitStack() as stack:
+        strangers = [stack.enter_context(closing(connect(f"{folder}/{k:03}"))) for k in range(2)]
+        last = begun.places[-1].pid
+        os.kill(last, signal.SIGSTOP)
+        for i in range(2000):
+            foreign = [
+                [rng.randbytes(rng.randrange(200)) for _ in range(rng.randrange(1, 4))],
+                gradient(0, incarnation=7),
+                gradient(2**50, 0),
+                [gradient(3, 0)[0], rng.randbytes(17)],
+            ][i % 4]
+            strangers[i % 2].send(foreign)
+        os.kill(last, signal.SIGCONT)
+        for event in events:
+            standing.take(event)
     counts = sum((Counter(dict(status.messages)) for status in standing.statuses), Counter())
     assert standing.digest == inline_digest(quick)
     assert counts["no message of this run"] == 2000
-    for stranger in strangers:
-        stranger.close()
 
 
 def test_lost_repeated_and_late_calls_leave_the_digest_alone(ray_cluster, inline_digest, monkeypatch):
