@@ -145,7 +145,7 @@ def main() -> None:
     told = ", ".join(f"{slope:+.3f}" for slope in slopes)
     print(f"memory over {chosen.ticks} ticks, driver and boxes: {told} MB per 100,000 ticks")
     failed |= max(slopes) > SLOPE
-    save("soak", found | {"ticks": chosen.ticks, "megamegabytesper_100000_ticks": slopes})
+    save("soak", found | {"ticks": chosen.ticks, "megabytes_per_100000_ticks": slopes})
     sys.exit(failed)
 
 
