@@ -68,6 +68,10 @@ class SharedWeights(OwnWeights):
         self._gradients[:] = 0
         super().step(rate)
 
+    def step_locally(self, rate: float) -> None:
+        """Gathers them with the others: all boxes have one optimizer."""
+        self._gathered += self._gradients
+
     def enter(self, n: int, before: Array | None, rate: float) -> None:
         """With State n came the sum [P] of the boxes before this one; None in box 0."""
         if not self._exchanges(n):

@@ -9,6 +9,7 @@ It has four slots, each filled once, from the configuration:
 """
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -82,8 +83,7 @@ class TimeBox:
         self.weights = weights_of(config, k, self.parameters, self.pieces)
         self.boundary = boundary_of(config, k, rng)
         self.losses = losses_of(config, k)
-        settles = config.synthesizer.settle and self.has_right
-        self.settling = Settling(config, k, self.parameters) if settles else None
+        self.settling = Settling(config, k, self.parameters) if config.settles(k) else None
         """what makes up for synthetic gradients when exact ones come"""
         self.predicted = PredictedState(config, k) if self.state_lag and learning.unlock == "full" else None
         """complete unlock: what a box starts from that does not wait for its state"""
@@ -190,17 +190,27 @@ class TimeBox:
                 self._sum += gradients
             gradients[:] = self._sum
         gradients /= self._batch
+        local = None
         if self.settling is not None:
-            self.settling.settle(n, self._settled(n), self.losses.skill, self._updates)
-        norm = self.parameters.gradient_norm()
-        self._check(n, norm, "the weight gradient", CELL_KNOBS)
-        if self._clip and norm > self._clip:
-            gradients *= self._clip / norm
+            now, then = self._pieces[piece or 0], self._settled(n)
+            local = self.settling.settle(n, now, then, self.losses.skill > 0, self._updates)
+        self._step(n, self.weights.step)
+        if local is not None:
+            gradients[:] = local
+            self._step(n, self.weights.step_locally)
         norm = self.losses.step(self._rates.local(n) if self._updates else None)
         self._check(n, norm, "the local read-out's gradient", LOCAL_KNOBS)
         if self._updates:
-            self.weights.step(self._rates.box(n))
             self.tally.updated()
+
+    def _step(self, n: int, step: Callable[[float], None]) -> None:
+        """Along the weight gradients, clipped to a global norm, if the box updates in tick n."""
+        norm = self.parameters.gradient_norm()
+        self._check(n, norm, "the weight gradient", CELL_KNOBS)
+        if self._clip and norm > self._clip:
+            self.parameters.gradients *= self._clip / norm
+        if self._updates:
+            step(self._rates.box(n))
 
     def _settled(self, n: int) -> Piece | None:
         """The passage of tick n - D, if it is to be settled in tick n: its exact gradient has gone back through it."""

@@ -4,7 +4,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.arrays import Array
-from dni_actors.nn.optimizer import OPTIMIZERS, Optimizer, ahead_of_delay
+from dni_actors.nn.optimizer import OPTIMIZERS, PATIENT, Optimizer, ahead_of_delay
 from dni_actors.nn.parameters import Parameters
 
 
@@ -14,8 +14,12 @@ class OwnWeights:
     def __init__(self, config: RunConfig, k: int, parameters: Parameters) -> None:
         name = config.learning.optimizer
         self._optimizer: Optimizer
+        self._local: Optimizer | None = None  # of what a local read-out gives, where that is kept apart
         if config.looks_ahead:
             self._optimizer = ahead_of_delay(name)(parameters, config.momentum(k))
+        elif config.settles(k):
+            self._optimizer = PATIENT.get(name, OPTIMIZERS[name])(parameters)
+            self._local = OPTIMIZERS[name](parameters) if config.local_readout else None
         else:
             self._optimizer = OPTIMIZERS[name](parameters)
         self.parameters = parameters
@@ -35,6 +39,11 @@ class OwnWeights:
     def step(self, rate: float) -> None:
         """One step down the gradients."""
         self._optimizer.step(rate, 1.0)
+
+    def step_locally(self, rate: float) -> None:
+        """One step down the gradients, which are those of the local read-out alone (settling.py)."""
+        assert self._local is not None
+        self._local.step(rate, 1.0)
 
     # What boxes exchange that share their weights.
 
@@ -58,4 +67,6 @@ class OwnWeights:
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"values": self.parameters.values}
-        return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}
+        found |= {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}
+        local = {} if self._local is None else self._local.state
+        return found | {f"local optimizer/{name}": array for name, array in local.items()}

@@ -134,6 +134,10 @@ class Facts:
         """Whether boxes with synthesizers also get exact gradients, late."""
         return self.synthesizer.lambda_ > 0 or self.synthesizer.settle
 
+    def settles(self, k: int) -> bool:
+        """Whether box k makes up for its synthetic gradients when exact ones come."""
+        return self.synthesizer.settle and self.neighbours(k)[1] is not None
+
     @property
     def stashes(self) -> bool:
         """Whether late gradients go back through the weights of their forward pass."""

@@ -92,7 +92,7 @@ class SynthesizerConfig:
     takes steps of a fixed size, in which tiny targets would be lost."""
     settle: bool = False
     """Whether boxes correct what they learned from synthetic gradients when the exact gradient of that tick comes, lag
-    ticks late per boundary. Costs a second backward pass; a skilled local read-out weakens the correction."""
+    ticks late per boundary. Costs a second backward pass, with a local read-out a third."""
     warmup: Annotated[int, Range(0, LONG)] = 0
     """First ticks in which the synthesizer only learns; boxes do not use its gradients yet."""
     local_readout: bool | None = None

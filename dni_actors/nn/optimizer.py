@@ -125,6 +125,12 @@ class Adam:
         return self._m, 1 - self.BETA1**t
 
 
+class PatientAdam(Adam):
+    """With beta1 .97: for corrections that come so late that a longer mean costs little, and noise does."""
+
+    BETA1 = 0.97
+
+
 class DelayedNesterov(Momentum):
     """v = mu v + (1 - mu) g;  w -= rate * (mu v + (1 - mu) g): Nesterov's look-ahead with the gradient discounted,
     against stale gradients (Ajanthan et al., ICML 2025: mu .99). The weights held are those looked ahead to."""
@@ -177,6 +183,9 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adam": Adam,
     "nlms": NLMS,
 }
+
+PATIENT: dict[str, type[Optimizer]] = {"adam": PatientAdam}
+"""by the optimizer's name: the form for a box that settles (box/settling.py), where that is another one"""
 
 
 def ahead_of_delay(name: str) -> type[DelayedNAdam | DelayedNesterov]:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from dni_actors.box.gradient.local import LocalReadout
 from dni_actors.box.gradient.scale import TargetScale
 from dni_actors.box.messages import Gradient
-from dni_actors.box.settling import Settling
 from dni_actors.config.checks import ConfigError
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.streams import Stream, generator
@@ -24,13 +24,17 @@ def steps_of(config):
     chain, found = Chain(config), []
     weights = [{name: w.copy() for name, w in stepper.box.parameters.items()} for stepper in chain.steppers]
     for stepper in chain.steppers:
-        steps = {}
+        steps, stepper.box.weights.heard = {}, []
 
         def step(rate, box=stepper.box, steps=steps, whole=stepper.box.weights.step):
             steps[len(steps)] = box.parameters.gradients.copy()
             whole(rate)
 
-        stepper.box.weights.step = step
+        def locally(rate, box=stepper.box, whole=stepper.box.weights.step_locally):
+            box.weights.heard.append(box.parameters.gradients.copy())
+            whole(rate)
+
+        stepper.box.weights.step, stepper.box.weights.step_locally = step, locally
         found.append(steps)
     chain.run()
     return chain, found, weights
@@ -49,9 +53,8 @@ def exact(config, weights, k, ticks):
 
 @pytest.mark.parametrize("unroll", [(4, 3), (3, 2, 2), (2, 2, 3, 0)], ids=str)
 @pytest.mark.parametrize("scaled", [False, True])
-def test_all_updates_are_the_exact_gradients_and_what_is_open(unroll, scaled, monkeypatch):
-    monkeypatch.setattr(Settling, "share", lambda self, skill: 1.0)
-    config = tiny(unroll=unroll, settle=True, target_scale=scaled, **STILL)
+def test_all_updates_are_the_exact_gradients_and_what_is_open(unroll, scaled):
+    config = tiny(unroll=unroll, settle=True, target_scale=scaled, local_readout=False, **STILL)
     _, settled, weights = steps_of(config)
     _, used, _ = steps_of(config.changed(settle=False))
     for k in range(config.boxes):
@@ -63,8 +66,7 @@ def test_all_updates_are_the_exact_gradients_and_what_is_open(unroll, scaled, mo
             assert np.abs(sum(used[k].values()) - expected).max() > 1e-4, "the synthetic gradients are not exact"
 
 
-def test_so_they_are_of_the_ticks_in_which_a_box_updates(monkeypatch):
-    monkeypatch.setattr(Settling, "share", lambda self, skill: 1.0)
+def test_so_they_are_of_the_ticks_in_which_a_box_updates():
     config = tiny(unroll=(4, 3), settle=True, update_probability=0.5, **STILL)
     chain, settled, weights = steps_of(config)
     box = chain.steppers[0].box
@@ -94,10 +96,37 @@ def test_where_nothing_is_synthesized_a_chain_that_settles_is_a_delayed_one(cell
         np.testing.assert_allclose(one.box.parameters.values, other.box.parameters.values, rtol=1e-12, atol=1e-14)
 
 
-def test_without_a_share_of_the_correction_nothing_changes(monkeypatch):
-    monkeypatch.setattr(Settling, "share", lambda self, skill: 0.0)
-    config = tiny(settle=True, trust="readout", ticks=30)
-    assert Chain(config).run() == Chain(config.changed(settle=False)).run()
+def test_a_local_readout_is_heard_by_itself_and_never_taken_back(monkeypatch):
+    """Box 0 steps along two gradients: what came from its boundary, settled, and what its read-out says at once."""
+    monkeypatch.setattr(LocalReadout, "skill", 0.7)  # of weights that do not move, it would have none
+    config = tiny(unroll=(4, 3), settle=True, warmup=TICKS, **STILL | {"local_learning_rate": 0.3})
+    chain, settled, weights = steps_of(config)
+    _, said, _ = steps_of(config.changed(settle=False, update="local"))
+    expected = exact(config, weights, 0, range(TICKS - LAG))
+    np.testing.assert_allclose(sum(settled[0].values()), expected, rtol=0, atol=1e-14)
+    heard = chain.steppers[0].box.weights.heard
+    assert len(heard) == len(said[0]) == TICKS
+    for one, other in zip(heard, said[0].values(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
+    assert np.abs(sum(heard)).max() > 1e-3
+
+
+def test_a_readout_that_knows_nothing_costs_no_pass_of_its_own(monkeypatch):
+    monkeypatch.setattr(LocalReadout, "skill", 0.0)
+    chain, _, _ = steps_of(tiny(unroll=(4, 3), settle=True, **STILL))
+    assert not chain.steppers[0].box.weights.heard
+
+
+def test_shared_weights_hear_both_in_one_sum(monkeypatch):
+    """Before anything was corrected, that is what a chain that does not settle learns from."""
+    monkeypatch.setattr(LocalReadout, "skill", 0.7)
+    config = tiny(unroll=(4, 3), weights="shared", sync_every=5, settle=True, **STILL | {"ticks": LAG})
+    ran = [Chain(config), Chain(config.changed(settle=False))]
+    for chain in ran:
+        chain.run()
+    one, other = (chain.steppers[0].box.weights for chain in ran)
+    np.testing.assert_allclose(one._gathered, other._gathered, rtol=0, atol=1e-15)
+    assert np.abs(one._gathered).max() > 1e-4
 
 
 def test_a_perfect_synthesizer_owes_nothing():
@@ -117,13 +146,6 @@ def test_a_perfect_synthesizer_owes_nothing():
     box.boundary.predict, box.weights.step = predict, step
     chain.run()
     assert max(owed) < 1e-15
-
-
-@pytest.mark.parametrize(("skill", "share"), [(0, 1), (1, 8 / 12), (0.5, 10 / 12)])
-def test_a_skilled_box_takes_less_of_it_the_later_it_comes(skill, share):
-    config = tiny(lag=2)
-    settling = Settling(config, 0, Parameters({"input": (2, 2)}, "float64"))  # D = 4
-    assert settling.share(skill) == pytest.approx(share)
 
 
 def test_the_scale_is_the_root_mean_square_of_targets(rng):
