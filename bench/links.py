@@ -18,9 +18,10 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
+from bench.law import decoupled_period, locked_period
 from bench.measure import Contender, Figure, median, ours, rival, rival_figure, save, take_turns
 from dni_actors.config.run import RunConfig
-from dni_actors.observe.law import Cost, decoupled_period, locked_period
+from dni_actors.observe.spent import Cost
 from dni_actors.observe.standing import Standing
 from dni_actors.runtime import Runtime, started
 from dni_actors.runtime.driver.tuning import tune

@@ -39,8 +39,7 @@ from dni_actors.record.storage import Storage
 from dni_actors.runtime import Runtime, started
 from dni_actors.simulate import events
 from dni_actors.simulate.costs import DELAYED, Measured, read
-from dni_actors.simulate.outcome import steady_period
-from dni_actors.simulate.scene import SECOND, Failures, Nodes, Scene, Work, uniform, whole
+from dni_actors.timing.scene import SECOND, Failures, Nodes, Scene, Work, uniform, whole
 
 STEPS, CALIBRATED = 28, 4  # of a sequence; boxes of the calibration
 SMALL: dict[str, Any] = {"task": "rows", "hidden": 16, "batch": 8, "evaluate_every": 0, "local_readout": False}
@@ -189,7 +188,7 @@ def scene(case: Case, measured: Measured) -> Scene:
 
 def predicted(case: Case, measured: Measured) -> float:
     """Ticks a second."""
-    return SECOND / steady_period(events.run(scene(case, measured), max(300, 10 * case.lag)))
+    return SECOND / events.run(scene(case, measured), max(300, 10 * case.lag)).period
 
 
 def compare(running: Runtime, measured: Measured, cases: Sequence[Case], rounds: int) -> dict[str, dict[str, float]]:

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "dni_actors"
 FLOORS = {  # height of each part; a module imports lower parts, and its own
     "nn": 0, "tasks": 0, "config": 0,
     "box": 1,
-    "protocol": 2,
+    "protocol": 2, "timing": 2,
     "observe": 3,
     "runtime": 4, "record": 4, "view": 4,
     "": 5, "experiment": 5, "options": 5, "launch": 5, "replay": 5, "predict": 5, "compare": 5, "report": 5,
@@ -19,7 +19,7 @@ FLOORS = {  # height of each part; a module imports lower parts, and its own
     "simulate": 5, "__main__": 5,
 }  # fmt: skip
 BOTTOM, TOP = 0, 5  # floors whose parts may import each other
-PURE = ("nn", "box", "protocol", "observe")  # no clock, no threads, no I/O
+PURE = ("nn", "box", "protocol", "timing", "observe")  # no clock, no threads, no I/O
 LIBRARIES = {  # which parts, or single modules, may import what
     "ray": {"runtime"},
     "zmq": {"runtime"},
@@ -36,6 +36,7 @@ LIBRARIES = {  # which parts, or single modules, may import what
         "tasks",
         "box",
         "protocol",
+        "timing",
         "observe",
         "runtime",
         "record",

@@ -14,7 +14,7 @@ show it.
 
 A hint is given only where following it helps, and names what to give instead and what that brings. A box that waits
 says nothing by itself: it may wait because a slower one holds it back, or because others work on its core. So a larger
-lag is advised only where both sides of a boundary wait *and* the lag law (observe/law.py), from what the boxes' ticks
+lag is advised only where both sides of a boundary wait *and* a simulation (observe/pace.py), from what the boxes' ticks
 cost in this run, from its links and its cores, explains that by the lag.
 """
 
@@ -26,9 +26,8 @@ from itertools import pairwise
 from dni_actors.config.run import RunConfig
 from dni_actors.nn.losses import LOSSES
 from dni_actors.observe.events import Event, Row, Started, Status, Warned
-from dni_actors.observe.law import decoupled_period, least_lag
+from dni_actors.observe.pace import larger, pace
 from dni_actors.observe.standing import Standing
-from dni_actors.protocol.layout import on_the_line
 
 DULL = 0.05  # cosine below which a synthesizer tells next to nothing
 LONG = 5.0  # norm ratio
@@ -151,10 +150,10 @@ def by_heart(standing: Standing) -> list[str]:
 
 
 def knows_lag(standing: Standing) -> bool:
-    """Whether the lag law holds for the run, and there are rows to go by.
+    """Whether the engine can tell of the run, and there are rows to go by.
 
-    In one process a box waits because others work; in lock-step for every gradient; where states come late, too, the
-    law is another one; and who gave `--lag auto` has had the same law's answer, and is not sent back to it.
+    In one process a box waits because others work; in lock-step for every gradient; where states come late, too, it
+    does not apply; and who gave `--lag auto` has had its answer, and is not sent back to it.
     """
     config = standing.config
     lagged = config.learning.update != "locked" and config.learning.unlock != "full" and not standing.tuned
@@ -172,12 +171,10 @@ def larger_lag(standing: Standing) -> list[str]:
     starved = next((k for k, both in enumerate(waits) if min(both) > WAITED), None)
     if starved is None:
         return []
-    costs, links, cores = [of.cost for of in spent], round_trip_links(standing), standing.cores
-    line = max(on_the_line(standing.config))
-    enough = max(lag, least_lag(costs, links, cores, line=line))
-    now, then = (decoupled_period(costs, links, of, cores, line) for of in (lag, enough))
-    period = max(of.period for of in spent)
-    faster = period / max(period - (now - then), then)  # what the law does not explain stays
+    costs = [of.cost for of in spent]
+    better = larger(pace(standing.config, costs, round_trip_links(standing), standing.cores), lag)
+    enough, period = better.lag, max(of.period for of in spent)
+    faster = period / max(period - (better.now - better.then), better.then)  # what is not simulated stays
     if faster < FASTER:
         return []
     gradient, state = waits[starved]
@@ -188,7 +185,7 @@ def larger_lag(standing: Standing) -> list[str]:
 
 def round_trip_links(standing: Standing) -> list[float]:
     """Seconds there and back, of each boundary, as measured and as emulated; what no wire has measured counts as 0."""
-    emulated = sum(standing.config.link_delay) + sum(on_the_line(standing.config))  # the mean delay, twice
+    emulated = sum(standing.config.link_delay)  # the mean delay, twice
     return [(link or 0.0) + emulated for link in standing.links]
 
 

@@ -2,11 +2,32 @@
 
 import math
 from collections import defaultdict
+from typing import NamedTuple
 
 from dni_actors.observe.events import Row
-from dni_actors.observe.law import Cost
 
 SECONDS = [name for name in Row._fields if name.endswith("seconds")]
+
+GROWN = 1.5  # times as many ticks as those that a cost is the mean of, from which on there is a new one
+
+
+class Cost(NamedTuple):
+    """Seconds of a box's work in a tick."""
+
+    train: float
+    """of the synthesizer"""
+    forward: float
+    backward: float
+    """with the synthesis before it"""
+    update: float
+    cpu: float
+    """the part of all these in which it needs a core: all but emulated work"""
+    prepare: float = 0.0
+    """what comes before everything else"""
+
+    @property
+    def tick(self) -> float:
+        return self.prepare + self.train + self.forward + self.backward + self.update
 
 
 class Spent:
@@ -16,6 +37,8 @@ class Spent:
         self.ticks = 0
         self.slack = math.inf
         """the least mean of a row, in ticks"""
+        self._cost: Cost | None = None
+        self._cost_of = 0  # ticks
         self._seconds: defaultdict[str, float] = defaultdict(float)
 
     def add(self, row: Row) -> None:
@@ -36,10 +59,17 @@ class Spent:
 
     @property
     def cost(self) -> Cost:
-        """Of a tick. There must be ticks."""
+        """Of a tick. There must be ticks. It stays as it is while they grow by less than a half, as do its users'
+        conclusions."""
+        if self._cost is None or self.ticks >= GROWN * self._cost_of:
+            self._cost, self._cost_of = self._mean(), self.ticks
+        return self._cost
+
+    def _mean(self) -> Cost:
         of = {name: seconds / self.ticks for name, seconds in self._seconds.items()}
         return Cost(
-            train=of["prepare_seconds"] + of["train_seconds"],
+            prepare=of["prepare_seconds"],
+            train=of["train_seconds"],
             forward=of["forward_seconds"],
             backward=of["synthesize_seconds"] + of["backward_seconds"],
             update=of["update_seconds"],

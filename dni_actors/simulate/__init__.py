@@ -2,8 +2,8 @@
 
 What is learned does not depend on timing, so timing can be modelled by itself. Two engines do it:
 
-    recurrence   all boxes of a tick at once, as arrays: exact, for ten thousand boxes; no shared cores or uplinks
-    events       a heap of instants over the programs of protocol/program.py, which the real runtimes run, too
+    timing/recurrence  all boxes of a tick at once, as arrays: exact, for ten thousand boxes; no shared cores or uplinks
+    events             a heap of instants over the programs of protocol/program.py, which the real runtimes run, too
 
 Where both apply they agree to the nanosecond (tests/simulate/test_agreement.py).
 """

@@ -19,7 +19,7 @@ from dni_actors.protocol.channel import Channel, Phase
 from dni_actors.protocol.post import IN_STEP
 from dni_actors.record.accounts import Reader
 from dni_actors.record.traces import Traces
-from dni_actors.simulate.scene import FACTORS, SECOND, Work, quantiles, table, whole
+from dni_actors.timing.scene import FACTORS, SECOND, Work, quantiles, table, whole
 
 KINDS = (PREPARE, *(str(phase) for phase in Phase if phase is not Phase.EVALUATE))
 SHIPPED = "shipped"

@@ -12,8 +12,8 @@ from collections import Counter
 
 import numpy as np
 
-from dni_actors.nn.arrays import Array
-from dni_actors.simulate.scene import Late, Scene
+from dni_actors.timing.lag import trips
+from dni_actors.timing.scene import Late, Scene
 
 BUSY = 0.95  # share of time, or of ticks, from which on something is what the chain waits for
 QUEUED = 0.3  # share of time on the critical path from which on waiting for cores is the cause
@@ -51,13 +51,13 @@ def critical(scene: Scene, late: Late, ticks: int, period: float) -> str:
 
 
 def own_work(scene: Scene, k: int) -> str:
-    total = scene.work.total
+    total = scene.means.total
     return "the boxes' own work" if (total == total[0]).all() else f"box {k}'s own work"
 
 
 def slowest(scene: Scene) -> list[int]:
     """Boxes with about as much work as any, if they are a small part of all."""
-    total = scene.work.total
+    total = scene.means.total
     found: list[int] = np.flatnonzero(total >= BUSY * total.max()).tolist()
     return found if len(found) <= FEW * scene.boxes else []
 
@@ -74,17 +74,9 @@ def lacking(scene: Scene, k: int) -> str:
     return f"lag {scene.lag} is too small by {missing}" if missing > 0 else f"lag {scene.lag} is enough on average"
 
 
-def trips(scene: Scene) -> Array:
-    """[K-1] mean nanoseconds of the round trip over each boundary (observe/law.py)."""
-    work = scene.work
-    back = work.synthesize + work.backward
-    links = 2 * scene.latency + scene.sending + scene.gradient_sending
-    return links + work.forward[:-1] + work.forward[1:] + back[1:] + work.train[:-1]
-
-
 def loads(scene: Scene) -> dict[str, float]:
     """Mean nanoseconds a tick that each thing is needed for which can do but one thing at a time."""
-    total = scene.work.total
+    total = scene.means.total
     found = {f"box {k}'s own work": float(of) for k, of in enumerate(total)}
     nodes, sending = scene.nodes, scene.sending
     if nodes is None:
@@ -107,7 +99,7 @@ def busiest(scene: Scene, period: float) -> str | None:
     """What boxes share, if it is busy all the time."""
     shared = {name: load for name, load in loads(scene).items() if not name.startswith("box")}
     name = max(shared, key=shared.__getitem__)
-    return name if shared[name] > BUSY * period and shared[name] >= scene.work.total.max() else None
+    return name if shared[name] > BUSY * period and shared[name] >= scene.means.total.max() else None
 
 
 def path(late: Late, lag: int, ticks: int) -> tuple[Counter[int], Counter[int], Counter[int]]:

@@ -16,9 +16,9 @@ from dni_actors.nn.arrays import Array
 from dni_actors.observe.trace import BEGIN, CODES, EVENTS, PREPARE, TICK
 from dni_actors.protocol.channel import Channel, Phase, Put, Work
 from dni_actors.protocol.program import tick
-from dni_actors.simulate.scene import MOST_REWINDS, SECOND, Late, Scene, Times
 from dni_actors.simulate.street import Costs, Seat, Way, seats
 from dni_actors.simulate.weightless import WeightlessBox
+from dni_actors.timing.scene import MOST_REWINDS, SECOND, Late, Scene, Times
 
 PHASES = (PREPARE, Phase.TRAIN, Phase.FORWARD, Phase.SYNTHESIZE, Phase.BACKWARD, Phase.UPDATE)
 """what a box can do, as the fields of `scene.Work`"""

@@ -1,16 +1,17 @@
 """What a simulated rule comes to: figures for the table."""
 
-import math
 from dataclasses import replace
 from typing import NamedTuple
 
 from dni_actors.nn.streams import Stream, generator
-from dni_actors.simulate import events, recurrence
-from dni_actors.simulate.cycle import critical, loads, trips
+from dni_actors.simulate import events
+from dni_actors.simulate.cycle import critical, loads
 from dni_actors.simulate.rivals import Together
-from dni_actors.simulate.scene import SECOND, Scene, Times
 from dni_actors.simulate.setting import DEATHS, LONG, SHORT, Setting
 from dni_actors.simulate.words import CHAINS, LAGGED
+from dni_actors.timing import recurrence
+from dni_actors.timing.lag import least, trips
+from dni_actors.timing.scene import SECOND, Scene, Times
 
 WINDOW = 4000  # ticks, at most, that the critical path is followed back; boxes times ticks: CELLS
 CELLS = 8_000_000
@@ -53,9 +54,9 @@ def simulate(setting: Setting, update: str) -> Outcome:
     for seed in range(setting.seed, setting.seed + setting.repeated(update, ticks)):
         scene = setting.scene(update, seed, failures=False)
         times = run(setting, scene, update, ticks)
-        period = steady_period(times)
+        period = times.period
         rates.append(SECOND / period)
-        used.append(float(scene.work.total.mean()) / period)
+        used.append(float(scene.means.total.mean()) / period)
         name = name or named(setting, scene, update, times, period)
         steady = steady and (update not in CHAINS or is_steady(times))
         if setting.failures_per_hour:
@@ -89,13 +90,6 @@ def run(setting: Setting, scene: Scene, update: str, ticks: int, traced: events.
     return recurrence.run(scene, ticks, window)
 
 
-def steady_period(times: Times) -> float:
-    """Nanoseconds a tick, the first half of the run left out."""
-    ticks = len(times.finished)
-    first = ticks // 2
-    return float(times.finished[-1] - (times.finished[first - 1] if first else 0)) / (ticks - first)
-
-
 def is_steady(times: Times) -> bool:
     """Whether the last quarter of a run took about as long as the one before; of short runs nobody can tell."""
     if len(times.finished) < SHORTEST:
@@ -112,7 +106,7 @@ def with_failures(setting: Setting, update: str, seed: int, calm: Times) -> floa
     instant of the calm run's second half: how much later the same ticks are done. If that is a small part of the time
     between two deaths, the costs of all deaths add up; else a run with all of them is simulated.
     """
-    scene, period = setting.scene(update, seed, failures=True), steady_period(calm)
+    scene, period = setting.scene(update, seed, failures=True), calm.period
     assert scene.failures is not None
     end = int(calm.finished[-1])
     death = round(end * generator(seed, Stream.UPDATES, 2).uniform(0.5, 1))
@@ -153,18 +147,12 @@ def least_lag(setting: Setting, update: str) -> int:
     """The least lag with which a chain is as fast as the target asks for, of what an unlimited lag gives."""
     assert setting.target is not None
     scene = setting.scene(update, setting.seed, failures=False)
-    enough = math.ceil(trips(scene).max(initial=0) / max(1.0, *loads(scene).values())) + 1
 
     def rate(lag: int) -> float:
         tried = replace(setting, lag=lag, repeats=1, failures_per_hour=0)
-        return simulate(tried, update).ticks_per_second
+        return simulate(tried, update).ticks_per_second / SECOND
 
-    best = rate(8 * enough)
-    low, high = 0, 8 * enough  # the least one is above the first, and not above the second
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if rate(middle) >= setting.target * best else (middle, high)
-    return high
+    return least(rate, float(trips(scene).max(initial=0)), max(loads(scene).values()), setting.target)
 
 
 def mean(values: list[float]) -> float:

@@ -16,7 +16,7 @@ import math
 import numpy as np
 
 from dni_actors.nn.arrays import Array
-from dni_actors.simulate.scene import Late, Nodes, Row, Scene
+from dni_actors.timing.scene import Late, Nodes, Row, Scene
 
 
 class Together:

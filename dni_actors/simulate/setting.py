@@ -12,7 +12,8 @@ from dni_actors.nn.arrays import Array
 from dni_actors.nn.narrow import raw_size
 from dni_actors.nn.streams import Stream, generator
 from dni_actors.simulate.costs import Measured, load
-from dni_actors.simulate.scene import (
+from dni_actors.simulate.words import CHAINS, LAGGED, RULES, check_file, parse_jitter, parse_stragglers, parse_updates
+from dni_actors.timing.scene import (
     SECOND,
     Failures,
     Nodes,
@@ -21,7 +22,6 @@ from dni_actors.simulate.scene import (
     varying,
     whole,
 )
-from dni_actors.simulate.words import CHAINS, LAGGED, RULES, check_file, parse_jitter, parse_stragglers, parse_updates
 
 SHORT, MIDDLE, LONG = 1000, 10_000, 20_000  # ticks by default, at least; at most; at most with failures
 EVENTS, IN_STEP = 500_000, 100_000  # ticks times boxes, where boxes share cores or uplinks; of rules that have no lag

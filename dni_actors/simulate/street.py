@@ -11,8 +11,8 @@ import numpy as np
 
 from dni_actors.box.messages import Contents
 from dni_actors.protocol.channel import Channel, Step
-from dni_actors.simulate.scene import Nodes, Row, Scene
 from dni_actors.simulate.weightless import WeightlessBox
+from dni_actors.timing.scene import Nodes, Row, Scene
 
 
 class Costs:

@@ -7,7 +7,7 @@ import numpy as np
 from dni_actors.box.messages import Gradient, State
 from dni_actors.box.time_box import TimeBox
 from dni_actors.nn.arrays import Array
-from dni_actors.simulate.scene import SILENT, Scene
+from dni_actors.timing.scene import SILENT, Scene
 
 NOTHING = np.zeros(0, np.float32)
 STATE, EMPTY, FULL = State(NOTHING), Gradient(), Gradient(NOTHING)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from dni_actors.config.checks import ConfigError, choose
-from dni_actors.simulate.scene import Rule
+from dni_actors.timing.scene import Rule
 
 RULES = ("synthetic", "delayed", "local", "locked", "gpipe", "data-parallel", "diloco")
 CHAINS: dict[str, Rule] = {name: cast(Rule, name) for name in RULES[:4]} | {"gpipe": "locked"}

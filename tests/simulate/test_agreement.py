@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dni_actors.simulate import events, recurrence
+from dni_actors.simulate import events
 from dni_actors.simulate.cycle import path
-from dni_actors.simulate.scene import Failures, Late, Nodes, Scene, Work, lognormal, no_noise, uniform
+from dni_actors.timing import recurrence
+from dni_actors.timing.scene import Failures, Late, Nodes, Scene, Work, lognormal, no_noise, uniform
 
 RULES = ("synthetic", "delayed", "local", "truncated", "locked")
 COSTS = st.integers(0, 50)

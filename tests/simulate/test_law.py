@@ -1,5 +1,5 @@
-"""The lag law, by which `--lag auto` and the advice go, finds what the engines find where it applies: fixed costs, and
-nothing shared. So what `launch` advises is what `simulate` says."""
+"""The engines, by which `--lag auto` and the advice go, find what the lag law says in closed form, where it applies:
+fixed costs, and nothing shared."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dni_actors.observe.law import Cost, decoupled_period, least_lag, locked_period
-from dni_actors.simulate import recurrence
-from dni_actors.simulate.outcome import steady_period
-from dni_actors.simulate.scene import Scene, Work
+from bench.law import decoupled_period, least_lag, locked_period
+from dni_actors.observe.spent import Cost
+from dni_actors.timing import recurrence
+from dni_actors.timing.scene import Scene, Work
 
 TICKS = 1200
 
@@ -46,14 +46,14 @@ def links(scene):
 def test_the_law_gives_the_period_of_a_decoupled_chain(scene):
     scene = replace(scene, warm=True)  # `delayed` as after its first L (K-1) ticks
     law = decoupled_period(costs(scene), links(scene), scene.lag, line=float(scene.sending.max(initial=0)))
-    assert steady_period(recurrence.run(scene, TICKS)) == pytest.approx(law, rel=0.01)
+    assert recurrence.run(scene, TICKS).period == pytest.approx(law, rel=0.01)
 
 
 @given(chains("locked"))
 @settings(max_examples=50, deadline=None)
 def test_the_law_gives_the_period_of_a_locked_chain_or_a_little_more(scene):
     """Its update may hide behind other boxes' work: the law counts the longest one in full."""
-    law, found = locked_period(costs(scene), links(scene)), steady_period(recurrence.run(scene, 100))
+    law, found = locked_period(costs(scene), links(scene)), recurrence.run(scene, 100).period
     assert found <= law + 1e-6
     assert found >= law - scene.work.update.max()
 
@@ -63,7 +63,7 @@ def test_the_law_gives_the_period_of_a_locked_chain_or_a_little_more(scene):
 def test_the_least_lag_of_the_law_is_the_least_that_is_as_fast_as_can_be(scene):
     least = least_lag(costs(scene), links(scene), line=float(scene.sending.max(initial=0)))
     best, at, below = (
-        steady_period(recurrence.run(replace(scene, lag=lag), TICKS)) for lag in (10 * least, least, max(1, least - 1))
+        recurrence.run(replace(scene, lag=lag), TICKS).period for lag in (10 * least, least, max(1, least - 1))
     )
     assert at == pytest.approx(best, rel=0.01)
     if least > 1:

@@ -9,9 +9,10 @@ import sys
 import numpy as np
 import pytest
 
+from bench.law import least_lag
 from dni_actors.config.checks import ConfigError
 from dni_actors.experiment import run
-from dni_actors.observe.law import Cost, least_lag
+from dni_actors.observe.spent import Cost
 from dni_actors.simulate.costs import keep
 from dni_actors.simulate.options import parse
 from dni_actors.simulate.outcome import least_lag as simulated_least_lag

@@ -162,13 +162,12 @@ class Scene:
         return self.lag * np.arange(self.boxes - 1, -1, -1) * (self.update == "delayed" and not self.warm)
 
     @cached_property
-    def _means(self) -> Array:
-        """[6, K] what each phase costs under this rule: nothing where the program has no such phase."""
-        means = np.array(self.work, np.float32)
-        if self.update != "synthetic":
-            means[[Work._fields.index(name) for name in ("train", "synthesize")]] = 0
-        means[[Work._fields.index(name) for name in ("train", "synthesize")], -1] = 0
-        return means
+    def means(self) -> Work:
+        """What each phase costs under this rule: nothing where the program has no such phase."""
+        means = np.array(self.work, np.int64)
+        none = [Work._fields.index(name) for name in ("train", "synthesize")]
+        means[none, -1 if self.update == "synthetic" else slice(None)] = 0
+        return Work(*means)
 
     def row(self, n: int) -> Row:
         """What tick n costs."""
@@ -179,7 +178,8 @@ class Scene:
         return self._drawn(0)
 
     def _drawn(self, n: int) -> Row:
-        awake, latency = self._means - self.sleeps, self.latency.astype(np.float32)
+        awake = (np.array(self.means) - self.sleeps).astype(np.float32)
+        latency = self.latency.astype(np.float32)
         asleep = whole(self.sleeps * self._factors(self.emulated, Stream.COMPUTE_DELAY, n, 1, self.boxes))
         work = asleep + whole(awake * self._factors(self.noise, Stream.COMPUTE_DELAY, n, 0, self.boxes))
         there, back = (
@@ -193,7 +193,7 @@ class Scene:
     @cached_property
     def sleeps(self) -> Array:
         """[6, K] mean nanoseconds of work that needs no core."""
-        return np.minimum(0 if self.asleep is None else self.asleep, self._means).astype(np.int64)
+        return np.minimum(0 if self.asleep is None else self.asleep, self.means).astype(np.int64)
 
     def _factors(self, of: Array, stream: Stream, n: int, lane: int, count: int) -> Array:
         if len(of) == 1:
@@ -224,6 +224,13 @@ class Times(NamedTuple):
     rewinds: int = 0
     redone: int = 0
     """ticks"""
+
+    @property
+    def period(self) -> float:
+        """Nanoseconds a tick, the first half of the run left out."""
+        ticks = len(self.finished)
+        first = ticks // 2
+        return float(self.finished[-1] - (self.finished[first - 1] if first else 0)) / (ticks - first)
 
 
 class Late(NamedTuple):

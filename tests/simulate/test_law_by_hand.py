@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from dni_actors.observe.law import Cost, busy, decoupled_period, least_lag, locked_period
+from bench.law import busy, decoupled_period, least_lag, locked_period
+from dni_actors.observe.spent import Cost
 
 BOX = Cost(train=0.0, forward=0.01 / 3, backward=0.01 / 3, update=0.01 / 3, cpu=0.0)
 

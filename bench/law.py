@@ -1,4 +1,7 @@
-"""The lag law: how long a tick takes, from what each box costs and how slow each link is. Pure arithmetic.
+"""The lag law: how long a tick takes, from what each box costs and how slow each link is, where neither varies.
+
+In closed form it is what benches draw beside what they measure, and what tests hold the engines against
+(tests/simulate/test_law.py). `--lag auto` and the advice go by the engine (dni_actors/timing).
 
 With s = train synthesizer, f = forward until the put, b = synthesize and backward until the put, u = update of a box,
 c = s + f + b + u, and d the one-way delays of a boundary, there and back:
@@ -15,23 +18,8 @@ Boxes that share cores work in turns: what they do in a round trip then takes lo
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
-
-class Cost(NamedTuple):
-    """Seconds of a box's work in a tick."""
-
-    train: float
-    forward: float
-    backward: float
-    """with the synthesis before it"""
-    update: float
-    cpu: float
-    """the part of all these in which it needs a core: all but emulated work"""
-
-    @property
-    def tick(self) -> float:
-        return self.train + self.forward + self.backward + self.update
+from dni_actors.observe.spent import Cost
 
 
 def busy(costs: Sequence[Cost], cores: float = math.inf) -> float:
@@ -43,7 +31,7 @@ def round_trips(costs: Sequence[Cost], links: Sequence[float], cores: float = ma
     """Per boundary: seconds from the put of a state to the end of learning from its gradient; links there and back."""
     stretch = busy(costs, cores) / busy(costs)
     return [
-        stretch * (here.forward + there.forward + there.backward + here.train) + link
+        stretch * (here.forward + there.forward + there.backward + here.prepare + here.train) + link
         for (here, there), link in zip(pairwise(costs), links, strict=True)
     ]
 

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from dni_actors.nn.arrays import Array
-from dni_actors.simulate.scene import MOST_REWINDS, Late, Row, Scene, Times
+from dni_actors.timing.scene import MOST_REWINDS, Late, Row, Scene, Times
 
 
 class Ticks(Protocol):
