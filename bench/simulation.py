@@ -2,15 +2,16 @@
 
     python -m bench.simulation [--rounds 3] [--parts emulated many cores killed]
 
-emulated    boxes and links whose delays are emulated, so that it can be run on a busy machine; narrow links
+emulated    boxes and links whose delays are emulated, so that it can be run on a busy machine; narrow links; a
+            straggler with eleven times as many time steps as the others
 many        the same with 14 and 28 boxes
-cores       boxes that compute all the time and share the cores, one of them with more time steps than the others: only
-            for a machine that has nothing else to do
+cores       boxes that compute all the time and share the cores, in two runs of unequal numbers of time steps: only for
+            a machine that has nothing else to do
 killed      a box is killed in the middle: how long the run takes in all; restart times come from another killed run
 
-One calibration run of 4 boxes for each size of network gives the CPU time of phases and the way of a message, from its
-record. All other runs are predicted from these: other numbers of boxes, lags, delays and update rules, which no
-calibration saw. Forward and backward are taken as proportional to a box's time steps.
+Each round begins with calibration runs of 4 boxes (bench/calibration.py), and ends with a run of each case, which no
+calibration saw: other numbers of boxes and time steps, lags, delays, links. What a machine can do changes from
+minute to minute, so each run is compared with the prediction from its own round; of the rounds the medians count.
 """
 
 import argparse
@@ -27,10 +28,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.measure import RESULTS, ours, save
+from bench.calibration import LAG, UNROLL, Calibration, Ways, calibrated, watched, ways
+from bench.measure import RESULTS, save
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.run import RunConfig
-from dni_actors.experiment import run
 from dni_actors.observe.events import Started, Status
 from dni_actors.observe.standing import Standing
 from dni_actors.protocol.layout import on_the_line
@@ -38,10 +39,9 @@ from dni_actors.record.cut_store import CutStore
 from dni_actors.record.storage import Storage
 from dni_actors.runtime import Runtime, started
 from dni_actors.simulate import events
-from dni_actors.simulate.costs import DELAYED, Measured, read
+from dni_actors.simulate.costs import DELAYED
 from dni_actors.timing.scene import SECOND, Failures, Nodes, Scene, Work, uniform, whole
 
-STEPS, CALIBRATED = 28, 4  # of a sequence; boxes of the calibration
 SMALL: dict[str, Any] = {"task": "rows", "hidden": 16, "batch": 8, "evaluate_every": 0, "local_readout": False}
 LARGE: dict[str, Any] = SMALL | {"hidden": 128, "batch": 64}
 LENGTH = 2.5  # seconds of a run, about
@@ -106,6 +106,7 @@ EMULATED = (
     Case(3, 2, link="10", mbps=0.2),
     Case(3, 1, "locked", mbps=0.2),
     Case(6, 4, "delayed", compute="30", link="30", mbps=0.5),
+    Case(4, 4, compute="5", size=LARGE, link="5", unroll=(2, 2, 22, 2)),
 )
 MANY = (
     Case(14, 2, compute="60", link="20"),
@@ -133,56 +134,63 @@ KILLED = (
     Case(6, 2, compute="30", link="10"),
     Case(4, 1, "locked", link="5"),
 )
-PARTS = {
-    "emulated": (Case(CALIBRATED, 4), EMULATED),
-    "many": (Case(CALIBRATED, 4, compute="60"), MANY),
-    "cores": (Case(CALIBRATED, 4, compute="0", size=LARGE), CORES),
-    "killed": (Case(CALIBRATED, 4), KILLED),
-}
-"""of which run each is predicted, and what"""
+PARTS = {"emulated": EMULATED, "many": MANY, "cores": CORES, "killed": KILLED}
 
 
-def calibrated(running: Runtime, case: Case) -> Measured:
-    """What a run's record tells; where boxes fill the cores the way of messages comes from a second run, in lock-step:
-    in the first one a message also waits until its receiver has a core, which the simulation adds by itself."""
-    measured = recorded(running, case)
-    if case.size is not LARGE:
-        return measured
-    alone = recorded(running, case._replace(update="locked", lag=1))
-    return measured._replace(latency=alone.latency, jitter=alone.jitter)
+class Measured(NamedTuple):
+    """What calibration runs found, of one size of network and with one emulated work."""
+
+    of_rule: dict[str, Calibration]
+    ways: Ways
 
 
-def recorded(running: Runtime, case: Case) -> Measured:
-    with tempfile.TemporaryDirectory() as storage:
-        run(case.config(200, storage=storage, name="calibration", console="quiet", trace="full"), running)
-        return read(f"{storage}/calibration")
+def measure(running: Runtime, cases: Sequence[Case], rounds: int = 1) -> dict[tuple[int, bool], Measured]:
+    """By `group`: what the cases need."""
+    groups = {group(case): [one for one in cases if group(one) == group(case)] for case in cases}
+    return {name: measured(running, of, rounds) for name, of in groups.items()}
+
+
+def group(case: Case) -> tuple[int, bool]:
+    """Cases that are predicted from the same calibration: of one size, and of boxes that sleep or do not."""
+    return case.size["hidden"], case.compute != "0"
+
+
+def measured(running: Runtime, cases: Sequence[Case], rounds: int) -> Measured:
+    """Of one group."""
+    size, (compute, ticks) = cases[0].size, ("0", 600) if cases[0].compute == "0" else ("10", 60)
+
+    def config(rule: str, **fields: Any) -> RunConfig:
+        one = Case(len(UNROLL), 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=UNROLL)
+        return one.config(ticks, **fields)
+
+    found = {rule: calibrated(running, config, rule, rounds) for rule in sorted({case.update for case in cases})}
+    return Measured(found, ways(running, config, rounds))
 
 
 def scene(case: Case, measured: Measured) -> Scene:
-    """What is predicted for a run, from a calibration that had other boxes and no links."""
+    """What is predicted for a run."""
     low, high = parse_delay("compute_delay_ms", case.compute)
     near, far = parse_delay("link_delay_ms", case.link)
-    computed = np.array(measured.work) - np.array(measured.asleep)
-    each = computed[:, [0]].repeat(case.boxes, axis=1)  # the first, the middle and the last box differ little
-    scaled = [Work._fields.index(name) for name in ("forward", "backward")]
-    steps = np.array(case.config(1).unrolls)
-    each[scaled] = each[scaled] * CALIBRATED * steps // STEPS
-    asleep = np.zeros_like(each)
-    for name in DELAYED:
-        asleep[Work._fields.index(name)] = round((low + high) / 2 / len(DELAYED) * SECOND)
-    links = np.full(case.boxes - 1, measured.latency.mean() + (near + far) / 2 * SECOND)
+    calibration = measured.of_rule[case.update]
+    computed = calibration.cpu(case.config(1).unrolls)
+    cores = os.cpu_count() or 1
+    if case.update != "locked":  # where all cores are busy, boxes have but a part of them
+        computed *= cores / (cores - calibration.beside.of(case.boxes))
+    asleep = np.zeros_like(computed)
+    asleep[[Work._fields.index(name) for name in DELAYED]] = (low + high) / 2 / len(DELAYED)
+    latency = np.full(case.boxes - 1, measured.ways.latency + (near + far) / 2)
     return Scene(
         update=case.config(1).learning.update,  # type: ignore[arg-type]  # none of these is noise
         lag=case.lag,
         pieces=case.pieces,
-        work=Work(*(each + asleep)),
-        asleep=Work(*asleep),
-        latency=whole(links),
+        work=Work(*whole((computed + asleep) * SECOND)),
+        asleep=Work(*whole(asleep * SECOND)),
+        latency=whole(latency * SECOND),
         sending=np.full(case.boxes - 1, round(on_the_line(case.config(1))[0] / case.pieces * SECOND)),
-        noise=measured.noise,
+        noise=measured.ways.noise,
         emulated=uniform(low, high),
-        jitter=uniform(near, far),
-        nodes=Nodes((0,) * case.boxes, os.cpu_count()),
+        jitter=uniform(measured.ways.latency + near, measured.ways.latency + far),
+        nodes=Nodes((0,) * case.boxes, cores),
     )
 
 
@@ -191,17 +199,36 @@ def predicted(case: Case, measured: Measured) -> float:
     return SECOND / events.run(scene(case, measured), max(300, 10 * case.lag)).period
 
 
-def compare(running: Runtime, measured: Measured, cases: Sequence[Case], rounds: int) -> dict[str, dict[str, float]]:
-    """Each case: predicted, measured (the median of the rounds), and the error of the prediction."""
-    rows = {}
-    print(f"{'run':64}{'predicted':>10}{'measured':>10}{'error':>8}")
-    for case in cases:
-        rate = predicted(case, measured)
-        ticks = int(max(20, 6 * case.lag, LENGTH * rate))
-        real = statistics.median(ours(running, case.config(ticks)).rate for _ in range(rounds))
-        rows[case.name] = {"predicted": rate, "measured": real, "error": rate / real - 1}
-        print(f"{case.name:64}{rate:10.2f}{real:10.2f}{rate / real - 1:8.1%}", flush=True)
-    return rows
+class Round(NamedTuple):
+    """Of a case: ticks a second."""
+
+    predicted: float
+    measured: float
+    busy: float
+    """cores that the rest of the machine needed meanwhile"""
+
+    @property
+    def error(self) -> float:
+        return self.predicted / self.measured - 1
+
+
+def compare(running: Runtime, cases: Sequence[Case], rounds: int) -> dict[str, dict[str, float]]:
+    """Each case: predicted, measured, and the error of the prediction."""
+    found: dict[str, list[Round]] = {case.name: [] for case in cases}
+    for n in range(rounds):
+        measured = measure(running, cases)
+        for case in cases:
+            rate = predicted(case, measured[group(case)])
+            ran = watched(running, case.config(int(max(20, 6 * case.lag, LENGTH * rate))))
+            one = Round(rate, ran.rate, ran.beside.rest)
+            found[case.name].append(one)
+            print(f"round {n + 1}, {case.name:64}{rate:10.2f}{ran.rate:10.2f}{one.error:8.1%}", flush=True)
+    return {name: row(several) for name, several in found.items()}
+
+
+def row(several: Sequence[Round]) -> dict[str, float]:
+    """Medians of the rounds."""
+    return {name: statistics.median(getattr(one, name) for one in several) for name in (*Round._fields, "error")}
 
 
 class Killed(NamedTuple):
@@ -235,28 +262,25 @@ def killed(running: Runtime, config: RunConfig) -> Killed:
     return Killed(died, went_on, ended)
 
 
-def compare_killed(
-    running: Runtime, measured: Measured, cases: Sequence[Case], rounds: int
-) -> dict[str, dict[str, float]]:
+def compare_killed(running: Runtime, cases: Sequence[Case], rounds: int) -> dict[str, dict[str, float]]:
     """As `compare`, in ticks a second from the first to the last, the restart and what is done again included."""
     every = 20  # ticks between cuts
-    seen = [killed(running, Case(CALIBRATED, 4).config(120, checkpoint_every=every)) for _ in range(rounds)]
-    restart = statistics.median(one.went_on - one.died for one in seen)
-    print(
-        f"restart: {restart:.2f} s\n{'run, a box killed in the middle':64}{'predicted':>10}{'measured':>10}{'error':>8}"
-    )
-    rows = {}
-    for case in cases:
-        ticks = int(max(60, 4 * predicted(case, measured)))
-        real = [killed(running, case.config(ticks, checkpoint_every=every)) for _ in range(rounds)]
-        died, rate = statistics.median(one.died for one in real), statistics.median(ticks / one.ended for one in real)
-        period = 1 / predicted(case, measured)
-        failures = Failures(math.inf, whole_ns(restart), whole_ns((every - 0.5) * period), whole_ns(died))
-        times = events.run(replace(scene(case, measured), failures=failures), ticks)
-        guess = ticks / (times.finished[-1] / SECOND)
-        rows[case.name] = {"predicted": guess, "measured": rate, "error": guess / rate - 1}
-        print(f"{case.name:64}{guess:10.2f}{rate:10.2f}{guess / rate - 1:8.1%}", flush=True)
-    return rows
+    found: dict[str, list[Round]] = {case.name: [] for case in cases}
+    for n in range(rounds):
+        measured = measure(running, cases)
+        seen = killed(running, Case(4, 4).config(120, checkpoint_every=every))
+        restart = seen.went_on - seen.died
+        for case in cases:
+            calm = scene(case, measured[group(case)])
+            period = events.run(calm, max(300, 10 * case.lag)).period / SECOND
+            ticks = int(max(60, 4 / period))
+            real = killed(running, case.config(ticks, checkpoint_every=every))
+            failures = Failures(math.inf, whole_ns(restart), whole_ns((every - 0.5) * period), whole_ns(real.died))
+            times = events.run(replace(calm, failures=failures), ticks)
+            one = Round(ticks / (times.finished[-1] / SECOND), ticks / real.ended, 0.0)
+            found[case.name].append(one)
+            print(f"round {n + 1}, {case.name:64}{one.predicted:10.2f}{one.measured:10.2f}{one.error:8.1%}", flush=True)
+    return {name: row(several) for name, several in found.items()}
 
 
 def whole_ns(seconds: float) -> int:
@@ -292,13 +316,11 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     chosen = options.parse_args()
-    boxes = max(case.boxes for part in chosen.parts for case in PARTS[part][1])
-    with started(RunConfig.lenient(**SMALL, boxes=max(CALIBRATED, boxes))) as running:
+    boxes = max(case.boxes for part in chosen.parts for case in PARTS[part])
+    with started(RunConfig.lenient(**SMALL, boxes=max(len(UNROLL), boxes))) as running:
         for part in chosen.parts:
-            calibration, cases = PARTS[part]
-            measured = calibrated(running, calibration)
             comparing = compare_killed if part == "killed" else compare
-            rows = comparing(running, measured, cases, chosen.rounds)
+            rows = comparing(running, PARTS[part], chosen.rounds)
             errors = sorted(abs(row["error"]) for row in rows.values())
             median, worst = statistics.median(errors), errors[-1]
             print(f"{part}: median error {median:.1%}, largest {worst:.1%}")

@@ -40,8 +40,9 @@ def main() -> None:
     if setting.console == "plain":
         print(simulation.table(setting, outcomes))
         if setting.measured is not None:
-            yours = "; yours: --costs runs/NAME" if setting.costs == SHIPPED else ""
-            print(f"costs of {setting.measured.origin}{yours}")
+            print(f"costs of {setting.measured.origin}")
+            if setting.costs == SHIPPED:
+                print("yours: --costs runs/NAME")
     if setting.perfetto is not None:
         perfetto(setting, rules[0], Path(setting.perfetto))
     for update in [] if setting.target is None else [name for name in rules if name in LAGGED]:

@@ -16,7 +16,7 @@ def table(setting: Any, outcomes: Sequence[Any]) -> str:
     names = [of.update if of.lag is None else f"{of.update}, lag {of.lag}" for of in outcomes]
     columns = {"update": names, "ticks/s": [rate(of.ticks_per_second) for of in outcomes]}
     if ranged:
-        columns["range"] = [f"{rate(of.least)}-{rate(of.most)}" if of.most > of.least else "" for of in outcomes]
+        columns["range"] = [spread(of) for of in outcomes]
     if failures:
         columns["goodput"] = [rate(of.goodput) for of in outcomes]
     columns |= {
@@ -35,6 +35,12 @@ def table(setting: Any, outcomes: Sequence[Any]) -> str:
         if not of.steady
     ]
     return "\n".join([*aligned(columns), *notes, "", "what a tick's length comes from", *held])
+
+
+def spread(of: Any) -> str:
+    """What all repeats gave, where that can be told apart."""
+    least, most = rate(of.least), rate(of.most)
+    return f"{least}-{most}" if most != least else ""
 
 
 def sweep_table(name: str, values: Sequence[float], found: dict[str, list[Any]]) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench.measure import ours
-from bench.simulation import Case, calibrated, predicted
+from bench.calibration import watched
+from bench.simulation import Case, group, measure, predicted
 from tests.conftest import Shared
 
 CASES = (
@@ -15,8 +15,8 @@ CASES = (
 
 def test_real_runs_are_as_fast_as_predicted(ray_cluster):
     """Emulated delays are most of the time, so that a busy machine changes little."""
-    measured = calibrated(Shared.running, Case(4, 4, compute="30"))
+    measured = measure(Shared.running, CASES)
     for case in CASES:
-        rate = predicted(case, measured)
-        real = ours(Shared.running, case.config(int(max(15, 2 * rate)))).rate
+        rate = predicted(case, measured[group(case)])
+        real = watched(Shared.running, case.config(int(max(15, 2 * rate)))).rate
         assert rate == pytest.approx(real, rel=0.1), case.name

@@ -223,7 +223,7 @@ def test_costs_ship(tmp_path):
     done = command("--costs", "shipped", "--updates", "synthetic")
     assert done.returncode == 0, done.stderr
     assert "costs of calibration (task rows, boxes 4, " in done.stdout
-    assert "; yours: --costs runs/NAME" in done.stdout
+    assert "\nyours: --costs runs/NAME" in done.stdout
     broken = tmp_path / "costs.json"
     broken.write_text("{}")
     with pytest.raises(ConfigError, match="holds no costs that can be read"):

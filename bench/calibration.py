@@ -1,0 +1,154 @@
+"""What boxes cost on this machine, from short runs: what bench/simulation.py predicts other runs from.
+
+A calibration run has four boxes, short ones and long ones: so what a phase costs falls into what each time step takes
+and what comes to every tick. Each update rule has a run of its own, since their boxes compute different things. Means
+are of CPU time, which other boxes on the same cores do not distort. The way of a message is known from the run in
+lock-step, in which only one box works at a time: in others it also waits until its receiver has a core, which the
+simulation adds.
+
+Beside the boxes' threads, cores also serve other threads of their processes, the driver that asks them for reports, and
+the rest of the machine. That is measured, too.
+"""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.measure import cpu_seconds
+from dni_actors.config.run import RunConfig
+from dni_actors.experiment import run
+from dni_actors.nn.arrays import Array
+from dni_actors.observe.events import Row, Started, Status
+from dni_actors.observe.standing import Standing
+from dni_actors.runtime import Runtime
+from dni_actors.simulate.costs import DELAYED, read
+from dni_actors.timing.scene import Work
+
+UNROLL = (4, 10, 4, 10)  # time steps of the boxes of a calibration
+LAG = 4
+SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
+HERTZ = os.sysconf("SC_CLK_TCK")
+
+
+class Beside(NamedTuple):
+    """Cores, on average, that were busy with something else than the boxes' own threads."""
+
+    box: float
+    """other threads of a box's process, and the driver's part for it"""
+    rest: float
+    """everything else on the machine"""
+
+    def of(self, boxes: int) -> float:
+        """Of so many boxes."""
+        return boxes * self.box + self.rest
+
+
+class Ran(NamedTuple):
+    """A real run, its first tenth left out."""
+
+    rate: float
+    """ticks a second"""
+    cpu: Array
+    """[6, K] seconds of CPU that each phase takes in a tick, without emulated work"""
+    beside: Beside
+
+
+class Calibration(NamedTuple):
+    """Of one update rule. Seconds."""
+
+    fixed: Array
+    """[6, 3] what phases cost in every tick, in the first box, in one in the middle and in the last"""
+    step: Array
+    """[6] and for each time step"""
+    beside: Beside
+
+    def cpu(self, steps: Sequence[int]) -> Array:
+        """[6, K] seconds of each phase of boxes with so many time steps."""
+        role = [0, *[1] * (len(steps) - 2), 2]
+        return np.maximum(0.0, self.fixed[:, role] + self.step[:, None] * np.array(steps))
+
+
+class Ways(NamedTuple):
+    """Of messages, and how work varies."""
+
+    latency: float
+    """seconds"""
+    noise: Array
+    """table of factors for work"""
+
+
+def watched(running: Runtime, config: RunConfig) -> Ran:
+    """A run, and what else the machine did meanwhile."""
+    standing, rows, looks, pids = Standing(config), list[Row](), list[Array](), list[int]()
+    with closing(running.run(config)) as events:
+        for event in events:
+            standing.take(event)
+            if isinstance(event, Started):
+                pids = sorted({place.pid for place in event.places})
+            elif isinstance(event, Status):
+                rows += event.rows
+                if config.ticks // 10 <= standing.ticks < config.ticks:
+                    now = time.perf_counter()
+                    if not looks or now - looks[-1][0] >= SAMPLE_EVERY:
+                        threads = sum(status.cpu_seconds for status in standing.statuses)
+                        looks.append(
+                            np.array([now, machine_seconds(), cpu_seconds(pids), time.process_time(), threads])
+                        )
+    first = config.ticks // 10
+    cpu = np.array([[mean(rows, k, name, first) for k in range(config.boxes)] for name in Work._fields])
+    return Ran(standing.ticks_per_second, cpu, beside(looks, config.boxes))
+
+
+def mean(rows: Sequence[Row], box: int, phase: str, first: int) -> float:
+    """Seconds of CPU of a box's phase in a tick."""
+    mine = [row for row in rows if row.box == box and row.first_tick >= first]
+    ticks = sum(row.last_tick + 1 - row.first_tick for row in mine)
+    asleep = sum(row.delay_seconds for row in mine) / len(DELAYED) if phase in DELAYED else 0.0
+    return float((sum(getattr(row, f"{phase}_seconds") for row in mine) - asleep) / ticks)
+
+
+def beside(looks: Sequence[Array], boxes: int) -> Beside:
+    """From the first look to the last."""
+    if len(looks) < 2:
+        return Beside(0.0, 0.0)
+    seconds, machine, processes, driver, threads = looks[-1] - looks[0]
+    return Beside(
+        max(0.0, processes + driver - threads) / boxes / seconds, max(0.0, machine - processes - driver) / seconds
+    )
+
+
+def machine_seconds() -> float:
+    """CPU time that all processes of the machine have used so far."""
+    fields = [int(of) for of in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]]
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields
+    return (user + nice + system + irq + softirq + steal) / HERTZ
+
+
+def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, rounds: int) -> Calibration:
+    """Medians of several runs. `config` makes that of a run with a rule."""
+    ran = [watched(running, config(rule)) for _ in range(rounds)]
+    cpu = np.median([one.cpu for one in ran], axis=0)
+    step = (cpu[:, 1] - cpu[:, 2]) / (UNROLL[1] - UNROLL[2])  # of the two in the middle
+    fixed = (cpu - step[:, None] * np.array(UNROLL))[:, [0, 1, 3]]
+    fixed[:, 1] = (cpu[:, 1] + cpu[:, 2] - step * (UNROLL[1] + UNROLL[2])) / 2
+    found = [Beside(*(statistics.median(of) for of in zip(*(one.beside for one in ran), strict=True)))]
+    return Calibration(fixed, step, found[0])
+
+
+def ways(running: Runtime, config: Callable[..., RunConfig], rounds: int) -> Ways:
+    """From runs in lock-step."""
+    found = []
+    for _ in range(rounds):
+        with tempfile.TemporaryDirectory() as storage:
+            more: dict[str, Any] = {"storage": storage, "name": "it", "console": "quiet", "trace": "full"}
+            run(config("locked", **more), running)
+            found.append(read(f"{storage}/it"))
+    middle = sorted(found, key=lambda one: float(one.latency.mean()))[len(found) // 2]
+    return Ways(float(middle.latency.mean()) / 1e9, middle.noise)
