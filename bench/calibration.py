@@ -1,10 +1,10 @@
 """What boxes cost on this machine, from short runs: what bench/simulation.py predicts other runs from.
 
-A calibration run has four boxes, short ones and long ones: so what a phase costs falls into what each time step takes
-and what comes to every tick. Each update rule has a run of its own, since their boxes compute different things. Means
-are of CPU time, which other boxes on the same cores do not distort. The way of a message is known from the run in
-lock-step, in which only one box works at a time: in others it also waits until its receiver has a core, which the
-simulation adds.
+Calibration runs have four boxes, with few and with many time steps: what a phase costs with others lies on the lines
+between (not on one line: with many steps the arrays leave the core's own cache). Each update rule has runs of its own,
+since their boxes compute different things. Means are of CPU time, which other boxes on the same cores do not distort.
+The way of a message is known from a run in lock-step, in which only one box works at a time: in others it also waits
+until its receiver has a core, which the simulation adds.
 
 Beside the boxes' threads, cores also serve other threads of their processes, the driver that asks them for reports, and
 the rest of the machine. That is measured, too.
@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,10 +29,10 @@ from dni_actors.observe.events import Row, Started, Status
 from dni_actors.observe.standing import Standing
 from dni_actors.runtime import Runtime
 from dni_actors.simulate.costs import DELAYED, read
-from dni_actors.timing.scene import Work
+from dni_actors.timing.scene import SECOND, Work
 
-UNROLL = (4, 10, 4, 10)  # time steps of the boxes of a calibration
-LAG = 4
+UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12)  # time steps of the boxes of calibration runs
+BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -63,16 +63,23 @@ class Ran(NamedTuple):
 class Calibration(NamedTuple):
     """Of one update rule. Seconds."""
 
-    fixed: Array
-    """[6, 3] what phases cost in every tick, in the first box, in one in the middle and in the last"""
-    step: Array
-    """[6] and for each time step"""
+    steps: Array
+    """[P] numbers of time steps that were measured, in order"""
+    middle: Array
+    """[6, P] what phases of boxes in the middle cost with so many"""
+    more: Array
+    """[6, 3] what the first box costs more, one in the middle (nothing), and the last"""
     beside: Beside
 
     def cpu(self, steps: Sequence[int]) -> Array:
-        """[6, K] seconds of each phase of boxes with so many time steps."""
+        """[6, K] seconds of each phase of boxes with so many time steps: straight lines between what was measured, and
+        beyond."""
+        place = np.clip(np.searchsorted(self.steps, steps), 1, len(self.steps) - 1)
+        low, high = self.steps[place - 1], self.steps[place]
+        share = (np.array(steps) - low) / (high - low)
+        between = (1 - share) * self.middle[:, place - 1] + share * self.middle[:, place]
         role = [0, *[1] * (len(steps) - 2), 2]
-        return np.maximum(0.0, self.fixed[:, role] + self.step[:, None] * np.array(steps))
+        return np.maximum(0.0, between + self.more[:, role])
 
 
 class Ways(NamedTuple):
@@ -131,24 +138,23 @@ def machine_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / HERTZ
 
 
-def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, rounds: int) -> Calibration:
-    """Medians of several runs. `config` makes that of a run with a rule."""
-    ran = [watched(running, config(rule)) for _ in range(rounds)]
-    cpu = np.median([one.cpu for one in ran], axis=0)
-    step = (cpu[:, 1] - cpu[:, 2]) / (UNROLL[1] - UNROLL[2])  # of the two in the middle
-    fixed = (cpu - step[:, None] * np.array(UNROLL))[:, [0, 1, 3]]
-    fixed[:, 1] = (cpu[:, 1] + cpu[:, 2] - step * (UNROLL[1] + UNROLL[2])) / 2
-    found = [Beside(*(statistics.median(of) for of in zip(*(one.beside for one in ran), strict=True)))]
-    return Calibration(fixed, step, found[0])
+def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str) -> Calibration:
+    """From a run with each of UNROLLS. `config` makes that of a run with a rule and an unroll."""
+    ran = [watched(running, config(rule, unroll)) for unroll in UNROLLS]
+    cpu = {
+        (steps, k): one.cpu[:, k] for unroll, one in zip(UNROLLS, ran, strict=True) for k, steps in enumerate(unroll)
+    }
+    steps = sorted({steps for steps, _ in cpu})
+    middle = {of: np.mean([cpu[of, k] for k in MIDDLE if (of, k) in cpu], axis=0) for of in steps}
+    more = [np.mean([cost - middle[of] for (of, k), cost in cpu.items() if k == end], axis=0) for end in (0, LAST)]
+    found = Beside(*(statistics.fmean(of) for of in zip(*(one.beside for one in ran), strict=True)))
+    columns = np.array([middle[of] for of in steps]).T
+    return Calibration(np.array(steps), columns, np.array([more[0], 0 * more[0], more[1]]).T, found)
 
 
-def ways(running: Runtime, config: Callable[..., RunConfig], rounds: int) -> Ways:
-    """From runs in lock-step."""
-    found = []
-    for _ in range(rounds):
-        with tempfile.TemporaryDirectory() as storage:
-            more: dict[str, Any] = {"storage": storage, "name": "it", "console": "quiet", "trace": "full"}
-            run(config("locked", **more), running)
-            found.append(read(f"{storage}/it"))
-    middle = sorted(found, key=lambda one: float(one.latency.mean()))[len(found) // 2]
-    return Ways(float(middle.latency.mean()) / 1e9, middle.noise)
+def ways(running: Runtime, config: Callable[..., RunConfig]) -> Ways:
+    """From a run in lock-step."""
+    with tempfile.TemporaryDirectory() as storage:
+        run(config("locked", UNROLLS[0], storage=storage, name="it", console="quiet", trace="full"), running)
+        found = read(f"{storage}/it")
+    return Ways(float(found.latency.mean()) / SECOND, found.noise)

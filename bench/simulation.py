@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.calibration import LAG, UNROLL, Calibration, Ways, calibrated, watched, ways
+from bench.calibration import BOXES, LAG, Calibration, Ways, calibrated, watched, ways
 from bench.measure import RESULTS, save
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.run import RunConfig
@@ -144,10 +144,10 @@ class Measured(NamedTuple):
     ways: Ways
 
 
-def measure(running: Runtime, cases: Sequence[Case], rounds: int = 1) -> dict[tuple[int, bool], Measured]:
+def measure(running: Runtime, cases: Sequence[Case]) -> dict[tuple[int, bool], Measured]:
     """By `group`: what the cases need."""
     groups = {group(case): [one for one in cases if group(one) == group(case)] for case in cases}
-    return {name: measured(running, of, rounds) for name, of in groups.items()}
+    return {name: measured(running, of) for name, of in groups.items()}
 
 
 def group(case: Case) -> tuple[int, bool]:
@@ -155,16 +155,16 @@ def group(case: Case) -> tuple[int, bool]:
     return case.size["hidden"], case.compute != "0"
 
 
-def measured(running: Runtime, cases: Sequence[Case], rounds: int) -> Measured:
+def measured(running: Runtime, cases: Sequence[Case]) -> Measured:
     """Of one group."""
     size, (compute, ticks) = cases[0].size, ("0", 600) if cases[0].compute == "0" else ("10", 60)
 
-    def config(rule: str, **fields: Any) -> RunConfig:
-        one = Case(len(UNROLL), 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=UNROLL)
+    def config(rule: str, unroll: tuple[int, ...], **fields: Any) -> RunConfig:
+        one = Case(BOXES, 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=unroll)
         return one.config(ticks, **fields)
 
-    found = {rule: calibrated(running, config, rule, rounds) for rule in sorted({case.update for case in cases})}
-    return Measured(found, ways(running, config, rounds))
+    found = {rule: calibrated(running, config, rule) for rule in sorted({case.update for case in cases})}
+    return Measured(found, ways(running, config))
 
 
 def scene(case: Case, measured: Measured) -> Scene:
@@ -268,7 +268,7 @@ def compare_killed(running: Runtime, cases: Sequence[Case], rounds: int) -> dict
     found: dict[str, list[Round]] = {case.name: [] for case in cases}
     for n in range(rounds):
         measured = measure(running, cases)
-        seen = killed(running, Case(4, 4).config(120, checkpoint_every=every))
+        seen = killed(running, Case(BOXES, LAG).config(120, checkpoint_every=every))
         restart = seen.went_on - seen.died
         for case in cases:
             calm = scene(case, measured[group(case)])
@@ -317,7 +317,7 @@ def main() -> None:
     options.add_argument("--parts", nargs="*", default=list(PARTS), choices=PARTS)
     chosen = options.parse_args()
     boxes = max(case.boxes for part in chosen.parts for case in PARTS[part])
-    with started(RunConfig.lenient(**SMALL, boxes=max(len(UNROLL), boxes))) as running:
+    with started(RunConfig.lenient(**SMALL, boxes=max(BOXES, boxes))) as running:
         for part in chosen.parts:
             comparing = compare_killed if part == "killed" else compare
             rows = comparing(running, PARTS[part], chosen.rounds)

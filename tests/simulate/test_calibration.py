@@ -1,0 +1,54 @@
+"""How a run is predicted from calibration runs of others (bench/calibration.py, bench/simulation.py)."""
+
+import numpy as np
+import pytest
+
+from bench.calibration import Beside, Calibration, Ways, beside
+from bench.simulation import LARGE, Case, Measured, Round, group, predicted, row, scene
+
+# Each of the six phases costs 1 ms with 2 steps, 2 ms with 7, 4 ms with 12; in the last box 3 ms more.
+CALIBRATION = Calibration(
+    np.array([2, 7, 12]), np.array([[0.001, 0.002, 0.004]] * 6), np.array([[0, 0, 0.003]] * 6), Beside(0.0, 0.0)
+)
+
+
+def test_costs_of_other_numbers_of_steps_lie_on_the_lines_between_and_beyond():
+    found = CALIBRATION.cpu([1, 2, 4, 7, 12, 16, 2])
+    assert found[0] == pytest.approx([0.0008, 0.001, 0.0014, 0.002, 0.004, 0.0056, 0.004])
+
+
+def test_what_else_the_cores_do_is_told_apart():
+    """Ten seconds of 4 boxes: 12 s of their threads, 13 s of their processes, 1 s of the driver, 3 s of others."""
+    looks = [np.array([0.0, 5, 5, 5, 5]), np.array([10.0, 22, 18, 6, 17])]
+    assert beside(looks, 4) == pytest.approx((2 / 4 / 10, 3 / 10))
+    assert beside(looks, 4).of(14) == pytest.approx(14 * 0.05 + 0.3)
+
+
+def measured(**changes):
+    return Measured(dict.fromkeys(("synthetic", "locked"), CALIBRATION._replace(**changes)), Ways(0.0005, np.ones(1)))
+
+
+def test_a_run_is_predicted_with_its_own_links_steps_and_emulated_work():
+    case = Case(4, 8, compute="9", link="10", unroll=(7, 7, 7, 7))
+    found = scene(case, measured())
+    assert found.latency.tolist() == [10_500_000] * 3
+    assert found.sleeps.sum(axis=0).tolist() == [9_000_000] * 4
+    assert found.work.forward.tolist() == [5_000_000] * 3 + [8_000_000]
+
+
+def test_boxes_have_only_a_part_of_cores_that_serve_others_too(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    case = Case(14, 4, compute="0", size=LARGE)
+    alone, beside_others = (predicted(case, measured(beside=Beside(0.0, rest))) for rest in (0.0, 0.5))
+    assert beside_others == pytest.approx(alone * 0.75, rel=0.05)
+    locked = case._replace(update="locked")
+    assert predicted(locked, measured(beside=Beside(0.0, 0.5))) == predicted(locked, measured())
+
+
+def test_cases_of_one_size_that_sleep_or_not_share_a_calibration():
+    assert group(Case(2, 1, compute="20")) == group(Case(28, 4, "locked", compute="5:35"))
+    assert group(Case(2, 1, compute="20")) != group(Case(2, 1, compute="0")) != group(Case(2, 1, "x", "0", size=LARGE))
+
+
+def test_medians_of_rounds_count():
+    assert row([Round(9, 10, 0), Round(30, 10, 0), Round(11, 10, 0.2)])["error"] == pytest.approx(0.1)
