@@ -151,16 +151,27 @@ def ways(traces: Traces, boxes: int) -> tuple[Array, Array]:
     """Mean nanoseconds over each boundary, and how single messages differ from it."""
     sent = traces.messages()
     sent = sent[sent["tick"] >= warm(traces)]
+    handing = handed(traces, boxes)
     ours = [sent[waited_for(sent, traces, code, channel)] for code, channel in enumerate(Channel) if channel in IN_STEP]
     seen = np.concatenate(ours)
     latency, factors = np.zeros(boxes - 1), [np.ones(1, np.float32)]
     for boundary in range(boxes - 1):
         mine = seen[np.minimum(seen["from"], seen["to"]) == boundary]
         if len(mine):
-            took = np.maximum(0.0, mine["arrived"] - mine["sent"])
+            took = np.maximum(0.0, mine["arrived"] - mine["sent"] - handing[mine["channel"], mine["from"]])
             latency[boundary] = took.mean() * SECOND
             factors.append(table(took))
     return whole(latency), table(quantiles(np.concatenate(factors[1:] or factors)))
+
+
+def handed(traces: Traces, boxes: int) -> Array:
+    """[channels, boxes] mean seconds of handing a message to the wire, which its sender's work has in it already."""
+    seconds, counts = np.zeros((2, len(Channel), boxes))
+    for code, channel in enumerate(Channel):
+        for part in traces.parts([f"put {channel}"]):
+            seconds[code] += np.bincount(part["box"], part["end"] - part["begin"], boxes)
+            counts[code] += np.bincount(part["box"], minlength=boxes)
+    return np.divide(seconds, np.maximum(1, counts))
 
 
 def waited_for(sent: Array, traces: Traces, code: int, channel: Channel) -> Array:
