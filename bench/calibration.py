@@ -33,6 +33,7 @@ from dni_actors.timing.scene import SECOND, Work
 
 UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12)  # time steps of the boxes of calibration runs
 BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
+LOUD, ATTEMPTS = 0.2, 4  # cores that the rest of the machine needs, from which on a run is tried again
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -58,6 +59,10 @@ class Ran(NamedTuple):
     cpu: Array
     """[6, K] seconds of CPU that each phase takes in a tick, without emulated work"""
     beside: Beside
+
+
+Runs = Callable[[Runtime, RunConfig], Ran]
+"""`alone` or `watched`"""
 
 
 class Calibration(NamedTuple):
@@ -89,6 +94,14 @@ class Ways(NamedTuple):
     """seconds"""
     noise: Array
     """table of factors for work"""
+
+
+def alone(running: Runtime, config: RunConfig) -> Ran:
+    """A run that had the machine for itself, as far as one of some attempts had."""
+    tried = list[Ran]()
+    while not tried or (tried[-1].beside.rest > LOUD and len(tried) < ATTEMPTS):
+        tried.append(watched(running, config))
+    return min(tried, key=lambda ran: ran.beside.rest)
 
 
 def watched(running: Runtime, config: RunConfig) -> Ran:
@@ -138,9 +151,9 @@ def machine_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / HERTZ
 
 
-def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str) -> Calibration:
+def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, runs: Runs) -> Calibration:
     """From a run with each of UNROLLS. `config` makes that of a run with a rule and an unroll."""
-    ran = [watched(running, config(rule, unroll)) for unroll in UNROLLS]
+    ran = [runs(running, config(rule, unroll)) for unroll in UNROLLS]
     cpu = {
         (steps, k): one.cpu[:, k] for unroll, one in zip(UNROLLS, ran, strict=True) for k, steps in enumerate(unroll)
     }

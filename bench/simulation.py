@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.calibration import BOXES, LAG, Calibration, Ways, calibrated, watched, ways
+from bench.calibration import BOXES, LAG, Calibration, Runs, Ways, alone, calibrated, watched, ways
 from bench.measure import RESULTS, save
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.run import RunConfig
@@ -163,8 +163,15 @@ def measured(running: Runtime, cases: Sequence[Case]) -> Measured:
         one = Case(BOXES, 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=unroll)
         return one.config(ticks, **fields)
 
-    found = {rule: calibrated(running, config, rule) for rule in sorted({case.update for case in cases})}
+    found = {
+        rule: calibrated(running, config, rule, runs_of(cases[0])) for rule in sorted({case.update for case in cases})
+    }
     return Measured(found, ways(running, config))
+
+
+def runs_of(case: Case) -> Runs:
+    """Boxes that sleep can run beside other things."""
+    return alone if case.compute == "0" else watched
 
 
 def scene(case: Case, measured: Measured) -> Scene:
@@ -219,7 +226,7 @@ def compare(running: Runtime, cases: Sequence[Case], rounds: int) -> dict[str, d
         measured = measure(running, cases)
         for case in cases:
             rate = predicted(case, measured[group(case)])
-            ran = watched(running, case.config(int(max(20, 6 * case.lag, LENGTH * rate))))
+            ran = runs_of(case)(running, case.config(int(max(20, 6 * case.lag, LENGTH * rate))))
             one = Round(rate, ran.rate, ran.beside.rest)
             found[case.name].append(one)
             print(f"round {n + 1}, {case.name:64}{rate:10.2f}{ran.rate:10.2f}{one.error:8.1%}", flush=True)
