@@ -31,7 +31,7 @@ from dni_actors.runtime import Runtime
 from dni_actors.simulate.costs import DELAYED, read
 from dni_actors.timing.scene import SECOND, Work
 
-UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12)  # time steps of the boxes of calibration runs
+UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12), (1, 1, 25, 1)  # time steps of the boxes of calibration runs
 BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
 LOUD, ATTEMPTS = 0.2, 4  # cores that the rest of the machine needs, from which on a run is tried again
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does

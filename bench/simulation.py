@@ -181,7 +181,7 @@ def scene(case: Case, measured: Measured) -> Scene:
     calibration = measured.of_rule[case.update]
     computed = calibration.cpu(case.config(1).unrolls)
     cores = os.cpu_count() or 1
-    if case.update != "locked":  # where all cores are busy, boxes have but a part of them
+    if case.compute == "0" and case.update != "locked":  # where all cores are busy, boxes have but a part of them
         computed *= cores / (cores - calibration.beside.of(case.boxes))
     asleep = np.zeros_like(computed)
     asleep[[Work._fields.index(name) for name in DELAYED]] = (low + high) / 2 / len(DELAYED)
