@@ -145,10 +145,10 @@ def beside(looks: Sequence[Array], boxes: int) -> Beside:
 
 
 def machine_seconds() -> float:
-    """CPU time that all processes of the machine have used so far."""
+    """CPU time that all processes of the machine have used so far, but for those of low priority, which give way."""
     fields = [int(of) for of in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]]
-    user, nice, system, _idle, _iowait, irq, softirq, steal = fields
-    return (user + nice + system + irq + softirq + steal) / HERTZ
+    user, _nice, system, _idle, _iowait, irq, softirq, steal = fields
+    return (user + system + irq + softirq + steal) / HERTZ
 
 
 def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, runs: Runs) -> Calibration:

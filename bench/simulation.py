@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.calibration import BOXES, LAG, Calibration, Runs, Ways, alone, calibrated, watched, ways
+from bench.calibration import BOXES, LAG, Beside, Calibration, Runs, Ways, alone, calibrated, watched, ways
 from bench.measure import RESULTS, save
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.run import RunConfig
@@ -143,6 +143,12 @@ class Measured(NamedTuple):
     of_rule: dict[str, Calibration]
     ways: Ways
 
+    @property
+    def beside(self) -> Beside:
+        """Medians: it does not depend on the rule."""
+        box, rest = (statistics.median(of) for of in zip(*(one.beside for one in self.of_rule.values()), strict=True))
+        return Beside(box, rest)
+
 
 def measure(running: Runtime, cases: Sequence[Case]) -> dict[tuple[int, bool], Measured]:
     """By `group`: what the cases need."""
@@ -182,7 +188,7 @@ def scene(case: Case, measured: Measured) -> Scene:
     computed = calibration.cpu(case.config(1).unrolls)
     cores = os.cpu_count() or 1
     if case.compute == "0" and case.update != "locked":  # where all cores are busy, boxes have but a part of them
-        computed *= cores / (cores - calibration.beside.of(case.boxes))
+        computed *= cores / (cores - measured.beside.of(case.boxes))
     asleep = np.zeros_like(computed)
     asleep[[Work._fields.index(name) for name in DELAYED]] = (low + high) / 2 / len(DELAYED)
     latency = np.full(case.boxes - 1, measured.ways.latency + (near + far) / 2)
