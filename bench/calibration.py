@@ -1,5 +1,7 @@
 """What boxes cost on this machine, from short runs: what bench/simulation.py predicts other runs from.
 
+    python -m bench.calibration [--rounds 5]          measures anew what `simulate --costs shipped` takes
+
 Calibration runs have four boxes, with few and with many time steps: what a phase costs with others lies on the lines
 between (not on one line: with many steps the arrays leave the core's own cache). Each update rule has runs of its own,
 since their boxes compute different things. Means are of CPU time, which other boxes on the same cores do not distort.
@@ -10,6 +12,7 @@ Beside the boxes' threads, cores also serve other threads of their processes, th
 the rest of the machine. That is measured, too.
 """
 
+import argparse
 import os
 import statistics
 import tempfile
@@ -17,7 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,12 +30,14 @@ from dni_actors.experiment import run
 from dni_actors.nn.arrays import Array
 from dni_actors.observe.events import Row, Started, Status
 from dni_actors.observe.standing import Standing
-from dni_actors.runtime import Runtime
-from dni_actors.simulate.costs import DELAYED, read
-from dni_actors.timing.scene import SECOND, Work
+from dni_actors.runtime import Runtime, started
+from dni_actors.simulate import costs
+from dni_actors.simulate.costs import DELAYED, Measured, keep, read
+from dni_actors.timing.scene import SECOND, Work, whole
 
 UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12), (1, 1, 25, 1)  # time steps of the boxes of calibration runs
 BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
+TRACED: dict[str, Any] = {"name": "calibration", "console": "quiet", "trace": "full"}
 LOUD, ATTEMPTS = 0.2, 4  # cores that the rest of the machine needs, from which on a run is tried again
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
 HERTZ = os.sysconf("SC_CLK_TCK")
@@ -167,7 +172,35 @@ def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, ru
 
 def ways(running: Runtime, config: Callable[..., RunConfig]) -> Ways:
     """From a run in lock-step."""
-    with tempfile.TemporaryDirectory() as storage:
-        run(config("locked", UNROLLS[0], storage=storage, name="it", console="quiet", trace="full"), running)
-        found = read(f"{storage}/it")
+    found = recorded(running, config("locked", UNROLLS[0], **TRACED))
     return Ways(float(found.latency.mean()) / SECOND, found.noise)
+
+
+def recorded(running: Runtime, config: RunConfig) -> Measured:
+    """What the record of a run tells; the record is gone then."""
+    with tempfile.TemporaryDirectory() as storage:
+        return read(str(run(config.changed(storage=storage), running).path))
+
+
+def main() -> None:
+    """Costs of a small chain on this machine: work from runs as they are, ways and how work varies from lock-step."""
+    options = argparse.ArgumentParser(description=main.__doc__)
+    options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--output", default=str(Path(costs.__file__).with_name("shipped.json")))
+    chosen = options.parse_args()
+    common: dict[str, Any] = {"task": "rows", "boxes": BOXES, "hidden": 64, "batch": 32, "evaluate_every": 0}
+    config = RunConfig.of(**common, lag=LAG, ticks=2000, local_readout=False)
+    locked = RunConfig.lenient(**common, update="locked", ticks=1000, **TRACED)
+    with started(config) as running:
+        ran = [alone(running, config) for _ in range(chosen.rounds)]
+        found = sorted(
+            (recorded(running, locked) for _ in range(chosen.rounds)), key=lambda of: float(of.latency.mean())
+        )
+    work = Work(*whole(np.median([one.cpu for one in ran], axis=0) * SECOND))
+    asleep = Work(*np.zeros_like(work))
+    here = found[chosen.rounds // 2]
+    keep(here._replace(work=work, asleep=asleep), chosen.output)
+
+
+if __name__ == "__main__":
+    main()
