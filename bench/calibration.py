@@ -8,8 +8,9 @@ since their boxes compute different things. Means are of CPU time, which other b
 The way of a message is known from a run in lock-step, in which only one box works at a time: in others it also waits
 until its receiver has a core, which the simulation adds.
 
-Beside the boxes' threads, cores also serve other threads of their processes, the driver that asks them for reports, and
-the rest of the machine. That is measured, too.
+Of the cores boxes get only a part: they also serve other threads of the boxes' processes, the driver that asks for
+reports, and the rest of the machine; and a moment passes until a box that has got a message runs. How much boxes get is
+known from the run with boxes of one size, all of which always have work.
 """
 
 import argparse
@@ -51,10 +52,6 @@ class Beside(NamedTuple):
     rest: float
     """everything else on the machine"""
 
-    def of(self, boxes: int) -> float:
-        """Of so many boxes."""
-        return boxes * self.box + self.rest
-
 
 class Ran(NamedTuple):
     """A real run, its first tenth left out."""
@@ -64,6 +61,11 @@ class Ran(NamedTuple):
     cpu: Array
     """[6, K] seconds of CPU that each phase takes in a tick, without emulated work"""
     beside: Beside
+
+    @property
+    def got(self) -> float:
+        """Cores that the boxes' threads had, on average."""
+        return float(self.cpu.sum()) * self.rate
 
 
 Runs = Callable[[Runtime, RunConfig], Ran]
@@ -79,7 +81,10 @@ class Calibration(NamedTuple):
     """[6, P] what phases of boxes in the middle cost with so many"""
     more: Array
     """[6, 3] what the first box costs more, one in the middle (nothing), and the last"""
-    beside: Beside
+    got: float
+    """cores that boxes of the same size had together, all of which were always at work"""
+    box: float
+    """cores that each box takes beside its own thread"""
 
     def cpu(self, steps: Sequence[int]) -> Array:
         """[6, K] seconds of each phase of boxes with so many time steps: straight lines between what was measured, and
@@ -150,10 +155,10 @@ def beside(looks: Sequence[Array], boxes: int) -> Beside:
 
 
 def machine_seconds() -> float:
-    """CPU time that all processes of the machine have used so far, but for those of low priority, which give way."""
+    """CPU time that all processes of the machine have used so far."""
     fields = [int(of) for of in Path("/proc/stat").read_text(encoding="ascii").splitlines()[0].split()[1:9]]
-    user, _nice, system, _idle, _iowait, irq, softirq, steal = fields
-    return (user + system + irq + softirq + steal) / HERTZ
+    user, nice, system, _idle, _iowait, irq, softirq, steal = fields
+    return (user + nice + system + irq + softirq + steal) / HERTZ
 
 
 def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, runs: Runs) -> Calibration:
@@ -165,9 +170,9 @@ def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, ru
     steps = sorted({steps for steps, _ in cpu})
     middle = {of: np.mean([cpu[of, k] for k in MIDDLE if (of, k) in cpu], axis=0) for of in steps}
     more = [np.mean([cost - middle[of] for (of, k), cost in cpu.items() if k == end], axis=0) for end in (0, LAST)]
-    found = Beside(*(statistics.fmean(of) for of in zip(*(one.beside for one in ran), strict=True)))
+    box = statistics.median(one.beside.box for one in ran)
     columns = np.array([middle[of] for of in steps]).T
-    return Calibration(np.array(steps), columns, np.array([more[0], 0 * more[0], more[1]]).T, found)
+    return Calibration(np.array(steps), columns, np.array([more[0], 0 * more[0], more[1]]).T, ran[0].got, box)
 
 
 def ways(running: Runtime, config: Callable[..., RunConfig]) -> Ways:

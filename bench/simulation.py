@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.calibration import BOXES, LAG, Beside, Calibration, Runs, Ways, alone, calibrated, watched, ways
+from bench.calibration import BOXES, LAG, Calibration, Runs, Ways, alone, calibrated, watched, ways
 from bench.measure import RESULTS, save
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.run import RunConfig
@@ -143,11 +143,11 @@ class Measured(NamedTuple):
     of_rule: dict[str, Calibration]
     ways: Ways
 
-    @property
-    def beside(self) -> Beside:
-        """Medians: it does not depend on the rule."""
-        box, rest = (statistics.median(of) for of in zip(*(one.beside for one in self.of_rule.values()), strict=True))
-        return Beside(box, rest)
+    def cores(self, boxes: int) -> float:
+        """That so many boxes get, if they are always at work: in lock-step they are not."""
+        working = [one for rule, one in self.of_rule.items() if rule != "locked"]
+        got, box = (statistics.median(of) for of in zip(*((one.got, one.box) for one in working), strict=True))
+        return got - (boxes - BOXES) * box
 
 
 def measure(running: Runtime, cases: Sequence[Case]) -> dict[tuple[int, bool], Measured]:
@@ -187,8 +187,8 @@ def scene(case: Case, measured: Measured) -> Scene:
     calibration = measured.of_rule[case.update]
     computed = calibration.cpu(case.config(1).unrolls)
     cores = os.cpu_count() or 1
-    if case.compute == "0" and case.update != "locked":  # where all cores are busy, boxes have but a part of them
-        computed *= cores / (cores - measured.beside.of(case.boxes))
+    if case.compute == "0" and case.update != "locked" and case.boxes > cores:  # all are busy: boxes get but a part
+        computed *= cores / measured.cores(case.boxes)
     asleep = np.zeros_like(computed)
     asleep[[Work._fields.index(name) for name in DELAYED]] = (low + high) / 2 / len(DELAYED)
     latency = np.full(case.boxes - 1, measured.ways.latency + (near + far) / 2)

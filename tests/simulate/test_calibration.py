@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from bench.calibration import Beside, Calibration, Ways, beside
+from bench.calibration import Calibration, Ways, beside
 from bench.simulation import LARGE, Case, Measured, Round, group, predicted, row, scene
 
 # Each of the six phases costs 1 ms with 2 steps, 2 ms with 7, 4 ms with 12; in the last box 3 ms more.
 CALIBRATION = Calibration(
-    np.array([2, 7, 12]), np.array([[0.001, 0.002, 0.004]] * 6), np.array([[0, 0, 0.003]] * 6), Beside(0.0, 0.0)
+    np.array([2, 7, 12]), np.array([[0.001, 0.002, 0.004]] * 6), np.array([[0, 0, 0.003]] * 6), 2.0, 0.0
 )
 
 
@@ -21,7 +21,6 @@ def test_what_else_the_cores_do_is_told_apart():
     """Ten seconds of 4 boxes: 12 s of their threads, 13 s of their processes, 1 s of the driver, 3 s of others."""
     looks = [np.array([0.0, 5, 5, 5, 5]), np.array([10.0, 22, 18, 6, 17])]
     assert beside(looks, 4) == pytest.approx((2 / 4 / 10, 3 / 10))
-    assert beside(looks, 4).of(14) == pytest.approx(14 * 0.05 + 0.3)
 
 
 def measured(**changes):
@@ -36,13 +35,15 @@ def test_a_run_is_predicted_with_its_own_links_steps_and_emulated_work():
     assert found.work.forward.tolist() == [5_000_000] * 3 + [8_000_000]
 
 
-def test_boxes_have_only_a_part_of_cores_that_serve_others_too(monkeypatch):
+def test_boxes_get_a_part_of_the_cores(monkeypatch):
+    """1.5 of 2 where 4 boxes were measured, and each further box takes a twentieth more for its reports."""
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     case = Case(14, 4, compute="0", size=LARGE)
-    alone, beside_others = (predicted(case, measured(beside=Beside(0.0, rest))) for rest in (0.0, 0.5))
-    assert beside_others == pytest.approx(alone * 0.75, rel=0.05)
+    whole, part, less = (predicted(case, measured(got=got, box=box)) for got, box in ((2, 0), (1.5, 0), (1.5, 0.05)))
+    assert part == pytest.approx(whole * 0.75, rel=0.05)
+    assert less == pytest.approx(whole * 0.5, rel=0.05)
     locked = case._replace(update="locked")
-    assert predicted(locked, measured(beside=Beside(0.0, 0.5))) == predicted(locked, measured())
+    assert predicted(locked, measured(got=1.5)) == predicted(locked, measured())
 
 
 def test_cases_of_one_size_that_sleep_or_not_share_a_calibration():
