@@ -39,7 +39,7 @@ from dni_actors.timing.scene import SECOND, Work, whole
 UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12), (1, 1, 25, 1)  # time steps of the boxes of calibration runs
 BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
 TRACED: dict[str, Any] = {"name": "calibration", "console": "quiet", "trace": "full"}
-LOUD, ATTEMPTS = 0.2, 4  # cores that the rest of the machine needs, from which on a run is tried again
+LOUD, ATTEMPTS = 0.2, 2  # cores that the rest of the machine needs, from which on a run is tried again
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
 HERTZ = os.sysconf("SC_CLK_TCK")
 
