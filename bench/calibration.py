@@ -8,9 +8,9 @@ since their boxes compute different things. Means are of CPU time, which other b
 The way of a message is known from a run in lock-step, in which only one box works at a time: in others it also waits
 until its receiver has a core, which the simulation adds.
 
-Of the cores boxes get only a part: they also serve other threads of the boxes' processes, the driver that asks for
-reports, and the rest of the machine; and a moment passes until a box that has got a message runs. How much boxes get is
-known from the run with boxes of one size, all of which always have work.
+Of the cores boxes get only a part. They also serve other threads of the boxes' processes and the driver that asks for
+reports; and a moment passes until a box runs that has got a message. That is known from runs in which boxes fill the
+cores. What the rest of the machine takes no simulation can know: it is measured during each run, and given.
 """
 
 import argparse
@@ -39,7 +39,6 @@ from dni_actors.timing.scene import SECOND, Work, whole
 UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12), (1, 1, 25, 1)  # time steps of the boxes of calibration runs
 BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
 TRACED: dict[str, Any] = {"name": "calibration", "console": "quiet", "trace": "full"}
-LOUD, ATTEMPTS = 0.2, 2  # cores that the rest of the machine needs, from which on a run is tried again
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
 HERTZ = os.sysconf("SC_CLK_TCK")
 
@@ -68,8 +67,8 @@ class Ran(NamedTuple):
         return float(self.cpu.sum()) * self.rate
 
 
-Runs = Callable[[Runtime, RunConfig], Ran]
-"""`alone` or `watched`"""
+def lost(ran: Ran, box: float) -> float:
+    return max(0.0, (os.cpu_count() or 1) - ran.got - ran.beside.rest - len(ran.cpu[0]) * box)
 
 
 class Calibration(NamedTuple):
@@ -81,10 +80,10 @@ class Calibration(NamedTuple):
     """[6, P] what phases of boxes in the middle cost with so many"""
     more: Array
     """[6, 3] what the first box costs more, one in the middle (nothing), and the last"""
-    got: float
-    """cores that boxes of the same size had together, all of which were always at work"""
     box: float
     """cores that each box takes beside its own thread"""
+    lost: float
+    """cores that nobody used while there were more boxes than cores: until one runs that has got a message"""
 
     def cpu(self, steps: Sequence[int]) -> Array:
         """[6, K] seconds of each phase of boxes with so many time steps: straight lines between what was measured, and
@@ -104,14 +103,6 @@ class Ways(NamedTuple):
     """seconds"""
     noise: Array
     """table of factors for work"""
-
-
-def alone(running: Runtime, config: RunConfig) -> Ran:
-    """A run that had the machine for itself, as far as one of some attempts had."""
-    tried = list[Ran]()
-    while not tried or (tried[-1].beside.rest > LOUD and len(tried) < ATTEMPTS):
-        tried.append(watched(running, config))
-    return min(tried, key=lambda ran: ran.beside.rest)
 
 
 def watched(running: Runtime, config: RunConfig) -> Ran:
@@ -161,9 +152,9 @@ def machine_seconds() -> float:
     return (user + nice + system + irq + softirq + steal) / HERTZ
 
 
-def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, runs: Runs) -> Calibration:
+def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str) -> Calibration:
     """From a run with each of UNROLLS. `config` makes that of a run with a rule and an unroll."""
-    ran = [runs(running, config(rule, unroll)) for unroll in UNROLLS]
+    ran = [watched(running, config(rule, unroll)) for unroll in UNROLLS]
     cpu = {
         (steps, k): one.cpu[:, k] for unroll, one in zip(UNROLLS, ran, strict=True) for k, steps in enumerate(unroll)
     }
@@ -172,7 +163,7 @@ def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str, ru
     more = [np.mean([cost - middle[of] for (of, k), cost in cpu.items() if k == end], axis=0) for end in (0, LAST)]
     box = statistics.median(one.beside.box for one in ran)
     columns = np.array([middle[of] for of in steps]).T
-    return Calibration(np.array(steps), columns, np.array([more[0], 0 * more[0], more[1]]).T, ran[0].got, box)
+    return Calibration(np.array(steps), columns, np.array([more[0], 0 * more[0], more[1]]).T, box, lost(ran[0], box))
 
 
 def ways(running: Runtime, config: Callable[..., RunConfig]) -> Ways:
@@ -197,7 +188,7 @@ def main() -> None:
     config = RunConfig.of(**common, lag=LAG, ticks=2000, local_readout=False)
     locked = RunConfig.lenient(**common, update="locked", ticks=1000, **TRACED)
     with started(config) as running:
-        ran = [alone(running, config) for _ in range(chosen.rounds)]
+        ran = [watched(running, config) for _ in range(chosen.rounds)]
         found = sorted(
             (recorded(running, locked) for _ in range(chosen.rounds)), key=lambda of: float(of.latency.mean())
         )

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.calibration import BOXES, LAG, Calibration, Runs, Ways, alone, calibrated, watched, ways
+from bench.calibration import BOXES, LAG, Calibration, Ways, calibrated, watched, ways
 from bench.measure import RESULTS, save
 from dni_actors.config.checks import parse_delay
 from dni_actors.config.run import RunConfig
@@ -143,11 +143,13 @@ class Measured(NamedTuple):
     of_rule: dict[str, Calibration]
     ways: Ways
 
-    def cores(self, boxes: int) -> float:
-        """That so many boxes get, if they are always at work: in lock-step they are not."""
+    def cores(self, boxes: int, rest: float) -> float:
+        """That so many boxes get, if they are always at work (in lock-step they are not), and the rest of the machine
+        takes some, too."""
         working = [one for rule, one in self.of_rule.items() if rule != "locked"]
-        got, box = (statistics.median(of) for of in zip(*((one.got, one.box) for one in working), strict=True))
-        return got - (boxes - BOXES) * box
+        box, lost = (statistics.median(of) for of in zip(*((one.box, one.lost) for one in working), strict=True))
+        cores = os.cpu_count() or 1
+        return cores - rest - boxes * box - lost * (boxes > cores)
 
 
 def measure(running: Runtime, cases: Sequence[Case]) -> dict[tuple[int, bool], Measured]:
@@ -169,26 +171,19 @@ def measured(running: Runtime, cases: Sequence[Case]) -> Measured:
         one = Case(BOXES, 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=unroll)
         return one.config(ticks, **fields)
 
-    found = {
-        rule: calibrated(running, config, rule, runs_of(cases[0])) for rule in sorted({case.update for case in cases})
-    }
+    found = {rule: calibrated(running, config, rule) for rule in sorted({case.update for case in cases})}
     return Measured(found, ways(running, config))
 
 
-def runs_of(case: Case) -> Runs:
-    """Boxes that sleep can run beside other things."""
-    return alone if case.compute == "0" else watched
-
-
-def scene(case: Case, measured: Measured) -> Scene:
-    """What is predicted for a run."""
+def scene(case: Case, measured: Measured, rest: float = 0.0) -> Scene:
+    """What is predicted for a run. `rest`: cores that the rest of the machine takes meanwhile."""
     low, high = parse_delay("compute_delay_ms", case.compute)
     near, far = parse_delay("link_delay_ms", case.link)
     calibration = measured.of_rule[case.update]
     computed = calibration.cpu(case.config(1).unrolls)
     cores = os.cpu_count() or 1
-    if case.compute == "0" and case.update != "locked" and case.boxes > cores:  # all are busy: boxes get but a part
-        computed *= cores / measured.cores(case.boxes)
+    if case.compute == "0" and case.update != "locked":  # all cores are busy: boxes get but a part
+        computed *= cores / measured.cores(case.boxes, rest)
     asleep = np.zeros_like(computed)
     asleep[[Work._fields.index(name) for name in DELAYED]] = (low + high) / 2 / len(DELAYED)
     latency = np.full(case.boxes - 1, measured.ways.latency + (near + far) / 2)
@@ -207,9 +202,9 @@ def scene(case: Case, measured: Measured) -> Scene:
     )
 
 
-def predicted(case: Case, measured: Measured) -> float:
+def predicted(case: Case, measured: Measured, rest: float = 0.0) -> float:
     """Ticks a second."""
-    return SECOND / events.run(scene(case, measured), max(300, 10 * case.lag)).period
+    return SECOND / events.run(scene(case, measured, rest), max(300, 10 * case.lag)).period
 
 
 class Round(NamedTuple):
@@ -232,10 +227,10 @@ def compare(running: Runtime, cases: Sequence[Case], rounds: int) -> dict[str, d
         measured = measure(running, cases)
         for case in cases:
             rate = predicted(case, measured[group(case)])
-            ran = runs_of(case)(running, case.config(int(max(20, 6 * case.lag, LENGTH * rate))))
-            one = Round(rate, ran.rate, ran.beside.rest)
+            ran = watched(running, case.config(int(max(20, 6 * case.lag, LENGTH * rate))))
+            one = Round(predicted(case, measured[group(case)], ran.beside.rest), ran.rate, ran.beside.rest)
             found[case.name].append(one)
-            print(f"round {n + 1}, {case.name:64}{rate:10.2f}{ran.rate:10.2f}{one.error:8.1%}", flush=True)
+            print(f"round {n + 1}, {case.name:64}{one.predicted:10.2f}{ran.rate:10.2f}{one.error:8.1%}", flush=True)
     return {name: row(several) for name, several in found.items()}
 
 
