@@ -8,9 +8,9 @@ since their boxes compute different things. Means are of CPU time, which other b
 The way of a message is known from a run in lock-step, in which only one box works at a time: in others it also waits
 until its receiver has a core, which the simulation adds.
 
-Of the cores boxes get only a part. They also serve other threads of the boxes' processes and the driver that asks for
-reports; and a moment passes until a box runs that has got a message. That is known from runs in which boxes fill the
-cores. What the rest of the machine takes no simulation can know: it is measured during each run, and given.
+Boxes that share a core push each other's data out of its cache. So two boxes that have a core each are measured, too.
+Cores also serve other threads of the boxes' processes and the driver that asks for reports. What the rest of the machine
+takes no simulation can know: it is measured during each run, and given.
 """
 
 import argparse
@@ -37,6 +37,7 @@ from dni_actors.simulate.costs import DELAYED, Measured, keep, read
 from dni_actors.timing.scene import SECOND, Work, whole
 
 UNROLLS = (7, 7, 7, 7), (2, 12, 2, 12), (1, 1, 25, 1)  # time steps of the boxes of calibration runs
+PAIR = 8, 20  # of a run of two boxes
 BOXES, MIDDLE, LAST, LAG = 4, (1, 2), 3, 4
 TRACED: dict[str, Any] = {"name": "calibration", "console": "quiet", "trace": "full"}
 SAMPLE_EVERY = 0.25  # seconds between two looks at what the machine does
@@ -61,15 +62,6 @@ class Ran(NamedTuple):
     """[6, K] seconds of CPU that each phase takes in a tick, without emulated work"""
     beside: Beside
 
-    @property
-    def got(self) -> float:
-        """Cores that the boxes' threads had, on average."""
-        return float(self.cpu.sum()) * self.rate
-
-
-def lost(ran: Ran, box: float) -> float:
-    return max(0.0, (os.cpu_count() or 1) - ran.got - ran.beside.rest - len(ran.cpu[0]) * box)
-
 
 class Calibration(NamedTuple):
     """Of one update rule. Seconds."""
@@ -82,8 +74,8 @@ class Calibration(NamedTuple):
     """[6, 3] what the first box costs more, one in the middle (nothing), and the last"""
     box: float
     """cores that each box takes beside its own thread"""
-    lost: float
-    """cores that nobody used while there were more boxes than cores: until one runs that has got a message"""
+    warm: float
+    """share of all this that boxes take which have a core of their own: their data stay in its cache"""
 
     def cpu(self, steps: Sequence[int]) -> Array:
         """[6, K] seconds of each phase of boxes with so many time steps: straight lines between what was measured, and
@@ -162,8 +154,10 @@ def calibrated(running: Runtime, config: Callable[..., RunConfig], rule: str) ->
     middle = {of: np.mean([cpu[of, k] for k in MIDDLE if (of, k) in cpu], axis=0) for of in steps}
     more = [np.mean([cost - middle[of] for (of, k), cost in cpu.items() if k == end], axis=0) for end in (0, LAST)]
     box = statistics.median(one.beside.box for one in ran)
-    columns = np.array([middle[of] for of in steps]).T
-    return Calibration(np.array(steps), columns, np.array([more[0], 0 * more[0], more[1]]).T, box, lost(ran[0], box))
+    columns, ends = np.array([middle[of] for of in steps]).T, np.array([more[0], 0 * more[0], more[1]]).T
+    shared = Calibration(np.array(steps), columns, ends, box, warm=1.0)
+    pair = watched(running, config(rule, PAIR))
+    return shared._replace(warm=float(pair.cpu.sum() / shared.cpu(PAIR).sum()))
 
 
 def ways(running: Runtime, config: Callable[..., RunConfig]) -> Ways:

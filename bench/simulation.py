@@ -144,12 +144,9 @@ class Measured(NamedTuple):
     ways: Ways
 
     def cores(self, boxes: int, rest: float) -> float:
-        """That so many boxes get, if they are always at work (in lock-step they are not), and the rest of the machine
-        takes some, too."""
-        working = [one for rule, one in self.of_rule.items() if rule != "locked"]
-        box, lost = (statistics.median(of) for of in zip(*((one.box, one.lost) for one in working), strict=True))
-        cores = os.cpu_count() or 1
-        return cores - rest - boxes * box - lost * (boxes > cores)
+        """That so many boxes get, if they are always at work, and the rest of the machine takes some, too."""
+        box = statistics.median(one.box for one in self.of_rule.values())
+        return (os.cpu_count() or 1) - rest - boxes * box
 
 
 def measure(running: Runtime, cases: Sequence[Case]) -> dict[tuple[int, bool], Measured]:
@@ -168,7 +165,7 @@ def measured(running: Runtime, cases: Sequence[Case]) -> Measured:
     size, (compute, ticks) = cases[0].size, ("0", 600) if cases[0].compute == "0" else ("10", 60)
 
     def config(rule: str, unroll: tuple[int, ...], **fields: Any) -> RunConfig:
-        one = Case(BOXES, 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=unroll)
+        one = Case(len(unroll), 1 if rule == "locked" else LAG, rule, compute, size=size, unroll=unroll)
         return one.config(ticks, **fields)
 
     found = {rule: calibrated(running, config, rule) for rule in sorted({case.update for case in cases})}
@@ -183,7 +180,7 @@ def scene(case: Case, measured: Measured, rest: float = 0.0) -> Scene:
     computed = calibration.cpu(case.config(1).unrolls)
     cores = os.cpu_count() or 1
     if case.compute == "0" and case.update != "locked":  # all cores are busy: boxes get but a part
-        computed *= cores / measured.cores(case.boxes, rest)
+        computed *= cores / measured.cores(case.boxes, rest) * (calibration.warm if case.boxes <= cores else 1)
     asleep = np.zeros_like(computed)
     asleep[[Work._fields.index(name) for name in DELAYED]] = (low + high) / 2 / len(DELAYED)
     latency = np.full(case.boxes - 1, measured.ways.latency + (near + far) / 2)

@@ -8,7 +8,7 @@ from bench.simulation import LARGE, Case, Measured, Round, group, predicted, row
 
 # Each of the six phases costs 1 ms with 2 steps, 2 ms with 7, 4 ms with 12; in the last box 3 ms more.
 CALIBRATION = Calibration(
-    np.array([2, 7, 12]), np.array([[0.001, 0.002, 0.004]] * 6), np.array([[0, 0, 0.003]] * 6), 0.0, 0.0
+    np.array([2, 7, 12]), np.array([[0.001, 0.002, 0.004]] * 6), np.array([[0, 0, 0.003]] * 6), 0.0, 0.8
 )
 
 
@@ -36,15 +36,20 @@ def test_a_run_is_predicted_with_its_own_links_steps_and_emulated_work():
 
 
 def test_boxes_get_a_part_of_the_cores(monkeypatch):
-    """Half a core goes to others, or nobody uses it; each box takes a twenty-eighth for its reports."""
+    """Half a core goes to others; each box takes a twenty-eighth for its reports."""
     monkeypatch.setattr("os.cpu_count", lambda: 2)
     case = Case(14, 4, compute="0", size=LARGE)
     whole, part, less = (predicted(case, measured(box=box), rest) for box, rest in ((0, 0), (0, 0.5), (1 / 28, 0.5)))
     assert part == pytest.approx(whole * 0.75, rel=0.05)
     assert less == pytest.approx(whole * 0.5, rel=0.05)
-    assert predicted(case, measured(lost=0.5)) == part
     locked = case._replace(update="locked")
     assert predicted(locked, measured(), 0.5) == predicted(locked, measured())
+
+
+def test_boxes_with_a_core_of_their_own_work_faster(monkeypatch):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    case = Case(2, 4, compute="0", size=LARGE)
+    assert predicted(case, measured()) == pytest.approx(predicted(case, measured(warm=1.0)) / 0.8, rel=0.02)
 
 
 def test_cases_of_one_size_that_sleep_or_not_share_a_calibration():
