@@ -8,7 +8,8 @@ since their boxes compute different things. Means are of CPU time, which other b
 The way of a message is known from a run in lock-step, in which only one box works at a time: in others it also waits
 until its receiver has a core, which the simulation adds.
 
-Boxes that share a core push each other's data out of its cache. So two boxes that have a core each are measured, too.
+Boxes that share a core need more CPU time for the same work, for their data leave its cache. So two boxes that have a
+core each are measured, too.
 Cores also serve other threads of the boxes' processes and the driver that asks for reports. What the rest of the
 machine takes no simulation can know: it is measured during each run, and given.
 """
