@@ -7,7 +7,7 @@ at several lags.
 Inline (the bits are the same over Ray), `--jobs` runs at a time. Each run's figure goes to a file of its own in
 bench/results/everywhere/ when it ends: the command can be stopped, given again, and does what is missing; `--minutes`
 stops it by itself. Figures are accuracies on the test samples, of `adding` the share of the variance that is explained.
-`--data`: a folder of IDX files for `dense` (Fashion-MNIST); without it, the digits of the package.
+`--data`: a folder of IDX files for dense layers (Fashion-MNIST); without it, the digits of the package.
 """
 
 import argparse
@@ -39,15 +39,22 @@ RULES: dict[str, Fields] = {
 BARS = ("delayed", "delayed, as published", "local")
 LAGLESS = ("local", "truncated", "locked")  # their figure is the same at every lag
 DEPTH = DENSE | {"learning_rate": 1e-3, "norm": "rms"}
+SHARED = ROWS | {"weights": "shared", "sync_every": 1}
 TASKS: dict[str, Fields] = {
     "xor": {"task": "xor"},
+    "xor7": {"task": "xor", "boxes": 7},
     "mixed": {"task": "mixed"},
     "recall": {"task": "recall"},
     "rows": ROWS | {"boxes": 4},
     "rows7": ROWS | {"boxes": 7},
     "rows14": ROWS | {"boxes": 14},
+    "shared4": SHARED | {"boxes": 4},
+    "shared7": SHARED | {"boxes": 7},
     "adding": {"task": "adding"},
-    "dense": DEPTH | {"boxes": 6},
+    "dense3": DEPTH | {"boxes": 3},
+    "dense4": DEPTH | {"boxes": 4},
+    "dense5": DEPTH | {"boxes": 5},
+    "dense6": DEPTH | {"boxes": 6},
 }
 
 
@@ -60,8 +67,8 @@ class Cell(NamedTuple):
     seed: int
 
     def path(self, data: str | None) -> Path:
-        """Of its result. Other data of `dense` has files of its own."""
-        of = f"{self.task}-{Path(data).name}" if data and self.task == "dense" else self.task
+        """Of its result. Other data of dense layers has files of its own."""
+        of = f"{self.task}-{Path(data).name}" if data and self.task.startswith("dense") else self.task
         return FOLDER / f"{of}_{self.rule}_lag{self.lag}_seed{self.seed}.json"
 
 
@@ -75,7 +82,7 @@ def run(job: tuple[Cell, str | None]) -> None:
     """One cell, into its file."""
     cell, data = job
     fields = TASKS[cell.task] | RULES[cell.rule] | {"lag": cell.lag, "seed": cell.seed}
-    fields |= {"data": data} if cell.task == "dense" else {}
+    fields |= {"data": data} if cell.task.startswith("dense") else {}
     began = time.perf_counter()
     figure = trained((fields, "explained" if cell.task == "adding" else "accuracy", float("inf")))
     result = {"figure": figure, "seconds": round(time.perf_counter() - began, 1), "fields": fields}

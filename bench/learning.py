@@ -106,6 +106,7 @@ def text() -> dict[str, Fields]:
     return {
         "T 5, truncated": short | {"update": "truncated"},
         "T 5, synthetic": short,
+        "T 5, synthetic, target scale": short | {"target_scale": True},
         "T 5, synthetic, unlabelled": short | {"conditioned": False},
         "T 5, synthetic, synthesizer's rate 1e-3": short | {"synthesizer_learning_rate": 1e-3},
         "T 5, synthetic, scale 1, discount 1": short | whole,

@@ -64,7 +64,7 @@ VALUES = {
     "auxiliary": [{"auxiliary": True, "synthesizer": "mlp1"}],
     "lambda_": [{"lambda_": 0.5}, {"lambda_": 1.0}],
     "target_scale": [{"target_scale": True}],
-    "settle": [{"settle": True}],
+    "settle": [{"settle": True}, {"settle": True, "lambda_": 0.0}],
     "warmup": [{"warmup": 3}],
     "local_readout": [{"local_readout": True}, {"local_readout": False}],
     "local_learning_rate": [{"local_learning_rate": 0.01}],

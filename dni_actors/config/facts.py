@@ -130,9 +130,27 @@ class Facts:
         return not self.task.per_step and (grounded if chosen is None else chosen)
 
     @cached_property
+    def lambda_(self) -> float:
+        """Share of the exact gradient in what synthesizers learn."""
+        chosen, settles = self.synthesizer.lambda_, self.synthesizer.settle
+        return float(settles) if chosen is None else chosen
+
+    @cached_property
+    def scales_targets(self) -> bool:
+        """Whether synthesizers learn in units of their targets' root mean square."""
+        chosen = self.synthesizer.target_scale
+        return self.synthesizer.settle if chosen is None else chosen
+
+    @cached_property
+    def trusts_readouts(self) -> bool:
+        """Whether synthetic gradients count as far as they have agreed with those that came."""
+        chosen = self.synthesizer.trust
+        return self.local_readout and self.synthesizer.settle if chosen is None else chosen == "readout"
+
+    @cached_property
     def exact_comes(self) -> bool:
         """Whether boxes with synthesizers also get exact gradients, late."""
-        return self.synthesizer.lambda_ > 0 or self.synthesizer.settle
+        return self.lambda_ > 0 or self.synthesizer.settle
 
     def settles(self, k: int) -> bool:
         """Whether box k makes up for its synthetic gradients when exact ones come."""

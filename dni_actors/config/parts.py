@@ -84,15 +84,16 @@ class SynthesizerConfig:
     auxiliary: bool = False
     """Whether the synthesizer's hidden layers also learn to predict the next boundary's synthetic gradient (DNI paper,
     2.3; for mlp1 and mlp2)."""
-    lambda_: Annotated[float, Range(0, 1)] = 0.0
+    lambda_: Annotated[float | None, Range(0, 1)] = None
     """Share of the exact gradient in the synthesizer's target; the rest is the bootstrapped gradient. The exact
-    gradient is lag ticks late per boundary and costs a second backward pass."""
-    target_scale: bool = False
+    gradient is lag ticks late per boundary and costs a second backward pass. By default 0; 1 with --settle."""
+    target_scale: bool | None = None
     """Whether the synthesizer learns its targets divided by their running root mean square. An optimizer such as Adam
-    takes steps of a fixed size, in which tiny targets would be lost."""
+    takes steps of a fixed size, in which tiny targets would be lost. By default with --settle."""
     settle: bool = False
     """Whether boxes correct what they learned from synthetic gradients when the exact gradient of that tick comes, lag
-    ticks late per boundary. Costs a second backward pass, with a local read-out a third."""
+    ticks late per boundary. Costs a second backward pass, with a local read-out a third. Brings --lambda 1,
+    --target-scale and --trust readout along, unless they are given."""
     warmup: Annotated[int, Range(0, LONG)] = 0
     """First ticks in which the synthesizer only learns; boxes do not use its gradients yet."""
     local_readout: bool | None = None
@@ -100,8 +101,9 @@ class SynthesizerConfig:
     with --update synthetic (both together: hybrid); --update local uses it alone."""
     local_learning_rate: Rates = (3e-3,)
     """Learning rate of the local read-out (Adam)."""
-    trust: Literal["none", "readout"] = "none"
-    """readout: with a local read-out, the synthetic gradient is scaled by its cosine with the received gradient."""
+    trust: Literal["none", "readout"] | None = None
+    """readout: with a local read-out, the synthetic gradient is scaled by its cosine with the received gradient. By
+    default with --settle."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -101,7 +101,7 @@ TEXT: Fields = STREAM | {
     "evaluate_every": 500,
 }
 
-SETTLE: Fields = {"settle": True, "target_scale": True, "lambda_": 1.0, "trust": "readout"}
+SETTLE: Fields = {"settle": True}  # and what it brings along
 
 TASK_DEFAULTS: dict[str, Fields] = {
     "mnist01": DIGITS,

@@ -62,7 +62,7 @@ CONFLICTS = (
         lambda c: never_ends(c) and c.learning.unlock == "full",
         "full is not for streams such as {task}; use backward",
     ),
-    wants_exact("lambda_", lambda c: c.synthesizer.lambda_ > 0, "use 0"),
+    wants_exact("lambda_", lambda c: bool(c.synthesizer.lambda_), "use 0"),
     wants_exact("settle", lambda c: c.synthesizer.settle, "drop it"),
     wants_exact("probe_every", lambda c: c.learning.probe_every > 0, "use 0"),
     Conflict(

@@ -54,7 +54,7 @@ def exact(config, weights, k, ticks):
 @pytest.mark.parametrize("unroll", [(4, 3), (3, 2, 2), (2, 2, 3, 0)], ids=str)
 @pytest.mark.parametrize("scaled", [False, True])
 def test_all_updates_are_the_exact_gradients_and_what_is_open(unroll, scaled):
-    config = tiny(unroll=unroll, settle=True, target_scale=scaled, local_readout=False, **STILL)
+    config = tiny(unroll=unroll, target_scale=scaled, lambda_=0.0, settle=True, local_readout=False, **STILL)
     _, settled, weights = steps_of(config)
     _, used, _ = steps_of(config.changed(settle=False))
     for k in range(config.boxes):
@@ -175,6 +175,13 @@ def test_with_it_a_synthesizer_does_not_depend_on_the_unit_of_gradients():
         found.append(box.boundary._sent / factor)
     assert np.abs(found[0]).max() > 0
     np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
+def test_settling_brings_along_what_it_was_measured_with_unless_told_otherwise():
+    digest = Chain(tiny(settle=True)).run()
+    assert digest == Chain(tiny(settle=True, target_scale=True, lambda_=1.0, trust="readout")).run()
+    for other in ({"target_scale": False}, {"lambda_": 0.0}, {"trust": "none"}):
+        assert digest != Chain(tiny(settle=True, **other)).run()
 
 
 @pytest.mark.parametrize(

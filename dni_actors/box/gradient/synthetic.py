@@ -38,14 +38,15 @@ class SyntheticGradient(ZeroGradient):
         self._optimizer = OPTIMIZERS[chosen.synthesizer_optimizer](self.parameters)
         # A ring's states are taken, and so answered, later; exact gradients come late from every boundary behind.
         self._late = config.lag + (config.next_state_lag(k) if config.streaming is not None else 0)
-        self._exact_late = config.lag * (config.boxes - 1 - k) if chosen.lambda_ else 0
+        self._lambda, self._trusts = config.lambda_, config.trusts_readouts
+        self._exact_late = config.lag * (config.boxes - 1 - k) if config.lambda_ else 0
         self._slots = min(max(self._late, self._exact_late), config.ticks)
         self._stash = zeros((self._slots, batch, z), dtype)  # [state, y, 1] of the last ticks
         self._stash[..., -1] = 1
         self._cosine = np.zeros(1)  # running mean of the cosine between synthetic and received gradients
         self._own, self._used = zeros((batch, width), dtype), zeros((batch, width), dtype)
         self._mixed = zeros(self.parameters.gradients.shape, dtype)
-        self._scale = TargetScale() if chosen.target_scale else None
+        self._scale = TargetScale() if config.scales_targets else None
         self._sent = self._zeros  # the newest synthetic gradient
         delay = config.lag * (config.boxes - 1 - k)
         self._exact = ExactGradient(delay, (batch, width), dtype) if config.exact_comes else None
@@ -61,7 +62,7 @@ class SyntheticGradient(ZeroGradient):
         self._see(piece, self._stash[n % self._slots])
         self._sent = used = self._zeros
         if n >= chosen.warmup:
-            trust = float(np.clip(self._cosine[0], 0, 1)) if chosen.trust == "readout" else 1.0
+            trust = float(np.clip(self._cosine[0], 0, 1)) if self._trusts else 1.0
             self._sent = used = self._head(self._predicted(self._stash[n % self._slots]))
             if chosen.discount != chosen.synthetic_scale:
                 used = np.multiply(self._sent, trust * chosen.synthetic_scale, out=self._used)
@@ -117,7 +118,7 @@ class SyntheticGradient(ZeroGradient):
 
     def _weight_gradients(self, n: int, answer: Gradient, tally: Tally) -> float | None:
         """Into the parameters' gradients. The mean squared norm of the inputs; None if there is nothing to learn."""
-        share, gradients, power = self._chosen.lambda_, self.parameters.gradients, 0.0
+        share, gradients, power = self._lambda, self.parameters.gradients, 0.0
         if (of := n - self._late) < 0:
             return None
         if self._scale is not None:
