@@ -20,9 +20,9 @@ simulate: .venv/made
 report: .venv/made
 	$(BIN)/python -m dni_actors.report $(ARGS)
 
-# Two at a time: most of it waits for processes to start.
+# Four at a time, on two cores: most of it waits for processes to start.
 test: .venv/made-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/made-test
 	$(BIN)/ruff format --check .
