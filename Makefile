@@ -20,9 +20,9 @@ simulate: .venv/made
 report: .venv/made
 	$(BIN)/python -m dni_actors.report $(ARGS)
 
-# Four at a time, on two cores: most of it waits for processes to start.
+# Three at a time, on two cores: much of it waits for processes to start.
 test: .venv/made-test
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: .venv/made-test
 	$(BIN)/ruff format --check .
