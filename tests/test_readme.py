@@ -42,7 +42,8 @@ def shorter(words):
 
 def recipe(target, arguments):
     """The commands that make runs for a target, without those that install."""
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}  # not make's in make
+    # Not make's in make: what `make test ARGS=...` was given is for the tests.
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "ARGS"))}
     asked = ["make", "-n", target, *arguments]
     made = subprocess.run(asked, cwd=ROOT, env=bare, capture_output=True, text=True, check=True)
     lines = made.stdout.replace("\\\n", " ").splitlines()
