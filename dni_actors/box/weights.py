@@ -19,7 +19,8 @@ class OwnWeights:
             self._optimizer = ahead_of_delay(name)(parameters, config.momentum(k))
         elif config.settles(k):
             self._optimizer = PATIENT.get(name, OPTIMIZERS[name])(parameters)
-            self._local = OPTIMIZERS[name](parameters) if config.local_readout else None
+            apart = config.local_readout and config.chain.weights == "own"
+            self._local = OPTIMIZERS[name](parameters) if apart else None
         else:
             self._optimizer = OPTIMIZERS[name](parameters)
         self.parameters = parameters

@@ -117,6 +117,20 @@ def test_a_readout_that_knows_nothing_costs_no_pass_of_its_own(monkeypatch):
     assert not chain.steppers[0].box.weights.heard
 
 
+def test_what_comes_late_is_averaged_over_longer_than_what_a_readout_says():
+    config = tiny(unroll=(4, 3), settle=True, optimizer="adam", local_readout=True)
+    means = []
+    for stepper in Chain(config).steppers:
+        stepper.box.parameters.gradients[:] = 1
+        stepper.box.weights.step(0.0)
+        means.append(stepper.box.weights.state()["optimizer/mean"].mean())
+    np.testing.assert_allclose(means, [0.03, 0.1], rtol=1e-6)  # the last box has nothing to settle
+    first = Chain(config).steppers[0].box
+    first.parameters.gradients[:] = 1
+    first.weights.step_locally(0.0)
+    np.testing.assert_allclose(first.weights.state()["local optimizer/mean"], 0.1, rtol=1e-6)
+
+
 def test_shared_weights_hear_both_in_one_sum(monkeypatch):
     """Before anything was corrected, that is what a chain that does not settle learns from."""
     monkeypatch.setattr(LocalReadout, "skill", 0.7)
