@@ -78,7 +78,7 @@ def delayed(boxes: int) -> dict[str, Fields]:
 
 
 def symbols(task: str, lag: int) -> dict[str, Fields]:
-    return {name: {"task": task, "lag": lag} | fields for name, fields in (ENDS | RULES).items()}
+    return {name: {"task": task, "lag": lag, "settle": False} | fields for name, fields in (ENDS | RULES).items()}
 
 
 def late_symbols(task: str) -> dict[str, Fields]:
@@ -158,7 +158,7 @@ def narrow(task: str, lag: int) -> dict[str, Fields]:
     """Over each wire, where the synthesizer is alone and beside local read-outs; all else as in the task's preset."""
     rules: tuple[tuple[str, Fields], ...] = (("hybrid", {}), ("synthesizer alone", {"local_readout": False}))
     kinds = ("float32", "float16", "int8")
-    base: Fields = {"task": task, "lag": lag}
+    base: Fields = {"task": task, "lag": lag, "settle": False}
     return {f"{rule}, {kind}": base | fields | {"wire_dtype": kind} for rule, fields in rules for kind in kinds}
 
 

@@ -16,7 +16,7 @@ from dni_actors.runtime.inline import Chain
 from dni_actors.runtime.kernels import single_blas_thread
 
 RULES: dict[str, Fields] = {
-    "hybrid": {"trust": "readout"},
+    "hybrid": {"settle": False, "trust": "readout"},
     "settle": {"settle": True},
     "settle, no local read-outs": {"settle": True, "local_readout": False},
 }

@@ -42,6 +42,11 @@ NOISE = update("noise", "update {update} uses no noise")
 LAGGING = Need(lambda c: c.learning.update != "locked", "a locked chain waits for every gradient", "another --update")
 STEPS = Need(lambda c: c.task.per_step, "{task} has only one target, at its end", "a task that asks at every step")
 CONDITIONED = Need(lambda c: c.synthesizer.conditioned, "the synthesizer sees no targets", "--conditioned")
+BOOTSTRAPPED = Need(
+    lambda c: c.bootstraps,
+    "with lambda 1, which --settle brings along, synthesizers learn from exact gradients alone",
+    "--lambda 0.5",
+)
 LAYERS = Need(lambda c: c.synthesizer.synthesizer != "linear", "a linear synthesizer has no hidden layers", "mlp1")
 AT_END = Need(lambda c: not c.task.per_step, "{task} asks at every step, so all boxes read out", "another --task")
 OPTIONAL = Need(
@@ -86,12 +91,12 @@ EFFECTS: dict[str, tuple[Need, ...]] = {
     "synthesizer_optimizer": (BOUNDARY, SYNTHETIC),
     "synthesizer_learning_rate": (BOUNDARY, PREDICTING),
     "synthetic_scale": (BOUNDARY, SYNTHETIC),
-    "discount": (BOUNDARY, SYNTHETIC, PASSED_ON),
+    "discount": (BOUNDARY, SYNTHETIC, PASSED_ON, BOOTSTRAPPED),
     "warmup": (BOUNDARY, SYNTHETIC),
     "lambda_": (BOUNDARY, SYNTHETIC),
     "target_scale": (BOUNDARY, SYNTHETIC),
     "settle": (BOUNDARY, SYNTHETIC),
-    "auxiliary": (BOUNDARY, SYNTHETIC, LAYERS),
+    "auxiliary": (BOUNDARY, SYNTHETIC, LAYERS, BOOTSTRAPPED),
     "conditioned": (BOUNDARY, SYNTHETIC),
     "look_ahead": (BOUNDARY, SYNTHETIC, STEPS, CONDITIONED),
     "trust": (BOUNDARY, SYNTHETIC, GROUNDED),

@@ -136,6 +136,11 @@ class Facts:
         return float(settles) if chosen is None else chosen
 
     @cached_property
+    def bootstraps(self) -> bool:
+        """Whether synthesizers learn from gradients that begin at another one, too, not from exact ones alone."""
+        return self.lambda_ < 1
+
+    @cached_property
     def scales_targets(self) -> bool:
         """Whether synthesizers learn in units of their targets' root mean square."""
         chosen = self.synthesizer.target_scale

@@ -126,9 +126,9 @@ class Adam:
 
 
 class PatientAdam(Adam):
-    """With beta1 .97: for corrections that come so late that a longer mean costs little, and noise does."""
+    """With beta1 .99: for corrections that come so late that a longer mean costs little, and noise does."""
 
-    BETA1 = 0.97
+    BETA1 = 0.99
 
 
 class DelayedNesterov(Momentum):

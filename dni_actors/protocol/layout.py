@@ -46,7 +46,7 @@ def layout(config: RunConfig) -> Layout:
     fields: dict[Channel, dict[str, Spec | None]] = {
         Channel.STATE: {"state": state, "facts": facts, "sum": shared},
         Channel.GRADIENT: {
-            "gradient": None if noise else state,
+            "gradient": state if config.bootstraps and not noise else None,
             "cost": Spec("float64", (1,)) if noise else None,
             "next_synthetic": state if config.synthesizer.auxiliary else None,
             "exact": state if config.exact_comes else None,

@@ -5,10 +5,15 @@ import pytest
 
 from dni_actors.box.gradient.local import LocalReadout
 from dni_actors.box.gradient.scale import TargetScale
+from dni_actors.box.gradient.synthetic import AGREEMENT
 from dni_actors.box.messages import Gradient
 from dni_actors.config.checks import ConfigError
+from dni_actors.config.run import RunConfig
 from dni_actors.nn.parameters import Parameters
 from dni_actors.nn.streams import Stream, generator
+from dni_actors.nn.synthesizer import agreement
+from dni_actors.protocol.channel import Channel
+from dni_actors.protocol.layout import layout
 from dni_actors.runtime.inline import Chain
 from tests.bptt import bptt
 from tests.runtime.test_rules import mini_batch
@@ -124,7 +129,7 @@ def test_what_comes_late_is_averaged_over_longer_than_what_a_readout_says():
         stepper.box.parameters.gradients[:] = 1
         stepper.box.weights.step(0.0)
         means.append(stepper.box.weights.state()["optimizer/mean"].mean())
-    np.testing.assert_allclose(means, [0.03, 0.1], rtol=1e-6)  # the last box has nothing to settle
+    np.testing.assert_allclose(means, [0.01, 0.1], rtol=1e-6)  # the last box has nothing to settle
     first = Chain(config).steppers[0].box
     first.parameters.gradients[:] = 1
     first.weights.step_locally(0.0)
@@ -172,6 +177,11 @@ def test_the_scale_is_the_root_mean_square_of_targets(rng):
     assert scale.sigma == pytest.approx(sigma)
     np.testing.assert_allclose(scaled.gradient, gradients[-1] / sigma)
     np.testing.assert_allclose(scaled.exact, 2 * gradients[-1] / sigma)
+    alone = TargetScale()
+    for one in gradients:
+        scaled = alone.scaled(Gradient(exact=2 * one))
+    assert alone.sigma == pytest.approx(2 * sigma)
+    np.testing.assert_allclose(scaled.exact, gradients[-1] / sigma)
 
 
 def test_with_it_a_synthesizer_does_not_depend_on_the_unit_of_gradients():
@@ -213,3 +223,48 @@ def test_settling_brings_along_what_it_was_measured_with_unless_told_otherwise()
 def test_where_there_is_nothing_to_settle_it_is_refused(fields, sentence):
     with pytest.raises(ConfigError, match=sentence):
         tiny(**fields)
+
+
+def test_with_lambda_1_gradients_carry_the_exact_one_alone():
+    config = tiny(unroll=(3, 2, 2), settle=True, **STILL)
+    carried = dict(zip(Gradient._fields, layout(config)[Channel.GRADIENT], strict=True))
+    assert [name for name, spec in carried.items() if spec is not None] == ["exact"]
+    chain, _, _ = steps_of(config)
+    for stepper in chain.steppers[1:]:
+        answer = stepper.box.answer(TICKS, np.ones((3, config.chain.hidden)))
+        assert answer.gradient is None
+        assert answer.exact is not None
+    half = dict(zip(Gradient._fields, layout(config.changed(lambda_=0.5))[Channel.GRADIENT], strict=True))
+    assert half["gradient"] == half["exact"] == carried["exact"]
+
+
+@pytest.mark.parametrize("fields", [{"discount": 0.5}, {"auxiliary": True, "synthesizer": "mlp1"}], ids=str)
+def test_what_is_of_bootstrapped_gradients_alone_has_no_effect_then(fields):
+    with pytest.raises(ConfigError, match=r"learn from exact gradients alone; drop it, or use --lambda 0\.5"):
+        RunConfig.of(task="tiny", unroll=(3, 2, 2), settle=True, **fields)
+
+
+def test_trust_goes_by_what_was_said_when_it_was_used():
+    """Not by what a synthesizer would say now, which has learned from the gradients of many ticks since."""
+    config = tiny(unroll=(4, 3), settle=True, local_readout=True, **PLAIN)
+    chain = Chain(config)
+    boundary = chain.steppers[0].box.boundary
+    said, came = [], []
+
+    def predicted(z, whole=boundary._predicted):
+        said.append(whole(z).copy())
+        return said[-1].copy()
+
+    def learn(n, answer, *more, whole=boundary.learn):
+        came.append(answer.exact.copy())
+        return whole(n, answer, *more)
+
+    boundary._predicted, boundary.learn = predicted, learn
+    chain.run()
+    expected = 0.0
+    for one, other in zip(said, came, strict=False):  # `came` begins with the answer to tick 0
+        found = agreement(one, other)
+        expected = AGREEMENT * expected + (1 - AGREEMENT) * found.cosine
+    assert len(said) == len(came) + LAG == TICKS
+    assert abs(expected) > 0.01
+    np.testing.assert_allclose(boundary._cosine[0], expected, rtol=1e-12)

@@ -29,10 +29,12 @@ class TargetScale:
         return float(np.sqrt(squares / ones)) if squares > 0 else 1.0
 
     def scaled(self, answer: Gradient) -> Gradient:
-        """What came, the bootstrapped gradient [B, S] taken into the mean, in units of sigma."""
-        assert answer.gradient is not None
+        """What came, the targets [B, S] taken into the mean, in units of sigma: bootstrapped gradients, or the exact
+        ones if only these come."""
+        targets = answer.exact if answer.gradient is None else answer.gradient
+        assert targets is not None
         self._mean *= MEMORY
-        self._mean += (1 - MEMORY) * np.array([np.mean(np.square(answer.gradient, dtype=np.float64)), 1])
+        self._mean += (1 - MEMORY) * np.array([np.mean(np.square(targets, dtype=np.float64)), 1])
         sigma = self.sigma
 
         def of(field: Array | None) -> Any:

@@ -39,10 +39,13 @@ class SyntheticGradient(ZeroGradient):
         # A ring's states are taken, and so answered, later; exact gradients come late from every boundary behind.
         self._late = config.lag + (config.next_state_lag(k) if config.streaming is not None else 0)
         self._lambda, self._trusts = config.lambda_, config.trusts_readouts
+        self._discount = chosen.discount if config.bootstraps else chosen.synthetic_scale
         self._exact_late = config.lag * (config.boxes - 1 - k) if config.lambda_ else 0
         self._slots = min(max(self._late, self._exact_late), config.ticks)
         self._stash = zeros((self._slots, batch, z), dtype)  # [state, y, 1] of the last ticks
         self._stash[..., -1] = 1
+        kept = 0 if config.bootstraps else self._slots
+        self._said = zeros((kept, batch, width), dtype)  # SG(z) of the last ticks, as it was then
         self._cosine = np.zeros(1)  # running mean of the cosine between synthetic and received gradients
         self._own, self._used = zeros((batch, width), dtype), zeros((batch, width), dtype)
         self._mixed = zeros(self.parameters.gradients.shape, dtype)
@@ -57,6 +60,8 @@ class SyntheticGradient(ZeroGradient):
         the box's own weights learn from: the same array where they do not differ.
 
             sent = gamma SG(z),  used = s SG(z)         (Jaderberg et al. 2016: the discount, the consumption scale)
+
+        With lambda 1 what would be sent is learned from by nobody: there both are what is used.
         """
         chosen = self._chosen
         self._see(piece, self._stash[n % self._slots])
@@ -64,10 +69,12 @@ class SyntheticGradient(ZeroGradient):
         if n >= chosen.warmup:
             trust = float(np.clip(self._cosine[0], 0, 1)) if self._trusts else 1.0
             self._sent = used = self._head(self._predicted(self._stash[n % self._slots]))
-            if chosen.discount != chosen.synthetic_scale:
+            if len(self._said):
+                self._said[n % self._slots] = used
+            if self._discount != chosen.synthetic_scale:
                 used = np.multiply(self._sent, trust * chosen.synthetic_scale, out=self._used)
-            if trust * chosen.discount != 1:
-                self._sent *= trust * chosen.discount
+            if trust * self._discount != 1:
+                self._sent *= trust * self._discount
         return self._sent, used
 
     def _see(self, piece: Piece, into: Array) -> None:
@@ -119,13 +126,13 @@ class SyntheticGradient(ZeroGradient):
     def _weight_gradients(self, n: int, answer: Gradient, tally: Tally) -> float | None:
         """Into the parameters' gradients. The mean squared norm of the inputs; None if there is nothing to learn."""
         share, gradients, power = self._lambda, self.parameters.gradients, 0.0
-        if (of := n - self._late) < 0:
+        if n < (self._late if share < 1 else self._exact_late):
             return None
         if self._scale is not None:
             answer = self._scale.scaled(answer)
-        assert answer.gradient is not None
         if share < 1:
-            z = self._stash[of % self._slots]
+            assert answer.gradient is not None
+            z = self._stash[(n - self._late) % self._slots]
             seen = self._synthesizer.weight_gradients(z, answer.gradient, answer.next_synthetic)
             self._note(seen, tally)
             power = float(np.vdot(z, z)) / self._batch
@@ -134,14 +141,14 @@ class SyntheticGradient(ZeroGradient):
                 np.multiply(gradients, 1 - share, out=self._mixed)
             assert answer.exact is not None
             z = self._stash[of % self._slots]
-            seen = self._synthesizer.weight_gradients(z, answer.exact)
+            self._synthesizer.weight_gradients(z, answer.exact)
             if share == 1:
-                self._note(seen, tally)
+                # With what was said then: by now it has learned from ticks since, and would say too much of itself.
+                assert self._received is not None
+                self._note(agreement(self._said[of % self._slots], self._received), tally)
                 power = float(np.vdot(z, z)) / self._batch
             gradients *= share
             gradients += self._mixed
-        elif share == 1:
-            return None
         return power
 
     def _note(self, seen: Agreement | None, tally: Tally) -> None:
@@ -153,7 +160,8 @@ class SyntheticGradient(ZeroGradient):
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """dL/d(state in) [B, S], bootstrapped; what an auxiliary head and lambda want of the boundary behind."""
         next_synthetic = self._sent if self._chosen.auxiliary else None
-        return Gradient(gradient, next_synthetic=next_synthetic, exact=self.exact_back(n, pieces))
+        bootstrapped = gradient if self._lambda < 1 else None
+        return Gradient(bootstrapped, next_synthetic=next_synthetic, exact=self.exact_back(n, pieces))
 
     def exact_back(self, n: int, pieces: Sequence[Piece]) -> Array | None:
         """The exact gradient that came in tick n, gone back through the passage it is of: dL/d(state in) [B, S]."""
@@ -162,5 +170,6 @@ class SyntheticGradient(ZeroGradient):
     def state(self) -> dict[str, Array]:
         """All that is carried from tick to tick."""
         found = {"values": self.parameters.values, "stash": self._stash, "cosine": self._cosine}
+        found |= {"said": self._said} if len(self._said) else {}
         found |= {} if self._scale is None else self._scale.state()
         return found | {f"optimizer/{name}": array for name, array in self._optimizer.state.items()}

@@ -48,9 +48,14 @@ class SequenceEnd(ZeroGradient):
 
     def __init__(self, config: RunConfig) -> None:
         super().__init__(config)
-        self._auxiliary, self._exact = config.synthesizer.auxiliary, config.exact_comes
+        self._auxiliary, self._bootstraps = config.synthesizer.auxiliary, config.bootstraps
+        self._exact = config.exact_comes
 
     def answer(self, n: int, gradient: Array, pieces: Sequence[Piece]) -> Gradient:
         """dL/d(state in), which is the exact one, too; at the next boundary there is none."""
         next_synthetic = self._zeros if self._auxiliary else None
-        return Gradient(gradient, next_synthetic=next_synthetic, exact=gradient if self._exact else None)
+        return Gradient(
+            gradient if self._bootstraps else None,
+            next_synthetic=next_synthetic,
+            exact=gradient if self._exact else None,
+        )
