@@ -37,6 +37,27 @@ with pytest.raises(RayLostError), session():
 assert not ray.is_initialized()
 """
 
+LEAVES = """
+import weakref
+
+from dni_actors.runtime.worker.actor import BoxActor
+from tests.tiny import tiny
+
+actor, loops = BoxActor(), []
+actor._k = 0
+for _ in range(3):
+    actor.stand(tiny(boxes=2, ticks=5), bytes(16), 0, None)
+    actor.listen(None, b"", True)
+    loops.append(weakref.ref(actor._loop))
+actor.rest()
+print([loop() for loop in loops])
+"""
+
+
+def test_a_process_keeps_nothing_of_the_runs_that_it_has_left():
+    ended = subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, timeout=120)
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("[None, None, None]\n", "", 0)
+
 
 def test_runs_share_a_ray_and_come_to_their_own_bits(tmp_path):
     """Of other boxes, one after the other, and after an error; at the end nothing is left."""

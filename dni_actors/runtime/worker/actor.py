@@ -1,5 +1,6 @@
 """One box as a Ray actor: a loop thread owns program and wire; control comes as plain synchronous calls."""
 
+import gc
 import math
 import os
 import threading
@@ -40,6 +41,7 @@ class BoxActor:
         self._blas = single_blas_thread()
         self._blas.__enter__()  # for as long as the process lives
         work_in_turns()
+        gc.freeze()  # what is there already stays: `rest` need not look through it
         self._loop: Loop | None = None
         self._folder: SocketFolder | None = None
         self._asked = math.inf  # from `start` on; before that, Ray itself ends what nobody owns
@@ -69,7 +71,7 @@ class BoxActor:
         self.rest()
         self._keys = Keys.new()
         self._loop = Loop(config, self._k, incarnation, cut)
-        self._reports = Reports(self._loop.status)
+        self._reports = Reports(lambda: self._box.status())
         self._frames = Frames(run, layout(config), incarnation)
         self._states = bounds(config, chunks=0, k=self._k)[Channel.STATE]
         return self._keys.public
@@ -80,6 +82,7 @@ class BoxActor:
         if self._loop is not None and not self._loop.stop():
             os._exit(1)  # it hangs; a fresh process will not
         self._loop = None
+        gc.collect()  # a loop and its wire know each other: the arrays of a session's runs would pile up
         if self._folder is not None:
             self._folder.close()
             self._folder = None
