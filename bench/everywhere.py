@@ -62,7 +62,7 @@ TASKS: dict[str, Fields] = {
     "dense5": DEPTH | {"boxes": 5},
     "dense6": DEPTH | {"boxes": 6},
     "copy": {"task": "copy"},
-    "text": {"task": "text"},
+    "text": {"task": "text", "target_scale": True},
 }
 
 
