@@ -3,6 +3,7 @@
 python -m bench.figures
 """
 
+import itertools
 import json
 import statistics
 from collections.abc import Callable
@@ -87,11 +88,11 @@ def memory(content: dict[str, Any]) -> None:
 def real(content: dict[str, Any]) -> None:
     figure, axis = plt.subplots(figsize=(7, 4.6))
     curves: dict[str, list[tuple[float, float]]] = {}
-    others = iter(("#d0a030", "#9a4f2f", "#5a8f3c"))
+    others = itertools.cycle(("#d0a030", "#9a4f2f", "#5a8f3c", "#7a5aa8"))
     for row, rates in content["rows"].items():
         delay, name = row.split(" ms, ", 1)
         if isinstance(rates, list):
-            name = "ours, lag by the law" if name.startswith("ours") else name
+            name = "ours, --lag auto" if name.startswith("ours") else name
             curves.setdefault(name, []).append((float(delay), statistics.median(rates)))
     for name, points in curves.items():
         colour = OURS if "ours" in name else next(others)
