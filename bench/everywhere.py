@@ -91,7 +91,6 @@ class Cell(NamedTuple):
 
 def cells(tasks: Sequence[str], rules: Sequence[str], lags: Sequence[int], seeds: int, data: str | None) -> list[Cell]:
     """Seed by seed, so that a command that is stopped early has compared everything with fewer seeds."""
-
     every = itertools.product(range(seeds), tasks, lags, rules)
     found = [
         Cell(
@@ -180,6 +179,8 @@ def main() -> None:
             print(f"\r{n + 1} of {len(todo)}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     table(wanted, found)
+    of_commits = {found[cell.key]["commit"] for cell in wanted if cell.key in found}
+    print(f"\nOf commit {', '.join(sorted(of_commits))}; to run one again, take its line out of {FILE.name}.")
 
 
 if __name__ == "__main__":

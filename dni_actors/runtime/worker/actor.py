@@ -71,7 +71,7 @@ class BoxActor:
         self.rest()
         self._keys = Keys.new()
         self._loop = Loop(config, self._k, incarnation, cut)
-        self._reports = Reports(lambda: self._box.status())
+        self._reports = Reports(lambda: self._box.status())  # not the loop itself, which would outlive `rest`
         self._frames = Frames(run, layout(config), incarnation)
         self._states = bounds(config, chunks=0, k=self._k)[Channel.STATE]
         return self._keys.public
